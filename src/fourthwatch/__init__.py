@@ -1,0 +1,3 @@
+"""Fourthwatch: a self-hosted, real-time fraud-decision service for online merchants."""
+
+__version__ = "0.1.0"

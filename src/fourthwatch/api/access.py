@@ -1,0 +1,82 @@
+"""Who is calling: a key to a tenant and scopes, from a table in memory that follows the data file.
+
+A key made elsewhere counts at its first use; a revoked one stops within `REFRESH_S`.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+import msgspec
+
+from fourthwatch.clock import Clock
+from fourthwatch.errors import Forbidden, Unauthorised
+from fourthwatch.store.keys import KeyStore, key_hash
+
+REFRESH_S = 0.4
+_UNKNOWN_LOOK_S = 0.1
+"""How often an unknown key may cause a look into the file."""
+_KEY_TEXT_MAX = 256
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Caller(msgspec.Struct, frozen=True, gc=False):
+    """Whose key it is and what it may do."""
+
+    key_id: str
+    tenant: int
+    scopes: frozenset[str]
+
+
+class Access:
+    """The keys in force."""
+
+    def __init__(self, keys: KeyStore, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._callers: dict[bytes, Caller] = {}
+        self._version = -1
+        self._looked_s = float("-inf")
+        self.refresh()
+
+    def caller(self, presented: str | None, scope: str) -> Caller:
+        """Who presents this key; raises `Unauthorised` or `Forbidden`.
+
+        A prefix that an old client was told to put in front is passed over (contract, section 9, row 4).
+        """
+        if not presented:
+            raise Unauthorised("no API key was sent; send it in the header X-THIRDWATCH-API-KEY")
+        caller = self._find(presented)
+        if caller is None:
+            raise Unauthorised("this API key is not known or was revoked")
+        if scope not in caller.scopes:
+            raise Forbidden(f"this API key lacks the scope {scope}")
+        return caller
+
+    def refresh(self) -> None:
+        """Look whether the file has changed, and if so read the keys again."""
+        version = self._keys.data_version()
+        if version != self._version:
+            self._version = version
+            self._callers = {
+                key.hash: Caller(key.id, key.tenant, frozenset(key.scopes))
+                for key in self._keys.all()
+                if key.revoked_ms is None
+            }
+
+    async def follow(self) -> None:
+        """Refresh for ever."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            self.refresh()
+
+    def _find(self, presented: str) -> Caller | None:
+        if len(presented) > _KEY_TEXT_MAX:
+            return None
+        digest = key_hash(presented.rsplit(" ", 1)[-1])
+        caller = self._callers.get(digest)
+        if caller is None and self._clock.monotonic_s() - self._looked_s > _UNKNOWN_LOOK_S:
+            self._looked_s = self._clock.monotonic_s()
+            self.refresh()
+            caller = self._callers.get(digest)
+        return caller

@@ -1,0 +1,110 @@
+"""One HTTP request and its answer, and the answers given without asking the application.
+
+Every error body is `{"error": text, "message": text, "code": code}`: some clients read one, some the other.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+
+class Refusal(NamedTuple):
+    """An answer of the server's own; `retry_after_s` is None where trying again does not help."""
+
+    status: int
+    code: str
+    text: str
+    retry_after_s: int | None = None
+
+    def body(self) -> bytes:
+        """The error body of the house.
+
+        >>> Refusal(400, "malformed", "No.").body()
+        b'{"error":"No.","message":"No.","code":"malformed"}'
+        """
+        return msgspec.json.encode({"error": self.text, "message": self.text, "code": self.code})
+
+    def answer(self, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The whole response, which ends its connection."""
+        body = self.body()
+        lines = [STATUS_LINE[self.status]]
+        lines.extend(name + b": " + value + b"\r\n" for name, value in default_headers)
+        if self.retry_after_s is not None:
+            lines.append(b"retry-after: %d\r\n" % self.retry_after_s)
+        lines.append(b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body))
+        lines.append(b"connection: close\r\n\r\n")
+        lines.append(body)
+        return b"".join(lines)
+
+
+HEADERS_TOO_LARGE: Final = Refusal(431, "headers_too_large", "The request's header section is too large.")
+HEADERS_TOO_SLOW: Final = Refusal(408, "header_timeout", "The request's headers did not arrive in time.")
+BODY_TOO_SLOW: Final = Refusal(408, "body_timeout", "The request's body did not arrive in time.")
+BODY_TOO_LARGE: Final = Refusal(413, "too_large", "The request's body is too large.")
+MALFORMED: Final = Refusal(400, "malformed_http", "This is not a well-formed HTTP/1.1 request.")
+HOST_MISSING: Final = Refusal(400, "malformed_http", "An HTTP/1.1 request needs exactly one Host header.")
+ENCODING_UNKNOWN: Final = Refusal(400, "malformed_http", "The only transfer encoding taken here is chunked.")
+METHOD_REFUSED: Final = Refusal(400, "method_refused", "TRACE is not taken here.")
+UPGRADE_REFUSED: Final = Refusal(400, "upgrade_refused", "This server speaks HTTP/1.1 and does not upgrade.")
+VERSION_REFUSED: Final = Refusal(505, "http_version", "Use HTTP/1.1 or HTTP/1.0.")
+CROWDED: Final = Refusal(503, "unavailable", "Too many connections; try again shortly.", retry_after_s=1)
+FAILED: Final = Refusal(500, "internal", "The server failed to answer this request.")
+
+
+class Connection(Protocol):
+    """What an exchange needs of its connection."""
+
+    transport: asyncio.Transport
+
+    def finish(self) -> None:
+        """Close once the answer is out."""
+
+    def is_finished(self) -> bool:
+        """Whether nothing more can be said."""
+
+
+class Outlet(asyncio.Transport):
+    """The connection as an exchange sees it: silent once the exchange has been refused, and closed gently."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._connection.is_finished():
+            self._connection.transport.write(data)
+
+    def close(self) -> None:
+        self._connection.finish()
+
+    def is_closing(self) -> bool:
+        return self._connection.is_finished()
+
+
+class Exchange(RequestResponseCycle):
+    """uvicorn's exchange, with our error body for a broken application."""
+
+    def send(self, message: ASGISendEvent) -> Coroutine[Any, Any, None]:
+        if self.waiting_for_100_continue and self.more_body:
+            # Answered without having asked for the body: nobody knows whether it comes: let nothing follow.
+            self.keep_alive = False
+        return super().send(message)
+
+    async def send_500_response(self) -> None:
+        body = FAILED.body()
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": FAILED.status,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", b"%d" % len(body)),
+                    (b"connection", b"close"),
+                ],
+            }
+        )
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})

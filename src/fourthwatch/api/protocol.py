@@ -1,0 +1,399 @@
+"""HTTP/1 as strangers may speak it to us: uvicorn's httptools protocol with our limits before the parser.
+
+The parser is fed one request at a time and never past its end: every byte is counted before it is kept, and
+no request is ever read out of another one's body. Use: `uvicorn.Config(app, http=BoundedHttpProtocol)`.
+"""
+
+import asyncio
+import contextvars
+import urllib.parse
+from typing import Any, Final, Literal, NoReturn
+from weakref import WeakKeyDictionary
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from fourthwatch import limits
+from fourthwatch.api import exchange
+from fourthwatch.api.deadline import Deadline
+from fourthwatch.api.exchange import Exchange, Outlet, Refusal
+from fourthwatch.errors import Refused
+
+Phase = Literal["head", "body", "chunks", "answer", "drain", "closed"]
+"""What a connection waits for: a request's head, the rest of a body of known length or of a chunked body, our
+own answer to a request that is wholly read, the end of an upload nobody will read, its own end."""
+
+BLANK_LINE: Final = b"\r\n\r\n"
+"""Ends every head and every chunked body; the parser takes no bare line feeds."""
+PIECE_BYTES: Final = 16 * 1024
+"""How much of a chunked body is fed at once: as far as unseen trailers can overrun their limit."""
+FRAMING_HEADERS: Final = frozenset((b"content-length", b"transfer-encoding", b"host", b"expect"))
+
+_turned_away: WeakKeyDictionary[ServerState, int] = WeakKeyDictionary()
+"""By server: connections over the limit that are still reading their 503."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection. The limits are attributes of the class, so that a subclass may have its own.
+
+    The idle time between two requests is uvicorn's `timeout_keep_alive`, which also bounds how long a
+    peer may leave an answer unread.
+    """
+
+    header_bytes_max: int = limits.HEADER_BYTES_MAX
+    header_count_max: int = limits.HEADER_COUNT_MAX
+    header_deadline_s: float = limits.HEADER_DEADLINE_S
+    body_bytes_max: int = limits.BODY_BYTES_MAX
+    body_deadline_s: float = limits.BODY_DEADLINE_S
+    drain_bytes_max: int = limits.DRAIN_BYTES_MAX
+    drain_deadline_s: float = limits.DRAIN_DEADLINE_S
+    connections_max: int = limits.CONNECTIONS_MAX
+    turned_away_max: int = limits.TURNED_AWAY_MAX
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._phase: Phase = "head"
+        self._outlet = Outlet(self)
+        self._is_turned_away = False
+        tick_s = min(self.header_deadline_s, self.body_deadline_s, self.timeout_keep_alive)
+        self._deadline = Deadline(self.loop, tick_s, self._expire)
+        # Bytes received behind the request that is being answered, and whether we take more of them.
+        self._is_paused = False
+        self._ahead = b""
+        self._ahead_from = 0
+        # The request being read.
+        self._requests = 0
+        self._seam = b""
+        self._head_bytes = 0
+        self._fields = self._hosts = self._length = 0
+        self._encoding: bytes | None = None
+        self._body_left = self._body_bytes = self._wire_bytes = self._framing_bytes = 0
+        self._drained_bytes = 0
+        self._refusal: Refusal | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        is_crowded = len(self.connections) >= self.connections_max
+        super().connection_made(transport)
+        self._context = contextvars.copy_context()
+        self._deadline.set(self.header_deadline_s)
+        if is_crowded:
+            self._turn_away()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._phase = "closed"
+        self._deadline.end()
+        if self._is_turned_away:
+            _turned_away[self.server_state] -= 1
+        self._ahead = b""
+        super().connection_lost(exc)
+        # Cut the circles, or every closed connection would wait for the garbage collector.
+        self.cycle = None  # type: ignore[assignment]
+        del self._outlet, self._deadline
+
+    def data_received(self, data: bytes) -> None:
+        if self._phase in ("drain", "closed"):
+            self._discard(len(data))
+        elif self._phase == "answer" or self._ahead:
+            self._ahead = self._ahead[self._ahead_from :] + data
+            self._ahead_from = 0
+            self._set_paused(paused=True)
+        else:
+            self._read(data, 0)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._phase == "answer":
+            self._deadline.set(self.timeout_keep_alive)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._phase == "answer":
+            self._deadline.clear()
+
+    # Reading, in front of the parser.
+
+    def _read(self, data: bytes, start: int) -> None:
+        """Take `data` from `start` on; what follows the end of a request waits until it is answered."""
+        while start < len(data):
+            phase = self._phase
+            if phase == "head":
+                start = self._read_head(data, start)
+            elif phase == "body":
+                start = self._read_body(data, start)
+            elif phase == "chunks":
+                start = self._read_chunks(data, start)
+            elif phase == "answer":
+                self._ahead, self._ahead_from = data, start
+                self._set_paused(paused=True)
+                return
+            else:
+                self._discard(len(data) - start)
+                return
+
+    def _read_head(self, data: bytes, start: int) -> int:
+        if self._head_bytes == 0 and self._requests:
+            self._deadline.set(self.header_deadline_s)
+        stop = self._piece_end(data, start, self.header_bytes_max - self._head_bytes)
+        self._head_bytes += stop - start
+        self._feed(data[start:stop])
+        if self._phase == "head" and self._head_bytes >= self.header_bytes_max:
+            self._refuse(exchange.HEADERS_TOO_LARGE)
+        return stop
+
+    def _read_body(self, data: bytes, start: int) -> int:
+        stop = min(len(data), start + self._body_left)
+        self._body_left -= stop - start
+        self._feed(data[start:stop])
+        if self._body_left == 0 and self._phase == "body":
+            self._refuse(exchange.MALFORMED)  # the parser and we disagree about its length: trust nothing now
+        return stop
+
+    def _read_chunks(self, data: bytes, start: int) -> int:
+        stop = self._piece_end(data, start, PIECE_BYTES)
+        before = self._body_bytes
+        self._wire_bytes += stop - start
+        self._feed(data[start:stop])
+        if self._phase == "chunks":
+            # A piece without a byte of body is chunk extensions or trailers, which nobody sees pile up.
+            self._framing_bytes = 0 if self._body_bytes != before else self._framing_bytes + stop - start
+            if self._framing_bytes > self.header_bytes_max:
+                self._refuse(exchange.HEADERS_TOO_LARGE)
+            elif self._wire_bytes > 2 * self.body_bytes_max:
+                self._refuse(exchange.BODY_TOO_LARGE)
+        return stop
+
+    def _piece_end(self, data: bytes, start: int, room: int) -> int:
+        """Where to cut: behind the next blank line, even one begun in an earlier piece, or at `room`."""
+        longest = min(len(data), start + room)
+        at = (self._seam + data[start : start + 3]).find(BLANK_LINE) if self._seam else -1
+        if at >= 0:
+            stop = start + at + len(BLANK_LINE) - len(self._seam)
+        else:
+            at = data.find(BLANK_LINE, start, longest)
+            stop = at + len(BLANK_LINE)
+        if at >= 0 and stop <= longest:
+            self._seam = b""
+            return stop
+        self._seam = (self._seam + data[max(start, longest - 3) : longest])[-3:]
+        return longest
+
+    def _set_paused(self, *, paused: bool) -> None:
+        # Not by `self.flow`: an exchange resumes that one whenever its application asks for more body.
+        if paused is not self._is_paused and not self.transport.is_closing():
+            self._is_paused = paused
+            (self.transport.pause_reading if paused else self.transport.resume_reading)()
+
+    def _feed(self, piece: bytes) -> None:
+        try:
+            self.parser.feed_data(piece)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if self._refusal is None and isinstance(error, httptools.HttpParserCallbackError):
+                # One of our own callbacks broke: a fault of this server, not of the request.
+                self.logger.exception("HTTP callback failed")
+                self._refusal = exchange.FAILED
+            self._refuse(self._refusal or exchange.MALFORMED)
+
+    def _discard(self, count: int) -> None:
+        self._drained_bytes += count
+        if self._drained_bytes > self.drain_bytes_max and self._phase == "drain":
+            self._close()
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self._phase != "head":
+            self._stop(exchange.MALFORMED)
+        super().on_message_begin()
+        self._requests += 1
+        self._fields = self._hosts = self._length = 0
+        self._encoding = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        if self._fields > self.header_count_max:
+            self._stop(exchange.HEADERS_TOO_LARGE)
+        if self._phase != "head":
+            return  # a trailer: it must not join the headers the application has already judged
+        name = name.lower()
+        if name in FRAMING_HEADERS:
+            if name == b"host":
+                self._hosts += 1
+            elif name == b"content-length":
+                self._length = int(value)
+            elif name == b"transfer-encoding":
+                value = value.strip().lower()
+                self._encoding = value if self._encoding is None else self._encoding + b"," + value
+            elif value.lower() == b"100-continue":
+                self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        version = self.parser.get_http_version()
+        method = self.parser.get_method().decode("ascii")
+        if (refusal := self._refusal_of(version, method)) is not None:
+            self._stop(refusal)
+        self.scope["method"], self.scope["http_version"] = method, version
+        self._set_target()
+        self._head_bytes = self._body_bytes = self._wire_bytes = self._framing_bytes = 0
+        self._body_left = self._length
+        self._phase = "body" if self._encoding is None else "chunks"
+        self._deadline.set(self.body_deadline_s)
+        self.cycle = Exchange(
+            scope=self.scope,
+            transport=self._outlet,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue and version == "1.1",
+            keep_alive=version == "1.1" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        self._start_asgi_task(self.cycle, self.app)
+
+    def _refusal_of(self, version: str, method: str) -> Refusal | None:
+        if version not in ("1.1", "1.0"):
+            return exchange.VERSION_REFUSED
+        if self.parser.should_upgrade():
+            return exchange.UPGRADE_REFUSED
+        if method == "TRACE":
+            return exchange.METHOD_REFUSED
+        if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
+            return exchange.HOST_MISSING
+        if self._encoding is not None and (self._encoding != b"chunked" or version == "1.0"):
+            return exchange.ENCODING_UNKNOWN
+        if self._length > self.body_bytes_max:
+            return exchange.BODY_TOO_LARGE
+        return None
+
+    def _set_target(self) -> None:
+        """Split the request's target into the scope's path and query, as uvicorn does."""
+        try:
+            url = httptools.parse_url(self.url)
+            raw_path = url.path or b"/"
+            path = urllib.parse.unquote(raw_path.decode("ascii"))
+        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+            self._stop(exchange.MALFORMED)
+        self.scope["path"] = self.root_path + path
+        self.scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        self.scope["query_string"] = url.query or b""
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > self.body_bytes_max:
+            self._stop(exchange.BODY_TOO_LARGE)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            # Never paused: what may pile up here is bounded by `body_bytes_max`, and a peer that is kept from
+            # sending cannot be held to a deadline.
+            cycle.body += body
+            cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        self._deadline.clear()
+        cycle = self.cycle
+        if cycle.response_complete:
+            self._await_request()
+        else:
+            self._phase = "answer"
+            cycle.more_body = False
+            cycle.message_event.set()
+
+    def _stop(self, refusal: Refusal) -> NoReturn:
+        """Make the parser give up from inside one of its callbacks; `_feed` then answers."""
+        self._refusal = refusal
+        raise Refused(refusal.text)
+
+    # Answering.
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self._phase == "answer" and not self.transport.is_closing():
+            self._await_request()
+
+    def _await_request(self) -> None:
+        self._phase = "head"
+        self._seam = b""
+        self._deadline.set(self.timeout_keep_alive)
+        if self._ahead:
+            # In the connection's own context: what one application call bound, no other may see.
+            self.loop.call_soon(self._read_ahead, context=self._context)
+
+    def _read_ahead(self) -> None:
+        if self._phase != "head" or self.transport.is_closing():
+            return
+        data, self._ahead = self._ahead, b""
+        self._read(data, self._ahead_from)
+        if not self._ahead:
+            self._set_paused(paused=False)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer in place of the application, tell it that its peer is gone, and read no further request."""
+        is_under_way = self._phase != "head"
+        if is_under_way:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if not (is_under_way and self.cycle.response_started):
+            self.transport.write(refusal.answer(self.server_state.default_headers))
+        self._linger()
+
+    def _turn_away(self) -> None:
+        self.connections.discard(self)
+        self._is_turned_away = True
+        waiting = _turned_away.get(self.server_state, 0)
+        _turned_away[self.server_state] = waiting + 1
+        self.transport.write(exchange.CROWDED.answer(self.server_state.default_headers))
+        if waiting < self.turned_away_max:
+            self._linger()
+        else:
+            self._close()
+
+    def finish(self) -> None:
+        """Close once the answer is out: at once if nothing is under way to us, else after having read it."""
+        if self._phase == "answer" and not self._ahead:
+            self._close()
+        elif self._phase not in ("drain", "closed"):
+            self._linger()
+
+    def is_finished(self) -> bool:
+        """Whether nothing more can be said on this connection."""
+        return self._phase in ("drain", "closed") or self.transport.is_closing()
+
+    def _linger(self) -> None:
+        """Read on for a while without keeping anything: closing over unread bytes resets the connection,
+        and a reset may overtake the answer on its way."""
+        self._phase = "drain"
+        self._drained_bytes = 0
+        self._ahead = b""
+        if self.transport.is_closing():
+            return
+        self._deadline.set(self.drain_deadline_s)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._set_paused(paused=False)
+
+    def _close(self) -> None:
+        self._phase = "closed"
+        self._deadline.set(max(self.timeout_keep_alive, self.drain_deadline_s))
+        self.transport.close()
+
+    def _expire(self) -> None:
+        phase = self._phase
+        if phase == "head" and self._head_bytes:
+            self._refuse(exchange.HEADERS_TOO_SLOW)
+        elif phase in ("body", "chunks"):
+            self._refuse(exchange.BODY_TOO_SLOW)
+        elif phase in ("answer", "closed"):
+            self.transport.abort()  # it does not take the rest of its answer
+        else:
+            self._close()

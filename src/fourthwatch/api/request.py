@@ -1,0 +1,92 @@
+"""One request's headers and body as we need them, and one reply: the smallest ASGI that the event path can do with."""
+
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fourthwatch.errors import Malformed, Refused, TooLarge
+from fourthwatch.limits import BODY_BYTES_MAX
+from fourthwatch.wire.reply import error_body
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_JSON = (b"content-type", b"application/json")
+_GZIP_WINDOW = 31
+_ZLIB_WINDOW = 15
+
+
+class ClientGone(Exception):
+    """The client hung up before its body was whole."""
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of this (lower-case) name."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return None
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The body, counted while it comes; raises `TooLarge` or `ClientGone`."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > BODY_BYTES_MAX:
+            raise _too_large()
+        return body
+    chunks = [body]
+    size = len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def decompressed(body: bytes, encoding: str | None) -> bytes:
+    """The body as it was before `Content-Encoding`, with the same bound; raises `Malformed` or `TooLarge`."""
+    if encoding is None:
+        return body
+    word = encoding.strip().lower()
+    if word in ("", "identity"):
+        return body
+    if word not in ("gzip", "x-gzip", "deflate"):
+        raise Malformed("this Content-Encoding is not understood; send gzip or none", code="unknown_encoding")
+    unpacker = zlib.decompressobj(_ZLIB_WINDOW if word == "deflate" else _GZIP_WINDOW)
+    try:
+        plain = unpacker.decompress(body, BODY_BYTES_MAX + 1)
+    except zlib.error:
+        raise Malformed("the body is not what its Content-Encoding says", code="bad_encoding") from None
+    if len(plain) > BODY_BYTES_MAX:
+        raise _too_large()
+    if not unpacker.eof or unpacker.unused_data:
+        raise Malformed("the compressed body is cut off or has something behind it", code="bad_encoding")
+    return plain
+
+
+async def send_json(send: Send, status: int, body: bytes, *extra: tuple[bytes, bytes]) -> None:
+    """One whole JSON reply."""
+    headers = [_JSON, (b"content-length", b"%d" % len(body)), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_refusal(send: Send, refusal: Refused, *extra: tuple[bytes, bytes]) -> None:
+    """A refusal in the shape that every old client can digest."""
+    if refusal.retry_after_s is not None:
+        extra = (*extra, (b"retry-after", b"%d" % refusal.retry_after_s))
+    await send_json(send, refusal.status, error_body(refusal), *extra)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"the body is larger than {BODY_BYTES_MAX} bytes")

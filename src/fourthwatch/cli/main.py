@@ -1,0 +1,54 @@
+"""The command line's root: help, version, and what a failure looks like to a person."""
+
+import sys
+
+import click
+
+from fourthwatch import __version__
+from fourthwatch.cli.demo import demo
+from fourthwatch.cli.doctor import doctor
+from fourthwatch.cli.events import events
+from fourthwatch.cli.keys import keys
+from fourthwatch.cli.replay import replay
+from fourthwatch.cli.serve import serve
+from fourthwatch.errors import FourthwatchError, UsageError
+
+FINDING, USAGE = 1, 2
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: fourthwatch serve --data ./data --listen 127.0.0.1:8080",
+)
+@click.version_option(__version__, prog_name="fourthwatch")
+def root() -> None:
+    """Fraud decisions for online merchants, on your own machine.
+
+    Start a server, make a key for your shop, point the shop's SDK at it.
+    """
+
+
+for _command in (serve, keys, replay, events, doctor, demo):
+    root.add_command(_command)
+
+
+def main() -> None:
+    """Entry point of the `fourthwatch` command."""
+    try:
+        code = root.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = USAGE
+    except click.ClickException as error:
+        error.show()
+        code = FINDING
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        code = FINDING
+    except UsageError as error:
+        click.echo(f"fourthwatch: {error}", err=True)
+        code = USAGE
+    except FourthwatchError as error:
+        click.echo(f"fourthwatch: {error}", err=True)
+        code = FINDING
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,42 @@
+"""Options that several commands share, so that they read and behave the same everywhere."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fourthwatch.errors import UsageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_option(command: Command) -> Command:
+    """`--data DIR`: where the data file lives."""
+    return click.option(
+        "--data",
+        "directory",
+        required=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="FOURTHWATCH_DATA",
+        show_envvar=True,
+        help="Directory of the data file; made when there is none.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`: data for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`HOST:PORT` (an IPv6 host in brackets) in two; raises `UsageError`.
+
+    >>> split_address("127.0.0.1:8080"), split_address("[::1]:0")
+    (('127.0.0.1', 8080), ('::1', 0))
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise UsageError(f"{text!r} is not HOST:PORT, for instance 127.0.0.1:8080")
+    return host, int(port)

@@ -1,0 +1,5 @@
+"""What the rules and the model say, brought into one verdict with score, flag and ordered reasons."""
+
+from fourthwatch.decision.decide import Decision, Policy, decide
+
+__all__ = ["Decision", "Policy", "decide"]

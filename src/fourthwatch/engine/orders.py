@@ -1,0 +1,50 @@
+"""Orders as last submitted: what a payment, a status or a chargeback refers to; read from the ledger, kept while warm."""
+
+from collections import OrderedDict
+
+import msgspec
+
+from fourthwatch.engine.identity import ORDER_KINDS
+from fourthwatch.entities import Involved, involved_in
+from fourthwatch.events import KIND_OF_NUMBER, CreateOrder
+from fourthwatch.limits import ORDERS_CACHED_MAX
+from fourthwatch.store.ledger import Ledger
+from fourthwatch.store.reader import order_subject
+from fourthwatch.wire.decode import read_stored
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """An order and who is involved in it."""
+
+    order: CreateOrder
+    involved: Involved
+
+
+class Orders:
+    """Orders by tenant and id, as of the position that the engine has come to."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._warm: OrderedDict[tuple[int, str], Placed] = OrderedDict()
+
+    def place(self, tenant: int, order_id: str, placed: Placed) -> None:
+        """Remember the newest submission."""
+        warm = self._warm
+        warm[tenant, order_id] = placed
+        warm.move_to_end((tenant, order_id))
+        if len(warm) > ORDERS_CACHED_MAX:
+            warm.popitem(last=False)
+
+    def find(self, tenant: int, order_id: str, before_seq: int) -> Placed | None:
+        """The order as submitted before a position; `None` when it was not."""
+        placed = self._warm.get((tenant, order_id))
+        if placed is not None:
+            return placed
+        found = self._ledger.body_before(tenant, order_subject(order_id), ORDER_KINDS, before_seq)
+        if found is None:
+            return None
+        order = read_stored(KIND_OF_NUMBER[found[0]], found[1])
+        assert isinstance(order, CreateOrder)
+        placed = Placed(order, involved_in(order))
+        self.place(tenant, order_id, placed)
+        return placed

@@ -1,0 +1,217 @@
+"""The walk of one event: has it been here, who is involved, what is known, what do we answer, made durable.
+
+A batch walks together and is committed as one. Synchronous, one thread; the clock and chance are handed in.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from fourthwatch.clock import Millis
+from fourthwatch.decision import Decision, Policy, decide
+from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
+from fourthwatch.engine.orders import Orders, Placed
+from fourthwatch.entities import Involved, completed, involved_in
+from fourthwatch.errors import Conflict
+from fourthwatch.events import CreateOrder, Event, Kind
+from fourthwatch.features.catalogue import vector_of
+from fourthwatch.features.subject import Subject
+from fourthwatch.features.windows import Windows
+from fourthwatch.rules.scorecard import assess
+from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger
+from fourthwatch.wire.decode import Decoded
+from fourthwatch.wire.reply import BodyWarning, Reason, Receipt, encode
+
+
+class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An event on its way in."""
+
+    tenant: int
+    decoded: Decoded
+    received_ms: Millis
+    idempotency_key: str | None = None
+    wants_score: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What the submitter is told once the batch is durable."""
+
+    receipt: Receipt
+    replayed: bool
+    """Whether the event had been here before; then the receipt is the old one."""
+
+
+Outcome = Answer | Conflict
+
+
+class Walk:
+    """The corridor's inside: ledger, windows and orders, and the way through them."""
+
+    def __init__(
+        self, ledger: Ledger, windows: Windows, policy: Policy, random_bytes: Callable[[int], bytes]
+    ) -> None:
+        self.ledger = ledger
+        self.windows = windows
+        self._orders = Orders(ledger)
+        self._policy = policy
+        self._random_bytes = random_bytes
+
+    def run(self, batch: Sequence[Submission]) -> list[Outcome]:
+        """Take a batch; returns after it is durable, one outcome per submission.
+
+        Raises `LedgerFull` or `LedgerBroken`; then the windows hold events that the ledger does not, and the walk must not
+        be used again.
+        """
+        step = _Batch(self.ledger)
+        outcomes: list[Outcome | int] = []
+        for submission in batch:
+            identity = identity_of(submission.decoded, submission.idempotency_key)
+            seen = step.find(submission, identity)
+            if seen is None:
+                outcomes.append(self._take(submission, identity, step))
+            elif identity.by_key and seen[1] != submission.decoded.fingerprint:
+                outcomes.append(Conflict("this Idempotency-Key was used before with another body; use a new one"))
+            else:
+                outcomes.append(seen[0])
+        if step.events:
+            self.ledger.append(step.events, step.decisions)
+        return [self._old_answer(outcome) if isinstance(outcome, int) else outcome for outcome in outcomes]
+
+    def replay(self, row: EventRow, kind: Kind, event: Event) -> None:
+        """Let a stored event count again, as it did when it came in."""
+        self.windows.add(self._subject(row.tenant, row.seq, kind, event, row.occurred_ms))
+
+    def _take(self, submission: Submission, identity: Identity, step: "_Batch") -> Answer:
+        decoded, tenant = submission.decoded, submission.tenant
+        seq = step.next_seq()
+        nonce = self._random_bytes(NONCE_BYTES)
+        subject = self._subject(tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms)
+        answered = decoded.kind.decided or submission.wants_score
+        decision: Decision | None = None
+        if answered or decoded.kind.rescores:
+            vector = vector_of(subject, self.windows)
+            decision = decide(assess(vector), vector, self._policy)
+        self.windows.add(subject)
+        event = EventRow(
+            seq=seq,
+            tenant=tenant,
+            nonce=nonce,
+            identity=identity.exact or fresh_identity(nonce),
+            fingerprint=decoded.fingerprint,
+            kind=decoded.kind.number,
+            name=decoded.name,
+            subject=subject_of(decoded.kind, decoded.event),
+            occurred_ms=decoded.occurred_ms,
+            received_ms=submission.received_ms,
+            body=decoded.body,
+            warnings=encode(decoded.warnings) if decoded.warnings else None,
+        )
+        step.add(event, None if decision is None else _decision_row(seq, tenant, decision, answered=answered))
+        return Answer(receipt_of(event.event_id, decoded.warnings, decision if answered else None), replayed=False)
+
+    def _subject(self, tenant: int, seq: int, kind: Kind, event: Event, occurred_ms: int) -> Subject:
+        involved = self._recognised(tenant, involved_in(event), seq)
+        order: CreateOrder | None = None
+        if isinstance(event, CreateOrder):
+            order = event
+            assert event.order_id is not None
+            self._orders.place(tenant, event.order_id, Placed(event, involved))
+        elif event.order_id is not None:
+            placed = self._orders.find(tenant, event.order_id, seq)
+            if placed is not None:
+                order = placed.order
+                involved = completed(involved, placed.involved)
+        return Subject(
+            tenant=tenant, seq=seq, kind=kind, event=event, occurred_ms=occurred_ms, involved=involved, order=order
+        )
+
+    def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
+        """A session id in the user's place is a guest; a linked session is its user (contract, section 9, rows 7 and 8)."""
+        user, session = involved.user, involved.session
+        if user is not None and session is None and self.windows.is_known_session(tenant, user, seq):
+            involved = msgspec.structs.replace(involved, user=None, session=user)
+            user, session = None, user
+        if user is None and session is not None:
+            linked = self.windows.user_of_session(tenant, session, seq)
+            if linked is not None:
+                return msgspec.structs.replace(involved, user=linked)
+        return involved
+
+    def _old_answer(self, seq: int) -> Answer:
+        event, made = self.ledger.stored(seq)
+        warnings = () if event.warnings is None else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...])
+        if made is None or not made.answered:
+            return Answer(receipt_of(event.event_id, warnings, None), replayed=True)
+        reasons = msgspec.json.decode(made.detail, type=_Reasons).reasons
+        receipt = _receipt(event.event_id, warnings, made.score, made.flag, made.verdict, reasons)
+        return Answer(receipt, replayed=True)
+
+
+class _Reasons(msgspec.Struct):
+    reasons: tuple[Reason, ...]
+
+
+class _Batch:
+    """What a batch has brought so far: visible to its own later events, not yet durable."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.events: list[EventRow] = []
+        self.decisions: list[DecisionRow] = []
+        self._by_identity: dict[tuple[int, bytes], EventRow] = {}
+        self._by_subject: dict[tuple[int, str, int], EventRow] = {}
+
+    def next_seq(self) -> int:
+        return self._ledger.last_seq + len(self.events) + 1
+
+    def add(self, event: EventRow, decision: DecisionRow | None) -> None:
+        self.events.append(event)
+        if decision is not None:
+            self.decisions.append(decision)
+        self._by_identity[event.tenant, event.identity] = event
+        if event.subject is not None:
+            self._by_subject[event.tenant, event.subject, event.kind] = event
+
+    def find(self, submission: Submission, identity: Identity) -> tuple[int, bytes] | None:
+        """Position and fingerprint of the event that this submission repeats."""
+        tenant, decoded = submission.tenant, submission.decoded
+        if identity.exact is not None:
+            here = self._by_identity.get((tenant, identity.exact))
+            return (here.seq, here.fingerprint) if here is not None else self._ledger.find(tenant, identity.exact)
+        subject = subject_of(decoded.kind, decoded.event) if identity.family else None
+        if subject is None:
+            return None
+        rows = [self._by_subject[key] for number in identity.family if (key := (tenant, subject, number)) in self._by_subject]
+        newest = max(((row.seq, row.fingerprint) for row in rows), default=None)
+        if newest is None:
+            newest = self._ledger.newest_of_subject(tenant, subject, identity.family)
+        return newest if newest is not None and newest[1] == decoded.fingerprint else None
+
+
+def receipt_of(event_id: str, warnings: tuple[BodyWarning, ...], decision: Decision | None) -> Receipt:
+    """What the shop is told about its event."""
+    if decision is None:
+        return Receipt("ok", _TAKEN, event_id, warnings)
+    return _receipt(event_id, warnings, decision.score, decision.flag, decision.verdict, decision.reasons)
+
+
+_TAKEN = "event recorded"
+_DECIDED = "event recorded and decided"
+
+
+def _receipt(
+    event_id: str, warnings: tuple[BodyWarning, ...], score: int, flag: str, verdict: str, reasons: tuple[Reason, ...]
+) -> Receipt:
+    return Receipt("ok", _DECIDED, event_id, warnings, score, flag, verdict, reasons)
+
+
+def _decision_row(seq: int, tenant: int, decision: Decision, *, answered: bool) -> DecisionRow:
+    return DecisionRow(
+        seq=seq,
+        tenant=tenant,
+        score=decision.score,
+        flag=decision.flag,
+        verdict=decision.verdict,
+        answered=answered,
+        detail=encode(decision),
+    )

@@ -1,0 +1,173 @@
+"""Who and what an event involves, each in its normal form: the fifth step of the walk.
+
+A value that cannot be brought into its normal form gives no key: unknown, which is not the same as nobody.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fourthwatch.entities.address import address_key
+from fourthwatch.entities.card import card_key
+from fourthwatch.entities.email import email_domain, email_key
+from fourthwatch.entities.network import ip_key, network_key
+from fourthwatch.entities.phone import phone_key
+from fourthwatch.events import Address, Event, Item, PaymentMethod, Promotion
+from fourthwatch.limits import ITEMS_MAX, TEXT_ID_MAX
+
+
+class Involved(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """The entities of one event. `None` or an empty tuple: not said, or unusable."""
+
+    user: str | None = None
+    session: str | None = None
+    device: str | None = None
+    ip: str | None = None
+    network: str | None = None
+    """The /24 or /48 around `ip`."""
+    email: str | None = None
+    email_domain: str | None = None
+    phones: tuple[str, ...] = ()
+    """E.164; the account's or delivery phone first."""
+    cards: tuple[str, ...] = ()
+    shipping: str | None = None
+    billing: str | None = None
+    items: tuple[str, ...] = ()
+    sellers: tuple[str, ...] = ()
+    promotions: tuple[str, ...] = ()
+
+    def keys(self) -> list[str]:
+        """Every entity key, `type:normal form`, each once."""
+        found: dict[str, None] = {}
+        for name, value in (
+            ("user", self.user),
+            ("session", self.session),
+            ("device", self.device),
+            ("ip", self.ip),
+            ("network", self.network),
+            ("email", self.email),
+            ("email_domain", self.email_domain),
+            ("address", self.shipping),
+            ("address", self.billing),
+        ):
+            if value is not None:
+                found[f"{name}:{value}"] = None
+        for name, values in (
+            ("phone", self.phones),
+            ("card", self.cards),
+            ("item", self.items),
+            ("seller", self.sellers),
+            ("promotion", self.promotions),
+        ):
+            for value in values:
+                found[f"{name}:{value}"] = None
+        return list(found)
+
+
+def involved_in(event: Event) -> Involved:
+    """The entities that the event itself names."""
+    shipping: Address | None = getattr(event, "shipping_address", None)
+    billing: Address | None = getattr(event, "billing_address", None)
+    email: str | None = getattr(event, "user_email", None)
+    country = _country(shipping, billing)
+    ip = None if event.device_ip is None else ip_key(event.device_ip)
+    shipping_key = _address(shipping)
+    return Involved(
+        user=_id(event.user_id),
+        session=_id(event.session_id),
+        device=_id(event.device_id),
+        ip=ip,
+        network=None if ip is None else network_key(ip),
+        email=None if email is None else email_key(email),
+        email_domain=None if email is None else email_domain(email),
+        phones=_phones((getattr(event, "phone", None), shipping and shipping.phone, billing and billing.phone), country),
+        cards=_cards(event),
+        shipping=shipping_key,
+        billing=shipping_key if billing == shipping else _address(billing),
+        items=_items(event),
+        sellers=_sellers(event),
+        promotions=_promotions(event),
+    )
+
+
+def completed(own: Involved, order: Involved) -> Involved:
+    """`own`, with what it left unsaid taken from the order that it is about.
+
+    The user is inherited only by an event that names neither user nor session (contract, section 9, row 6).
+    """
+    anonymous = own.user is None and own.session is None
+    return Involved(
+        user=order.user if anonymous else own.user,
+        session=order.session if anonymous else own.session,
+        device=own.device or order.device,
+        ip=own.ip or order.ip,
+        network=own.network or order.network,
+        email=own.email or order.email,
+        email_domain=own.email_domain or order.email_domain,
+        phones=own.phones or order.phones,
+        cards=own.cards or order.cards,
+        shipping=own.shipping or order.shipping,
+        billing=own.billing or order.billing,
+        items=own.items or order.items,
+        sellers=own.sellers or order.sellers,
+        promotions=own.promotions or order.promotions,
+    )
+
+
+def _id(text: str | None) -> str | None:
+    """Ids are the shop's own and case-sensitive: kept to the byte."""
+    return text if text is not None and 0 < len(text) <= TEXT_ID_MAX else None
+
+
+def _country(shipping: Address | None, billing: Address | None) -> str | None:
+    for address in (shipping, billing):
+        if address is not None and address.country is not None and len(address.country) == 2:
+            return address.country.upper()
+    return None
+
+
+def _address(address: Address | None) -> str | None:
+    if address is None:
+        return None
+    return address_key(
+        address.address1, address.address2, address.city, address.region, address.zipcode, address.country
+    )
+
+
+def _phones(texts: Iterable[str | None], country: str | None) -> tuple[str, ...]:
+    keys = {text: phone_key(text, country) for text in texts if text is not None}
+    return tuple(dict.fromkeys(key for key in keys.values() if key is not None))
+
+
+def _cards(event: Event) -> tuple[str, ...]:
+    one: PaymentMethod | None = getattr(event, "payment_method", None)
+    many: tuple[PaymentMethod, ...] | None = getattr(event, "payment_methods", None)
+    methods = ((one,) if one is not None else ()) + (many or ())
+    keys = (
+        card_key(method.card_bin, method.card_last4, method.card_expiry_month, method.card_expiry_year)
+        for method in methods[:ITEMS_MAX]
+        if method.card_bin is not None
+    )
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _lines(event: Event) -> tuple[Item, ...]:
+    one: Item | None = getattr(event, "item", None)
+    many: tuple[Item, ...] | None = getattr(event, "items", None)
+    return ((one,) if one is not None else ()) + (many or ())[:ITEMS_MAX]
+
+
+def _items(event: Event) -> tuple[str, ...]:
+    ids = [_id(item.item_id) for item in _lines(event)] + [_id(getattr(event, "item_id", None))]
+    return tuple(dict.fromkeys(key for key in ids if key is not None))
+
+
+def _sellers(event: Event) -> tuple[str, ...]:
+    ids = (_id(item.seller.seller_id) for item in _lines(event) if item.seller is not None)
+    return tuple(dict.fromkeys(key for key in ids if key is not None))
+
+
+def _promotions(event: Event) -> tuple[str, ...]:
+    many: tuple[Promotion, ...] | None = getattr(event, "promotions", None)
+    ids = (_id(promotion.promotion_id) for promotion in (many or ())[:ITEMS_MAX])
+    return tuple(dict.fromkeys(key for key in ids if key is not None))

@@ -1,0 +1,122 @@
+"""Every error of the house, drawn. Raise the narrowest; its text names the thing, and what would be right.
+
+FourthwatchError
+├── Refused                 the caller's request cannot be taken; has an HTTP status and a code
+│   ├── Malformed           400  the body is not what it should be; has a JSON pointer
+│   ├── Unauthorised        401  no such key
+│   ├── Forbidden           403  the key lacks the scope
+│   ├── NotFound            404
+│   ├── MethodNotAllowed    405
+│   ├── TooLarge            413
+│   ├── Conflict            422  the Idempotency-Key belongs to another body
+│   ├── TooMany             429  over the key's rate
+│   └── Unavailable         503  full queue, full disk, starting or stopping; safe to retry
+├── LedgerError             the data file
+│   ├── LedgerFull          no room on the disk
+│   ├── LedgerBroken        a write or sync failed: nothing more is acknowledged by this process
+│   └── LedgerUnusable      cannot be opened: wrong version, damaged, in use, unsafe SQLite
+├── RecordingError          a file of recorded events is not one; names the file and the line
+├── SendingStopped          a server cannot be sent to: not there, not ours, or the key is refused
+└── UsageError              a command was called wrongly; exit code 2
+"""
+
+
+class FourthwatchError(Exception):
+    """Root of everything we raise on purpose."""
+
+
+class Refused(FourthwatchError):
+    """A request that cannot be taken. `message` is for the shop's engineer and holds no value from the body."""
+
+    status = 400
+    code = "refused"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+class Malformed(Refused):
+    """The body is not what it should be; `pointer` is an RFC 6901 JSON pointer, `""` for the whole body."""
+
+    status = 400
+    code = "malformed"
+
+    def __init__(self, message: str, *, pointer: str = "", code: str = "malformed") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.code = code
+
+
+class Unauthorised(Refused):
+    status = 401
+    code = "unauthorised"
+
+
+class Forbidden(Refused):
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(Refused):
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(Refused):
+    status = 405
+    code = "method_not_allowed"
+
+
+class TooLarge(Refused):
+    status = 413
+    code = "too_large"
+
+
+class Conflict(Refused):
+    status = 422
+    code = "idempotency_conflict"
+
+
+class TooMany(Refused):
+    status = 429
+    code = "too_many"
+
+
+class Internal(Refused):
+    status = 500
+    code = "internal"
+
+
+class Unavailable(Refused):
+    status = 503
+    code = "unavailable"
+
+
+class LedgerError(FourthwatchError):
+    """Something about the data file."""
+
+
+class LedgerFull(LedgerError):
+    """No room on the disk; the batch was rolled back."""
+
+
+class LedgerBroken(LedgerError):
+    """A write or a sync failed; what the disk holds is only known after a restart."""
+
+
+class LedgerUnusable(LedgerError):
+    """The data file cannot be opened; the text says why and what to do."""
+
+
+class RecordingError(FourthwatchError):
+    """A file of recorded events is not one; the text names the file and the line, and no value from it."""
+
+
+class SendingStopped(FourthwatchError):
+    """A server cannot be sent to: not there, not ours, or the key is refused; going on would be of no use."""
+
+
+class UsageError(FourthwatchError):
+    """A command was called wrongly; exit code 2."""

@@ -1,0 +1,97 @@
+"""What is judged: one event together with the order it is about, who is involved, and when.
+
+Everything that judges is a function of a `Subject` and of what the windows knew as of its time.
+"""
+
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+import xxhash
+
+from fourthwatch.entities import Involved
+from fourthwatch.events import Address, CreateAccount, CreateOrder, Event, Kind, PaymentMethod, Transaction
+from fourthwatch.events.values import is_cash
+
+_AMOUNT_MINOR_MAX = 10**15
+_ZERO_DECIMALS = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
+_THREE_DECIMALS = frozenset({"BHD", "KWD", "OMR", "JOD", "TND"})
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One event on its walk."""
+
+    tenant: int
+    seq: int
+    """Position in the ledger; later events have greater ones."""
+    kind: Kind
+    event: Event
+    occurred_ms: int
+    """As of when everything is known; the sender's clock, clamped."""
+    involved: Involved
+    """Who is involved, completed from the order."""
+    order: CreateOrder | None = None
+    """The order as last submitted; the event itself when it submits one."""
+
+    @property
+    def person(self) -> str | None:
+        """Who acts: the account, or a guest's e-mail; `None` when neither was said."""
+        if self.involved.user is not None:
+            return self.involved.user
+        return None if self.involved.email is None else "email:" + self.involved.email
+
+    def shipping_address(self) -> Address | None:
+        return self._address("shipping_address")
+
+    def billing_address(self) -> Address | None:
+        return self._address("billing_address")
+
+    def payment_methods(self) -> tuple[PaymentMethod, ...]:
+        """Of the payment attempt itself if it says, else of the order or account."""
+        if isinstance(self.event, Transaction) and self.event.payment_method is not None:
+            return (self.event.payment_method,)
+        if self.order is not None:
+            return self.order.payment_methods or ()
+        return (self.event.payment_methods or ()) if isinstance(self.event, CreateAccount) else ()
+
+    def amount_minor(self) -> int | None:
+        """The order's total in minor units of its currency; `None` when absent or unreadable."""
+        source = self.order if self.order is not None else self.event
+        return minor_units(getattr(source, "amount", None), getattr(source, "currency_code", None))
+
+    def paid_on_delivery(self) -> bool | None:
+        """Cash on delivery, as said or as the payment type tells (contract, section 9, row 15)."""
+        if self.order is not None and self.order.is_pre_paid is not None:
+            return not self.order.is_pre_paid
+        for method in self.payment_methods():
+            told = is_cash(method.payment_type) or is_cash(method.payment_gateway)
+            if told is not None:
+                return told
+        return None
+
+    def _address(self, name: str) -> Address | None:
+        own: Address | None = getattr(self.event, name, None)
+        return own if own is not None or self.order is None else getattr(self.order, name)
+
+
+def minor_units(amount: str | None, currency: str | None) -> int | None:
+    """A decimal text in main units as an integer in minor units; `None` when it is not an amount.
+
+    >>> minor_units("19.99", "INR"), minor_units("500", "JPY"), minor_units("much", "INR")
+    (1999, 500, None)
+    """
+    if amount is None:
+        return None
+    places = 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+    if amount.isascii() and amount.isdigit() and len(amount) <= 12:
+        return int(amount) * 10**places
+    try:
+        exact = Decimal(amount.strip().replace(",", "")[:40]).scaleb(places)
+        return int(exact) if exact.is_finite() and abs(exact) <= _AMOUNT_MINOR_MAX else None
+    except (InvalidOperation, ValueError):
+        return None
+
+
+def mark_of(text: str) -> int:
+    """A 64-bit signed number that stands for `text` in histories; the same in every process, never 0."""
+    mark = xxhash.xxh3_64_intdigest(text.encode())
+    return (mark - (1 << 64) if mark >> 63 else mark) or 1

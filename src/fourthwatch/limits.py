@@ -1,0 +1,80 @@
+"""Every bound of the house in one file, with the relations between them asserted.
+
+What is bounded here is bounded for everybody; what an operator may choose is in `settings`.
+"""
+
+# One request.
+BODY_BYTES_MAX = 256 * 1024
+"""Body after decompression; counted while streaming. Contract clients send up to about 4 kB."""
+HEADER_BYTES_MAX = 32 * 1024
+HEADER_COUNT_MAX = 100
+HEADER_DEADLINE_S = 10.0
+"""From a request's first byte (or the connection) to the end of its headers."""
+BODY_DEADLINE_S = 10.0
+"""From the end of the headers to the end of the body."""
+KEEP_ALIVE_IDLE_S = 75.0
+"""An idle connection between two requests; longer than the 60 s of common proxies."""
+DRAIN_BYTES_MAX = 1024 * 1024
+DRAIN_DEADLINE_S = 2.0
+"""How much, and for how long, a refused upload is read on so that its sender can read the answer."""
+CONNECTIONS_MAX = 8_192
+TURNED_AWAY_MAX = 256
+"""Connections over the limit that are given time to read their 503; the rest are closed at once."""
+
+# One body.
+JSON_DEPTH_MAX = 32
+JSON_INTEGER_MAX = 2**63 - 1
+KEYS_MAX = 4_096
+"""Keys in one body, nested ones included."""
+TEXT_ID_MAX = 256
+"""Characters of an id that becomes an entity key (user, session, order, item...)."""
+WARNINGS_MAX = 32
+"""Warnings in one reply; one more says how many were left out."""
+ITEMS_MAX = 200
+"""Order lines, payment methods or promotions of one event that are looked at; the rest is kept, not counted."""
+
+# Time.
+FUTURE_SLACK_MS = 5 * 60 * 1000
+"""How far a sender's clock may be ahead; beyond it the time of receipt counts."""
+SECONDS_BELOW = 10**11
+"""A numeric timestamp below this is in seconds (contract, section 9, row 14)."""
+
+# The engine.
+QUEUE_MAX = 2_048
+"""Events waiting for the engine; beyond it 503."""
+BATCH_MAX = 128
+"""Events of one commit."""
+ORDERS_CACHED_MAX = 50_000
+
+# Keys.
+API_KEY_CHARS_MAX = 32
+"""The WooCommerce settings field takes no more (contract, section 1)."""
+API_KEY_PREFIX = "fw_"
+API_KEY_RANDOM_CHARS = 27
+
+# Normal forms of entity values; what is longer is cut or unknown before any work is spent on it.
+EMAIL_CHARS_MAX = 320
+"""64 for the local part, 255 for the domain, one for the at sign (RFC 5321, 4.5.3.1)."""
+PHONE_CHARS_MAX = 64
+ADDRESS_LINE_CHARS_MAX = 512
+FORWARDED_CHARS_MAX = 512
+"""Of a list of addresses as proxies write it; about ten of the longest."""
+NAME_CHARS_MAX = 128
+NORMAL_FORMS_CACHED_MAX = 65_536
+"""Per kind of slow normal form; short texts only, so at most about 20 MB each."""
+DOMAINS_CACHED_MAX = 8_192
+ADDRESSES_CACHED_MAX = 16_384
+
+# Windows.
+EXACT_ENTRIES_MAX = 96
+"""Entries an entity keeps one by one; older ones beyond it are folded into buckets."""
+FOLDED_ENTRIES_MAX = 512
+
+# Pages of the management API.
+PAGE_ROWS_MAX = 500
+
+assert BATCH_MAX < QUEUE_MAX
+assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
+assert 62**API_KEY_RANDOM_CHARS >= 2**160
+assert HEADER_BYTES_MAX < BODY_BYTES_MAX < DRAIN_BYTES_MAX
+assert EXACT_ENTRIES_MAX < FOLDED_ENTRIES_MAX

@@ -1,0 +1,22 @@
+"""What is measured while running, for `/metrics` in the Prometheus text format; every one of these can move."""
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+
+EVENTS_STORED = Gauge("fourthwatch_events_stored", "Events in the ledger")
+ENTITIES = Gauge("fourthwatch_entities", "Entities with a history in memory")
+QUEUE_WAITING = Gauge("fourthwatch_queue_waiting", "Events that wait for the engine")
+SNAPSHOT_SEQ = Gauge("fourthwatch_snapshot_position", "Ledger position up to which the newest snapshot reaches")
+BATCH_EVENTS = Histogram(
+    "fourthwatch_batch_events", "Events per commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, float("inf"))
+)
+COMMIT_SECONDS = Histogram(
+    "fourthwatch_batch_seconds",
+    "Walk and commit of a batch",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf")),
+)
+REPLIES = Counter("fourthwatch_replies", "Replies by route and status", ("route", "status"))
+
+
+def metrics_text() -> bytes:
+    """All metrics as text."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,60 @@
+"""A certificate of our own for `--tls-self-signed`: made once per data directory, good for the names of this machine."""
+
+import datetime
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from fourthwatch.clock import SECOND_MS, Clock
+
+_VALID_DAYS = 825
+_RENEW_DAYS = 30
+
+
+def self_signed(directory: Path, clock: Clock) -> tuple[Path, Path]:
+    """Certificate and key for localhost, made or renewed when needed; clients have to trust the certificate file."""
+    now = datetime.datetime.fromtimestamp(clock.now_ms() / SECOND_MS, datetime.UTC)
+    certificate_path, key_path = directory / "tls-certificate.pem", directory / "tls-key.pem"
+    if certificate_path.exists() and key_path.exists():
+        current = x509.load_pem_x509_certificate(certificate_path.read_bytes())
+        if current.not_valid_after_utc - now > datetime.timedelta(days=_RENEW_DAYS):
+            return certificate_path, key_path
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Fourthwatch at localhost")])
+    names: list[x509.GeneralName] = [
+        x509.DNSName("localhost"),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        x509.IPAddress(ipaddress.ip_address("::1")),
+    ]
+    host = socket.gethostname()
+    if host.isascii() and host != "localhost":
+        names.append(x509.DNSName(host))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=_VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    _write_private(key_path, key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ))  # fmt: skip
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return certificate_path, key_path
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)

@@ -1,0 +1,198 @@
+"""One process: the corridor, the application and the HTTP server, from start to a clean stop.
+
+SIGTERM and SIGINT stop taking connections, let what is under way finish, commit, write a snapshot and exit with 0.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import uvicorn
+import uvloop
+
+from fourthwatch.api.access import Access
+from fourthwatch.api.app import Application
+from fourthwatch.api.intake import Intake, Waiting
+from fourthwatch.api.management import Management
+from fourthwatch.api.neo import Neo
+from fourthwatch.api.pages import Pages
+from fourthwatch.api.protocol import BoundedHttpProtocol
+from fourthwatch.api.throttle import Throttle
+from fourthwatch.clock import SystemClock
+from fourthwatch.decision import Policy
+from fourthwatch.engine.corridor import Corridor, CorridorSettings
+from fourthwatch.errors import UsageError
+from fourthwatch.limits import KEEP_ALIVE_IDLE_S
+from fourthwatch.logs import log
+from fourthwatch.server.certificate import self_signed
+from fourthwatch.settings import Settings
+from fourthwatch.store.file import lock_directory
+from fourthwatch.store.keys import KeyStore
+from fourthwatch.store.postbacks import PostbackAddresses
+from fourthwatch.store.reader import LedgerReader
+
+_BACKLOG = 2_048
+_DRAIN_S = 10
+_SWITCH_INTERVAL_S = 0.001
+"""Two threads share the interpreter, the loop and the engine; the default of 5 ms would be most of a reply's time."""
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to listen, and with which certificate."""
+
+    host: str
+    port: int
+    """0 takes any free port."""
+    tls_self_signed: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+
+def serve(directory: Path, listen: Listen, settings: Settings, announce: Callable[[str], None]) -> int:
+    """Serve until told to stop; returns the exit code. `announce` gets the URL once events are taken."""
+    lock = lock_directory(directory)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(directory, listen, settings, announce))
+    finally:
+        lock.close()
+
+
+async def _serve(directory: Path, listen: Listen, settings: Settings, announce: Callable[[str], None]) -> int:
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    clock = SystemClock()
+    certificate, key = _tls_files(directory, listen, clock)
+    sock = _bind(listen)
+    loop = asyncio.get_running_loop()
+    waiting = Waiting()
+    waiting.attach(loop)
+    broken = asyncio.Event()
+    corridor = Corridor(
+        CorridorSettings(
+            directory=directory,
+            policy=Policy(red_above=settings.red_above),
+            disk_reserve_bytes=settings.disk_reserve_bytes,
+        ),
+        clock,
+        os.urandom,
+        waiting.settle,
+        lambda: loop.call_soon_threadsafe(broken.set),
+    )
+    await asyncio.to_thread(corridor.start)
+    keys, addresses, reader = KeyStore(directory, clock), PostbackAddresses(directory, clock), LedgerReader(directory)
+    access = Access(keys, clock)
+    intake = Intake(access, Throttle(settings.events_per_second, clock), corridor, clock)
+    application = Application(
+        intake,
+        Neo(intake, reader, addresses, clock),
+        Management(access, reader, addresses),
+        Pages(lambda: corridor.state),
+    )
+    server = _Server(_config(application, certificate, key), lambda: announce(_url(sock, certificate is not None)))
+    gc.collect()
+    gc.freeze()  # what was built up to here stays; the collector need not look at it again
+    following = asyncio.create_task(access.follow())
+    watching = asyncio.create_task(_stop_when(broken, server))
+    with _signals(loop, server):
+        await server.serve(sockets=[sock])
+    following.cancel()
+    watching.cancel()
+    await asyncio.to_thread(corridor.stop)
+    for part in (keys, addresses, reader):
+        part.close()
+    log.info("stopped", broken=broken.is_set())
+    return 1 if broken.is_set() else 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, with our own signals and our own word when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `_signals`: uvicorn would raise them again after a clean stop."""
+        yield
+
+
+@contextlib.contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> Iterator[None]:
+    def stop() -> None:
+        if server.should_exit:
+            server.force_exit = True
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _stop_when(broken: asyncio.Event, server: uvicorn.Server) -> None:
+    await broken.wait()
+    log.error("stopping", reason="the data file could not be written; start again to see what the disk holds")
+    server.should_exit = True
+
+
+def _config(application: Application, certificate: Path | None, key: Path | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=BoundedHttpProtocol,
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=int(KEEP_ALIVE_IDLE_S),
+        timeout_graceful_shutdown=_DRAIN_S,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+
+
+def _tls_files(directory: Path, listen: Listen, clock: SystemClock) -> tuple[Path | None, Path | None]:
+    if listen.tls_self_signed:
+        return self_signed(directory, clock)
+    if (listen.tls_certificate is None) != (listen.tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together")
+    return listen.tls_certificate, listen.tls_key
+
+
+def _bind(listen: Listen) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((listen.host, listen.port))
+    except OSError as error:
+        sock.close()
+        raise UsageError(f"cannot listen on {listen.host} port {listen.port}: {error.strerror}") from error
+    sock.setblocking(False)
+    return sock
+
+
+def _url(sock: socket.socket, tls: bool) -> str:  # noqa: FBT001
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{shown}:{port}"

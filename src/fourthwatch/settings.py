@@ -1,0 +1,49 @@
+"""What an operator may choose, from the environment; the only place that reads it.
+
+Every setting has a sane value without being set; a value that cannot be read stops the start with its name.
+"""
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from fourthwatch.errors import UsageError
+
+_PREFIX = "FOURTHWATCH_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Read once, at start."""
+
+    red_above: int = 70
+    """FOURTHWATCH_RED_ABOVE: scores above it are red, 0 to 100."""
+    disk_reserve_bytes: int = 64 * 1024 * 1024
+    """FOURTHWATCH_DISK_RESERVE_BYTES: with less free space than this no event is taken."""
+    events_per_second: float | None = None
+    """FOURTHWATCH_EVENTS_PER_SECOND: rate of one key; unlimited when not set."""
+    log_level: str = "info"
+    """FOURTHWATCH_LOG_LEVEL: debug, info, warning or error."""
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings; raises `UsageError` that names the variable and what would be right."""
+    source = os.environ if environment is None else environment
+    given = {
+        name: source[_PREFIX + name.upper()]
+        for name in Settings.__struct_fields__
+        if source.get(_PREFIX + name.upper())
+    }
+    try:
+        settings = msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"a {_PREFIX}… variable cannot be read: {error}") from None
+    if not 0 <= settings.red_above <= 100:
+        raise UsageError(f"{_PREFIX}RED_ABOVE must be from 0 to 100")
+    if settings.disk_reserve_bytes < 0:
+        raise UsageError(f"{_PREFIX}DISK_RESERVE_BYTES must not be negative")
+    if settings.events_per_second is not None and not settings.events_per_second > 0:
+        raise UsageError(f"{_PREFIX}EVENTS_PER_SECOND must be greater than 0")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise UsageError(f"{_PREFIX}LOG_LEVEL must be debug, info, warning or error")
+    return settings

@@ -1,0 +1,114 @@
+"""Opening the data file: only with a SQLite that is safe, with page checksums, WAL and a sync at each commit.
+
+Each thread has its own connection; one thread of one process writes events.
+"""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+import apsw
+import apsw.sqlite_extra
+
+from fourthwatch.errors import LedgerBroken, LedgerError, LedgerFull, LedgerUnusable
+from fourthwatch.store.schema import APPLICATION_ID, STEPS, migrate
+
+FILE_NAME = "fourthwatch.db"
+LOCK_NAME = "serve.lock"
+SAFE_SQLITE = (3, 51, 3)
+"""The WAL-reset race that can lose commits is in 3.7.0 to 3.51.2."""
+
+_CHECKSUM_BYTES = 8
+_BUSY_MS = 10_000
+_registering = Lock()
+
+
+def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
+    """A connection to the data file in `directory`, made and brought up to date when needed.
+
+    Raises `LedgerUnusable` with what to do about it.
+    """
+    _refuse_unsafe_sqlite()
+    _register_checksums()
+    path = directory / FILE_NAME
+    if read_only and not path.exists():
+        raise LedgerUnusable(f"there is no data file in {directory}; is --data right?")
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = apsw.Connection(str(path), statementcachesize=128)
+        connection.set_busy_timeout(_BUSY_MS)
+        if not read_only:
+            _prepare(connection, path)
+        _check_ours(connection)
+    except (apsw.Error, OSError) as error:
+        raise LedgerUnusable(f"the data file {path} cannot be opened: {error}") from error
+    connection.pragma("synchronous", "FULL")
+    connection.pragma("foreign_keys", "ON")
+    connection.pragma("cache_size", -65_536)  # KiB
+    connection.pragma("wal_autocheckpoint", 4_000)
+    if read_only:
+        connection.pragma("query_only", "ON")
+    return connection
+
+
+def lock_directory(directory: Path) -> IO[str]:
+    """Take the directory for this process; the lock goes with the process. Raises `LedgerUnusable` if it is taken."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = (directory / LOCK_NAME).open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise LedgerUnusable(f"another server is running on {directory}; stop it first") from error
+        raise LedgerUnusable(f"{directory} cannot be locked: {error}") from error
+    return handle
+
+
+def ledger_error(error: apsw.Error) -> LedgerError:
+    """What a failed write means for us."""
+    if isinstance(error, apsw.FullError):
+        return LedgerFull("the disk is full")
+    return LedgerBroken(f"the data file could not be written: {error}")
+
+
+def free_bytes(directory: Path) -> int:
+    """Room left for us on the disk of the data file."""
+    space = os.statvfs(directory)
+    return space.f_bavail * space.f_frsize
+
+
+def _refuse_unsafe_sqlite() -> None:
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < SAFE_SQLITE:
+        wanted = ".".join(map(str, SAFE_SQLITE))
+        raise LedgerUnusable(f"SQLite {apsw.sqlite_lib_version()} can lose commits in WAL mode; {wanted} is needed")
+
+
+def _register_checksums() -> None:
+    with _registering:
+        if "cksmvfs" not in apsw.vfs_names():
+            scratch = apsw.Connection(":memory:")
+            apsw.sqlite_extra.load(scratch, "cksumvfs")
+            scratch.close()
+
+
+def _prepare(connection: apsw.Connection, path: Path) -> None:
+    if path.stat().st_size == 0:
+        os.chmod(path, 0o600)
+        connection.reserve_bytes(None, _CHECKSUM_BYTES)
+    if connection.pragma("journal_mode", "WAL") != "wal":
+        raise LedgerUnusable(f"{path} cannot be put into WAL mode; is it on a network file system?")
+    connection.pragma("synchronous", "FULL")
+    migrate(connection)
+
+
+def _check_ours(connection: apsw.Connection) -> None:
+    if int(str(connection.pragma("application_id"))) != APPLICATION_ID:
+        raise LedgerUnusable("this SQLite file is not a data file of Fourthwatch")
+    version = int(str(connection.pragma("user_version")))
+    if version > len(STEPS):
+        raise LedgerUnusable(f"the data file is of a newer version ({version}); this program knows {len(STEPS)}")

@@ -1,0 +1,106 @@
+"""API keys: made, listed and revoked; of a key only its hash is kept, and it is shown once.
+
+Works beside a running server, which sees a change within half a second.
+"""
+
+import hashlib
+import secrets
+import string
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from fourthwatch.clock import Clock
+from fourthwatch.errors import UsageError
+from fourthwatch.limits import API_KEY_CHARS_MAX, API_KEY_PREFIX, API_KEY_RANDOM_CHARS
+from fourthwatch.store.file import open_file
+
+SCOPES = ("ingest", "read", "manage")
+_ALPHABET = string.ascii_letters + string.digits
+_NAME_CHARS_MAX = 100
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a key; the key itself is not."""
+
+    id: str
+    tenant: int
+    name: str
+    hint: str
+    scopes: tuple[str, ...]
+    created_ms: int
+    revoked_ms: int | None
+    hash: bytes
+
+
+def key_hash(key: str) -> bytes:
+    """SHA-256: enough for 160 random bits, and cheap enough for every request."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+class KeyStore:
+    """The table of keys; one connection, one thread."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._connection = open_file(directory)
+        self._clock = clock
+
+    def create(self, name: str, scopes: Iterable[str], tenant: str = "default") -> str:
+        """A new key, returned this one time. Makes the tenant when there is none of that name."""
+        wanted = tuple(scope for scope in SCOPES if scope in set(scopes))
+        if not name.strip() or len(name) > _NAME_CHARS_MAX or not tenant.strip() or len(tenant) > _NAME_CHARS_MAX:
+            raise UsageError(f"a name needs 1 to {_NAME_CHARS_MAX} characters")
+        if not wanted:
+            raise UsageError("a key needs at least one scope of " + ", ".join(SCOPES))
+        key = API_KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(API_KEY_RANDOM_CHARS))
+        now_ms = self._clock.now_ms()
+        with self._connection:
+            self._connection.execute(
+                "INSERT INTO tenant (name, created_ms) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (tenant, now_ms)
+            )
+            self._connection.execute(
+                "INSERT INTO api_key (id, tenant, name, hash, hint, scopes, created_ms)"
+                " SELECT ?, id, ?, ?, ?, ?, ? FROM tenant WHERE name = ?",
+                (
+                    "key_" + secrets.token_hex(6), name, key_hash(key), f"{key[:5]}…{key[-4:]}",
+                    " ".join(wanted), now_ms, tenant,
+                ),
+            )  # fmt: skip
+        assert len(key) <= API_KEY_CHARS_MAX
+        return key
+
+    def all(self) -> list[ApiKey]:
+        """Every key, revoked ones too, oldest first."""
+        rows = self._connection.execute(
+            "SELECT id, tenant, name, hint, scopes, created_ms, revoked_ms, hash FROM api_key ORDER BY created_ms, id"
+        )
+        return [
+            ApiKey(
+                id=key_id, tenant=tenant, name=name, hint=hint, scopes=tuple(scopes.split()),
+                created_ms=created_ms, revoked_ms=revoked_ms, hash=digest,
+            )
+            for key_id, tenant, name, hint, scopes, created_ms, revoked_ms, digest in rows
+        ]  # fmt: skip
+
+    def revoke(self, named: str) -> int:
+        """Revoke the key with this id, or all keys of this name; returns how many were in force."""
+        with self._connection:
+            self._connection.execute(
+                "UPDATE api_key SET revoked_ms = ? WHERE (id = ? OR name = ?) AND revoked_ms IS NULL",
+                (self._clock.now_ms(), named, named),
+            )
+            return self._connection.changes()
+
+    def tenant_id(self, name: str) -> int | None:
+        """Number of a tenant; `None` when there is none of that name."""
+        row = self._connection.execute("SELECT id FROM tenant WHERE name = ?", (name,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def data_version(self) -> int:
+        """Changes whenever another connection has committed; cheap enough to ask twice a second."""
+        return int(str(self._connection.pragma("data_version")))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

@@ -1,0 +1,166 @@
+"""The ledger: events and their decisions, appended in one order, durable before anybody is answered.
+
+The event log is the truth; everything else can be rebuilt from it. Only this file and its neighbours know SQL.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from fourthwatch.store.file import ledger_error, open_file
+
+
+class EventRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One event as it is stored."""
+
+    seq: int
+    tenant: int
+    nonce: bytes
+    identity: bytes
+    """16 bytes; unique within the tenant for as long as the event is kept."""
+    fingerprint: bytes
+    kind: int
+    name: str | None
+    subject: str | None
+    occurred_ms: int
+    received_ms: int
+    body: bytes
+    warnings: bytes | None
+
+    @property
+    def event_id(self) -> str:
+        """As shown to shops; leads to the row without an index and cannot be guessed."""
+        return f"ev_{self.seq:012x}{self.nonce.hex()}"
+
+
+class DecisionRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One decision as it is stored."""
+
+    seq: int
+    """Of the event that it was made on."""
+    tenant: int
+    score: int
+    flag: str
+    verdict: str
+    answered: bool
+    detail: bytes
+    """JSON; see `fourthwatch.engine.walk`."""
+
+
+NONCE_BYTES = 10
+EVENT_COLUMNS = (
+    "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings"
+)
+DECISION_COLUMNS = "seq, tenant, score, flag, verdict, answered, detail"
+_INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_INSERT_DECISION = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?,?,?,?,?,?,?)"  # noqa: S608
+_CHAIN_START = bytes(16)
+
+
+class Ledger:
+    """The writing end; lives in one thread of one process."""
+
+    def __init__(self, directory: Path) -> None:
+        self._connection = open_file(directory)
+        row = self._one("SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1")
+        self.last_seq: int = 0 if row is None else row[0]
+        self._chain: bytes = _CHAIN_START if row is None else row[1]
+
+    def append(self, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> None:
+        """Make a batch durable, all or nothing; returns after the sync.
+
+        Raises `LedgerFull` or `LedgerBroken`; then nothing of the batch may be acknowledged.
+        """
+        chain = self._chain
+        rows = []
+        for event in events:
+            chain = chain_hash(chain, event)
+            rows.append((*msgspec.structs.astuple(event), chain))
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_INSERT_EVENT, rows)
+            connection.executemany(_INSERT_DECISION, map(msgspec.structs.astuple, decisions))
+            connection.execute("COMMIT")
+        except apsw.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise ledger_error(error) from error
+        self._chain = chain
+        self.last_seq = events[-1].seq
+
+    def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
+        """Position and fingerprint of the event with this identity."""
+        return self._one("SELECT seq, fingerprint FROM event WHERE tenant = ? AND identity = ?", tenant, identity)
+
+    def newest_of_subject(self, tenant: int, subject: str, kinds: Sequence[int]) -> tuple[int, bytes] | None:
+        """Position and fingerprint of the newest event of these kinds about the subject."""
+        marks = ",".join("?" * len(kinds))
+        return self._one(
+            f"SELECT seq, fingerprint FROM event WHERE tenant = ? AND subject = ? AND kind IN ({marks})"  # noqa: S608
+            " ORDER BY seq DESC LIMIT 1",
+            tenant, subject, *kinds,
+        )  # fmt: skip
+
+    def body_before(self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int) -> tuple[int, bytes] | None:
+        """Kind and body of the newest event of these kinds about the subject, before a position."""
+        marks = ",".join("?" * len(kinds))
+        return self._one(
+            f"SELECT kind, body FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"  # noqa: S608
+            " ORDER BY seq DESC LIMIT 1",
+            tenant, subject, before_seq, *kinds,
+        )  # fmt: skip
+
+    def stored(self, seq: int) -> tuple[EventRow, DecisionRow | None]:
+        """The event at a position that is known to exist, and its decision."""
+        row = self._one(f"SELECT {EVENT_COLUMNS} FROM event WHERE seq = ?", seq)  # noqa: S608
+        made = self._one(f"SELECT {DECISION_COLUMNS} FROM decision WHERE seq = ?", seq)  # noqa: S608
+        assert row is not None
+        return event_row(row), None if made is None else decision_row(made)
+
+    def read_after(self, seq: int) -> Iterator[EventRow]:
+        """Every event after a position, in order; to be read to its end before anything is appended."""
+        for row in self._connection.execute(
+            f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq", (seq,)  # noqa: S608
+        ):
+            yield event_row(row)
+
+    def chain_at(self, seq: int) -> bytes:
+        """Chain hash of the event at a position; sixteen zero bytes where there is none."""
+        row = self._one("SELECT chain FROM event WHERE seq = ?", seq)
+        return _CHAIN_START if row is None else row[0]
+
+    def close(self) -> None:
+        """Close the file; what was appended is safe with or without it."""
+        self._connection.close()
+
+    def _one(self, statement: str, *bindings: Any) -> Any:
+        for row in self._connection.execute(statement, bindings):
+            return row
+        return None
+
+
+def chain_hash(before: bytes, event: EventRow) -> bytes:
+    """16 bytes that stand for this event and all before it: shows lost, changed and swapped rows."""
+    head = f"{event.seq} {event.tenant} {event.kind} {event.occurred_ms} {event.received_ms} {event.name}".encode()
+    digest = hashlib.blake2b(head, digest_size=16, key=before)
+    digest.update(event.identity)
+    digest.update(event.body)
+    return digest.digest()
+
+
+def event_row(row: Sequence[Any]) -> EventRow:
+    """A row of `EVENT_COLUMNS`."""
+    return EventRow(**dict(zip(EventRow.__struct_fields__, row, strict=True)))
+
+
+def decision_row(row: Sequence[Any]) -> DecisionRow:
+    """A row of `DECISION_COLUMNS`."""
+    seq, tenant, score, flag, verdict, answered, detail = row
+    return DecisionRow(
+        seq=seq, tenant=tenant, score=score, flag=flag, verdict=verdict, answered=bool(answered), detail=detail
+    )

@@ -1,0 +1,138 @@
+"""Reading the ledger for the API and the command line, beside the writer and never in its way.
+
+Every question names a tenant; what belongs to another tenant is answered like what does not exist.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fourthwatch.errors import LedgerBroken
+from fourthwatch.store.file import open_file
+from fourthwatch.store.ledger import (
+    DECISION_COLUMNS,
+    EVENT_COLUMNS,
+    NONCE_BYTES,
+    DecisionRow,
+    EventRow,
+    chain_hash,
+    decision_row,
+    event_row,
+)
+
+_ID_CHARS = len("ev_") + 12 + 2 * NONCE_BYTES
+_EVENTS = ", ".join("e." + column.strip() for column in EVENT_COLUMNS.split(","))
+_DECISIONS = ", ".join("d." + column.strip() for column in DECISION_COLUMNS.split(","))
+_EVENT_WIDTH = len(EventRow.__struct_fields__)
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """An event with the decision that was made on it, if one was."""
+
+    event: EventRow
+    decision: DecisionRow | None
+
+
+class LedgerReader:
+    """One reading connection; use it from one thread at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._connection = open_file(directory, read_only=True)
+
+    def event(self, tenant: int, event_id: str) -> Entry | None:
+        """The event with this id."""
+        if len(event_id) != _ID_CHARS or not event_id.startswith("ev_"):
+            return None
+        try:
+            seq, nonce = int(event_id[3:15], 16), bytes.fromhex(event_id[15:])
+        except ValueError:
+            return None
+        return self._entry("e.seq = ? AND e.tenant = ? AND e.nonce = ?", seq, tenant, nonce)
+
+    def order_events(self, tenant: int, order_id: str, after_seq: int, limit: int) -> list[Entry]:
+        """An order's timeline, oldest first."""
+        return list(
+            self._entries(
+                "e.tenant = ? AND e.subject = ? AND e.seq > ? ORDER BY e.seq LIMIT ?",
+                tenant, order_subject(order_id), after_seq, limit,
+            )
+        )  # fmt: skip
+
+    def newest_order(self, tenant: int, order_id: str, kinds: tuple[int, ...]) -> Entry | None:
+        """The newest event that submitted the order."""
+        marks = ",".join("?" * len(kinds))
+        return self._entry(
+            f"e.tenant = ? AND e.subject = ? AND e.kind IN ({marks}) ORDER BY e.seq DESC LIMIT 1",
+            tenant, order_subject(order_id), *kinds,
+        )  # fmt: skip
+
+    def newest_decision(self, tenant: int, order_id: str) -> Entry | None:
+        """The newest decision on the order, with the event that it was made on."""
+        return self._entry(
+            "e.tenant = ? AND e.subject = ? AND d.seq IS NOT NULL ORDER BY e.seq DESC LIMIT 1",
+            tenant, order_subject(order_id),
+        )  # fmt: skip
+
+    def newest_status(self, tenant: int, order_id: str) -> str | None:
+        """The newest `_orderStatus` that was sent about the order."""
+        row = self._connection.execute(
+            "SELECT json_extract(body, '$._orderStatus') AS status FROM event"
+            " WHERE tenant = ? AND subject = ? AND status IS NOT NULL AND status <> '' ORDER BY seq DESC LIMIT 1",
+            (tenant, order_subject(order_id)),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def export(self, tenant: int, after_seq: int = 0) -> Iterator[EventRow]:
+        """All events of a tenant after a position, in ledger order."""
+        for row in self._connection.execute(
+            f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? AND e.seq > ? ORDER BY e.seq",  # noqa: S608
+            (tenant, after_seq),
+        ):
+            yield event_row(row)
+
+    def count(self) -> int:
+        """Events stored, of all tenants; positions have no gaps."""
+        row = self._connection.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def verify(self) -> Iterator[int]:
+        """Walk the whole chain, yielding each position that is in order; raises `LedgerBroken` where it breaks."""
+        chain, expected = bytes(16), 1
+        for row in self._connection.execute(f"SELECT {_EVENTS}, e.chain FROM event e ORDER BY e.seq"):  # noqa: S608
+            event = event_row(row[:_EVENT_WIDTH])
+            chain = chain_hash(chain, event)
+            if event.seq != expected or chain != row[_EVENT_WIDTH]:
+                raise LedgerBroken(f"the chain of events breaks at position {expected}")
+            yield event.seq
+            expected += 1
+
+    def pragma(self, name: str) -> Any:
+        """A setting of the file, for diagnosis."""
+        return self._connection.pragma(name)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _entry(self, condition: str, *bindings: Any) -> Entry | None:
+        return next(self._entries(condition, *bindings), None)
+
+    def _entries(self, condition: str, *bindings: Any) -> Iterator[Entry]:
+        for row in self._connection.execute(
+            f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE {condition}",  # noqa: S608
+            bindings,
+        ):
+            decided = row[_EVENT_WIDTH] is not None
+            yield Entry(event_row(row[:_EVENT_WIDTH]), decision_row(row[_EVENT_WIDTH:]) if decided else None)
+
+
+def order_subject(order_id: str) -> str:
+    """The subject under which everything about an order stands."""
+    return "order:" + order_id
+
+
+def user_subject(user_id: str) -> str:
+    """The subject under which what sets a user's state stands."""
+    return "user:" + user_id

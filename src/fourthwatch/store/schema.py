@@ -1,0 +1,77 @@
+"""Tables of the data file, and how an older file becomes a newer one: numbered steps, each in one transaction.
+
+A released step is never edited; a new one is added.
+"""
+
+import apsw
+
+APPLICATION_ID = 0x46_57_31_31
+"""Marks the file as ours, so that a wrong --data is noticed."""
+
+STEPS: tuple[str, ...] = (
+    """
+    CREATE TABLE tenant (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        created_ms INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO tenant (id, name, created_ms) VALUES (1, 'default', 0);
+
+    CREATE TABLE api_key (
+        id TEXT PRIMARY KEY,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        name TEXT NOT NULL,
+        hash BLOB NOT NULL UNIQUE,      -- SHA-256 of the key; the key itself is nowhere
+        hint TEXT NOT NULL,             -- first and last characters, for people
+        scopes TEXT NOT NULL,           -- separated by blanks
+        created_ms INTEGER NOT NULL,
+        revoked_ms INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE event (
+        seq INTEGER PRIMARY KEY,        -- the one order of events
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        nonce BLOB NOT NULL,            -- the unguessable part of the event's id
+        identity BLOB NOT NULL,         -- what makes a repeat a repeat
+        fingerprint BLOB NOT NULL,      -- hash of kind and content
+        kind INTEGER NOT NULL,
+        name TEXT,                      -- of a custom event
+        subject TEXT,                   -- the order or user whose state it sets
+        occurred_ms INTEGER NOT NULL,   -- sender's clock, clamped
+        received_ms INTEGER NOT NULL,   -- our clock
+        body BLOB NOT NULL,             -- as sent, card data masked
+        warnings BLOB,                  -- JSON, as answered
+        chain BLOB NOT NULL             -- hash over this row and the chain before it
+    ) STRICT;
+    CREATE UNIQUE INDEX event_identity ON event (tenant, identity);
+    CREATE INDEX event_subject ON event (tenant, subject, seq) WHERE subject IS NOT NULL;
+
+    CREATE TABLE decision (
+        seq INTEGER PRIMARY KEY REFERENCES event (seq),
+        tenant INTEGER NOT NULL,
+        score INTEGER NOT NULL,
+        flag TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        answered INTEGER NOT NULL,      -- whether the event's reply carried it
+        detail BLOB NOT NULL            -- JSON: probability, reasons, vector, versions
+    ) STRICT;
+
+    CREATE TABLE postback_address (
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        purpose TEXT NOT NULL,
+        url TEXT NOT NULL,
+        changed_ms INTEGER NOT NULL,
+        PRIMARY KEY (tenant, purpose)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring the file to the newest step; killed at any point, it is at a whole step."""
+    version = int(str(connection.pragma("user_version")))
+    for number, step in enumerate(STEPS[version:], version + 1):
+        connection.execute(
+            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {number}; COMMIT"
+        )

@@ -1,0 +1,240 @@
+"""Bytes to a typed event: the second step of the walk.
+
+Whatever is odd is kept and warned about; refused are only bodies that are not JSON objects, and events without an anchor
+or without a key that their kind formally requires.
+"""
+
+import hashlib
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+
+from fourthwatch.clock import Millis
+from fourthwatch.errors import Malformed
+from fourthwatch.events import KIND_OF_NAME, KINDS, Event, Kind, Part
+from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX
+from fourthwatch.wire import masking
+from fourthwatch.wire.coerce import coerced
+from fourthwatch.wire.reply import BodyWarning, encode, within_limit
+from fourthwatch.wire.strict import object_of, pointer_to
+from fourthwatch.wire.times import read_timestamp_ms
+
+ANCHORS = ("_userId", "_sessionId", "_orderId", "_transactionId", "_itemId", "_userEmail", "_phone", "_deviceId")
+"""An event must carry one of these (contract, section 9, row 6)."""
+
+_NAME_KEYS = ("_eventName", "_event", "_name", "_type")
+_DEVICE_KEYS = ("deviceId", "device_id", "_deviceId")
+_NAME_CHARS_MAX = 100
+_UNKNOWN_HINTED_MAX = 8
+
+
+class Decoded(msgspec.Struct, frozen=True, gc=False):
+    """An event as read, before anything is known about it."""
+
+    kind: Kind
+    event: Event
+    body: bytes
+    """What is stored and given back: the bytes as sent, or, when card data was masked, the masked document."""
+    fingerprint: bytes
+    """16 bytes over kind and content; the order of keys and blanks do not matter."""
+    occurred_ms: Millis
+    """The sender's time, clamped to the receipt when absent, unreadable or too far ahead."""
+    sent_ms: int | None
+    """The sender's time as it was, if it could be read; tells a retry from a repetition."""
+    name: str | None
+    """Of a custom event."""
+    warnings: tuple[BodyWarning, ...]
+
+
+class _Shape(msgspec.Struct, frozen=True):
+    """What is known of a type, so that a document can be looked over without reflection."""
+
+    keys: frozenset[str]
+    parts: tuple[tuple[str, type[Part]], ...]
+
+
+def decode_event(raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = "") -> Decoded:
+    """Read one event; raises `Malformed` and then nothing of it is kept."""
+    return decode_document(object_of(raw), raw, kind, received_ms, user_agent)
+
+
+def decode_document(
+    document: dict[str, Any], raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = ""
+) -> Decoded:
+    """As `decode_event`, for a body that is already a JSON object; takes the document over and changes it."""
+    warnings: list[BodyWarning] = []
+    body = raw
+    if masking.may_hold_card_data(raw):
+        masked, found = masking.mask(document)
+        if found:
+            assert isinstance(masked, dict)
+            document, body = masked, encode(masked)
+            warnings += [BodyWarning(hit.pointer, hit.code, _MASK_TEXT[hit.code]) for hit in found]
+    fingerprint = hashlib.blake2b(
+        msgspec.json.encode(document, order="sorted"), digest_size=16, key=kind.name.encode()
+    ).digest()
+    _tidy(document, _SHAPES[kind.type], "", warnings, open_keys=kind.type is _CUSTOM)
+    _require(document, kind)
+    sent_ms = _sent_ms(document, warnings)
+    _hoist_device(document)
+    if user_agent.endswith("/go"):
+        _fill_go_booleans(document, kind)
+    return Decoded(
+        kind=kind,
+        event=_typed(document, kind.type, warnings),
+        body=body,
+        fingerprint=fingerprint,
+        occurred_ms=_occurred_ms(sent_ms, received_ms, warnings),
+        sent_ms=sent_ms,
+        name=_custom_name(document) if kind.type is _CUSTOM else None,
+        warnings=within_limit(warnings) if warnings else (),
+    )
+
+
+def read_stored(kind: Kind, body: bytes) -> Event:
+    """The typed event of a body that was stored before; cannot be refused."""
+    document: dict[str, Any] = msgspec.json.decode(body)
+    ignored: list[BodyWarning] = []
+    _tidy(document, _SHAPES[kind.type], "", ignored, open_keys=True)
+    _hoist_device(document)
+    return _typed(document, kind.type, ignored)
+
+
+_MASK_TEXT = {
+    "card_number_masked": "this looks like a whole card number and was masked before it was stored; send _cardBin and _cardLast4",
+    "cvv_masked": "this looks like a card verification value and was masked before it was stored; never send it",
+}
+
+
+def _shape_of(struct: type[msgspec.Struct]) -> _Shape:
+    parts: list[tuple[str, type[Part]]] = []
+    keys: list[str] = []
+    for field in msgspec.inspect.type_info(struct).fields:  # type: ignore[attr-defined]
+        keys.append(field.encode_name)
+        for member in getattr(field.type, "types", (field.type,)):
+            inner = getattr(member, "item_type", member)
+            if isinstance(inner, msgspec.inspect.StructType):
+                parts.append((field.encode_name, inner.cls))
+                _SHAPES.setdefault(inner.cls, _shape_of(inner.cls))
+    return _Shape(frozenset(keys), tuple(parts))
+
+
+_SHAPES: dict[type, _Shape] = {}
+for _kind in KINDS:
+    _SHAPES[_kind.type] = _shape_of(_kind.type)
+_CUSTOM = KIND_OF_NAME["custom_event"].type
+
+
+def _tidy(
+    document: dict[str, Any], shape: _Shape, pointer: str, warnings: list[BodyWarning], *, open_keys: bool
+) -> None:
+    """Drop what means absent (`""`, null) and warn about keys that nobody knows, in the document and its parts."""
+    values = document.values()
+    if "" in values or None in values:
+        for key in [key for key, value in document.items() if value is None or value == ""]:
+            del document[key]
+    if not open_keys and not shape.keys.issuperset(document):
+        _warn_unknown(document, shape, pointer, warnings)
+    for key, part in shape.parts:
+        inner = document.get(key)
+        if type(inner) is dict:
+            _tidy(inner, _SHAPES[part], pointer_to(pointer, key), warnings, open_keys=open_keys)
+        elif type(inner) is list:
+            for index, element in enumerate(inner):
+                if type(element) is dict:
+                    at = f"{pointer}/{key}/{index}"
+                    _tidy(element, _SHAPES[part], at, warnings, open_keys=open_keys)
+
+
+def _warn_unknown(document: dict[str, Any], shape: _Shape, pointer: str, warnings: list[BodyWarning]) -> None:
+    for count, key in enumerate(key for key in document if key not in shape.keys):
+        message = "this key is not in the contract; it is kept"
+        if count < _UNKNOWN_HINTED_MAX and len(key) <= TEXT_ID_MAX:
+            near = get_close_matches(key, shape.keys, 1, 0.8)
+            message += f"; did you mean {near[0]}?" if near else ""
+        # A key is the sender's text too and may hold anything: the pointer shows a cut and masked form of it.
+        shown = masking.mask_text(key[:TEXT_ID_MAX])
+        warnings.append(BodyWarning(pointer_to(pointer, shown), "unknown_key", message))
+
+
+def _require(document: dict[str, Any], kind: Kind) -> None:
+    for key in kind.required:
+        value = document.get(key)
+        if value is None or isinstance(value, dict | list):
+            raise Malformed(
+                f"{kind.name} needs {key}, a non-empty text", pointer=pointer_to("", key), code="missing_key"
+            )
+    for key in ("_orderId", "_userId", "_sessionId"):
+        value = document.get(key)
+        if type(value) is str and len(value) > TEXT_ID_MAX:
+            raise Malformed(
+                f"{key} is longer than {TEXT_ID_MAX} characters", pointer=pointer_to("", key), code="id_too_long"
+            )
+    if not any(key in document for key in ANCHORS):
+        raise Malformed(
+            "the event names nobody: send at least _userId or _sessionId, or an order, transaction or item id",
+            code="no_anchor",
+        )
+
+
+def _sent_ms(document: dict[str, Any], warnings: list[BodyWarning]) -> int | None:
+    sent = document.get("_originTimestamp")
+    if sent is None:
+        return None
+    at_ms = read_timestamp_ms(sent)
+    if at_ms is None:
+        text = "no time could be read here; the time of receipt is used. Send epoch milliseconds"
+        warnings.append(BodyWarning("/_originTimestamp", "unreadable_time", text))
+    return at_ms
+
+
+def _occurred_ms(sent_ms: int | None, received_ms: Millis, warnings: list[BodyWarning]) -> Millis:
+    if sent_ms is None:
+        return received_ms
+    if sent_ms > received_ms + FUTURE_SLACK_MS:
+        text = "this time is more than five minutes ahead of ours; the time of receipt is used"
+        warnings.append(BodyWarning("/_originTimestamp", "future_time", text))
+        return received_ms
+    return Millis(sent_ms)
+
+
+def _hoist_device(document: dict[str, Any]) -> None:
+    """Let `_customInfo.deviceId` count as `_deviceId`: the contract has no key for the shopper's device."""
+    info = document.get("_customInfo")
+    if type(info) is dict and info and "_deviceId" not in document:
+        for key in _DEVICE_KEYS:
+            value = info.get(key)
+            if type(value) is str and value:
+                document["_deviceId"] = value
+                return
+
+
+def _fill_go_booleans(document: dict[str, Any], kind: Kind) -> None:
+    """The Go client cannot say false: what it left out is false (contract, section 9, row 15)."""
+    for key in _GO_BOOLEANS[kind.type]:
+        document.setdefault(key, False)
+
+
+_GO_BOOLEANS: dict[type[Event], tuple[str, ...]] = {
+    kind.type: tuple(key for key in sorted(_SHAPES[kind.type].keys) if key.startswith(("_is", "_has"))) for kind in KINDS
+}
+
+
+def _typed(document: dict[str, Any], target: type[Event], warnings: list[BodyWarning]) -> Event:
+    try:
+        return msgspec.convert(document, target)
+    except msgspec.ValidationError:
+        return msgspec.convert(coerced(document, target, warnings), target)
+
+
+def _custom_name(document: dict[str, Any]) -> str:
+    """Where the contract has no field, look where shops put it (section 9, row 9)."""
+    info = document.get("_customInfo")
+    inside = info if type(info) is dict else {}
+    for source, prefix in ((document, "_"), (inside, "")):
+        for key in _NAME_KEYS:
+            value = source.get(prefix + key[1:])
+            if type(value) is str and value.strip():
+                return value.strip()[:_NAME_CHARS_MAX]
+    return "custom"
