@@ -138,9 +138,7 @@ class Peer:
             self._more()
         head, self.received = self.received.split(b"\r\n\r\n", 1)
         lines = head.decode("latin-1").split("\r\n")
-        headers = {
-            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
-        }
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
         length = int(headers.get("content-length", "0"))
         while len(self.received) < length:
             self._more()
@@ -302,11 +300,7 @@ def test_a_head_over_the_limit_is_431_however_it_is_cut(served: Served) -> None:
 def test_a_head_that_arrives_byte_by_byte_is_read_as_one_request(served: Served) -> None:
     peer = served.connect()
     for byte in (
-        b"POST /slow?a=1 HTTP/1.1\r\n"
-        + HEAD
-        + b"Content-Length: 2\r\n\r\nhiGET /next HTTP/1.1\r\n"
-        + HEAD
-        + b"\r\n"
+        b"POST /slow?a=1 HTTP/1.1\r\n" + HEAD + b"Content-Length: 2\r\n\r\nhiGET /next HTTP/1.1\r\n" + HEAD + b"\r\n"
     ):
         peer.say(bytes([byte]))
     assert json.loads(peer.answer().body)["body"] == "hi"
@@ -376,12 +370,7 @@ def test_a_header_of_200_megabytes_does_not_grow_memory(served: Served) -> None:
 def test_a_body_of_exactly_the_limit_passes_declared_or_chunked(served: Served) -> None:
     size = limits.BODY_BYTES_MAX
     declared = b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % size + b"a" * size
-    chunked = (
-        b"POST / HTTP/1.1\r\n"
-        + CHUNKED
-        + (b"400\r\n" + b"\r\n" * 512 + b"\r\n") * (size // 1024)
-        + b"0\r\n\r\n"
-    )
+    chunked = b"POST / HTTP/1.1\r\n" + CHUNKED + (b"400\r\n" + b"\r\n" * 512 + b"\r\n") * (size // 1024) + b"0\r\n\r\n"
     for request in (declared, chunked):
         assert json.loads(served.ask(request).body)["body_bytes"] == size
 
@@ -420,9 +409,7 @@ def test_chunk_extensions_count(served: Served) -> None:
 
 def test_a_chunked_body_of_mostly_framing_is_413(served: Served) -> None:
     peer = served.connect()
-    grown = _flood(
-        peer, b"POST / HTTP/1.1\r\n" + CHUNKED, (b"1;" + b"x" * 58 + b"\r\na\r\n") * 100, 4_000_000
-    )
+    grown = _flood(peer, b"POST / HTTP/1.1\r\n" + CHUNKED, (b"1;" + b"x" * 58 + b"\r\na\r\n") * 100, 4_000_000)
     assert grown < 20_000_000
     assert peer.answer().status == 413
 
@@ -451,9 +438,7 @@ def test_a_drain_ends_by_bytes_and_by_time(serve: Serve) -> None:
     assert peer.answer().status == 400
     assert _breaks_off(peer)  # so few bytes that time alone can end it
     peer = serve(LingeringProtocol).connect()
-    _flood(
-        peer, b"GARBAGE\r\n\r\n", b"a" * 100_000, 100_000_000
-    )  # so long a time that bytes alone can end it
+    _flood(peer, b"GARBAGE\r\n\r\n", b"a" * 100_000, 100_000_000)  # so long a time that bytes alone can end it
     assert peer.answer().status == 400
 
 
@@ -494,12 +479,8 @@ def test_a_head_that_trickles_is_cut_with_408(serve: Serve, start: bytes) -> Non
     assert (answer.status, answer.error(), answer.headers["connection"]) == (408, "header_timeout", "close")
 
 
-@pytest.mark.parametrize(
-    "framing", [b"Content-Length: 400\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n190\r\n"]
-)
-def test_a_body_that_trickles_is_cut_with_408_and_its_application_is_told(
-    serve: Serve, framing: bytes
-) -> None:
+@pytest.mark.parametrize("framing", [b"Content-Length: 400\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n190\r\n"])
+def test_a_body_that_trickles_is_cut_with_408_and_its_application_is_told(serve: Serve, framing: bytes) -> None:
     served = serve(ImpatientProtocol)
     peer = served.connect()
     peer.say(b"POST /trickle HTTP/1.1\r\n" + HEAD + framing)
@@ -694,11 +675,7 @@ def test_an_early_answer_reaches_its_sender_and_the_rest_of_the_body_is_no_reque
         peer.say(b"POST /early HTTP/1.1\r\n" + HEAD + framing)
         assert peer.answer().status == 401
         peer.say(
-            inner
-            + (b"\r\n0\r\n\r\n" if b"chunked" in framing else b"")
-            + b"GET /next HTTP/1.1\r\n"
-            + HEAD
-            + b"\r\n"
+            inner + (b"\r\n0\r\n\r\n" if b"chunked" in framing else b"") + b"GET /next HTTP/1.1\r\n" + HEAD + b"\r\n"
         )
         assert json.loads(peer.answer().body)["path"] == "/next"
 
@@ -744,9 +721,7 @@ def test_a_client_that_was_told_not_to_send_its_body_gets_no_second_request_in(s
 
 
 def test_a_body_too_large_is_refused_instead_of_continued(served: Served) -> None:
-    answer = served.ask(
-        b"POST / HTTP/1.1\r\n" + HEAD + b"Expect: 100-continue\r\nContent-Length: 9999999\r\n\r\n"
-    )
+    answer = served.ask(b"POST / HTTP/1.1\r\n" + HEAD + b"Expect: 100-continue\r\nContent-Length: 9999999\r\n\r\n")
     assert answer.error() == "too_large"
 
 
@@ -796,9 +771,7 @@ def test_connections_turned_away_do_not_linger_without_bound(serve: Serve) -> No
     assert not any(_breaks_off(peer, tries=5) for peer in waiting)
     for peer in waiting:
         peer.wire.close()
-    assert any(not _breaks_off(served.connect(), tries=5) for _ in range(100)), (
-        "their places were not given back"
-    )
+    assert any(not _breaks_off(served.connect(), tries=5) for _ in range(100)), "their places were not given back"
 
 
 def test_all_of_it_works_over_tls(serve: Serve, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class Application:
 
     def contract_paths(self) -> dict[str, str]:
         """Method by path, of the old contract's endpoints and their aliases."""
-        return {path: "POST" for path in self._events} | {path: row[0] for path, row in self._others.items()}
+        return dict.fromkeys(self._events, "POST") | {path: row[0] for path, row in self._others.items()}
 
     def routes(self) -> list[Route]:
         """Routes of the router."""

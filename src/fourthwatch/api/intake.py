@@ -2,7 +2,6 @@
 
 import asyncio
 
-
 from fourthwatch.api.access import Access, Caller
 from fourthwatch.api.request import Receive, Scope, Send, decompressed, header, read_body, send_json
 from fourthwatch.api.throttle import Throttle
@@ -90,5 +89,3 @@ class Intake:
         if isinstance(outcome, Refused):
             raise outcome
         return outcome
-
-

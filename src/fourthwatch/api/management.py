@@ -151,9 +151,7 @@ def event_view(entry: Entry) -> EventView:
         occurred_at=iso_ms(event.occurred_ms),
         received_at=iso_ms(event.received_ms),
         body=msgspec.Raw(event.body),
-        warnings=()
-        if event.warnings is None
-        else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...]),
+        warnings=() if event.warnings is None else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...]),
         decision=None if entry.decision is None else _decision_view(entry),
     )
 

@@ -39,7 +39,7 @@ class Neo:
         self._addresses = addresses
         self._clock = clock
 
-    async def score(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def score(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /neo/v1/score`: the newest decision on an order."""
         query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
         presented = header(scope, _KEY_HEADER) or _first(query, "api_key") or _first(query, "secret")
@@ -71,7 +71,9 @@ class Neo:
         if not isinstance(order_id, str | int) or isinstance(order_id, bool) or order_id == "":
             raise Malformed("order_id is needed", pointer="/order_id", code="missing_key")
         if not isinstance(action, str) or action.lower() not in _ACTIONS:
-            raise Malformed("action_type must be approved, declined or onhold", pointer="/action_type", code="bad_value")
+            raise Malformed(
+                "action_type must be approved, declined or onhold", pointer="/action_type", code="bad_value"
+            )
         if self._reader.newest_decision(caller.tenant, str(order_id)) is None:
             raise NotFound("no such order was submitted under this key")
         status: dict[str, Any] = {

@@ -88,7 +88,13 @@ def _event(kind: Kind, by_type: dict[Any, Any]) -> dict[str, Any]:
     ]
     summary = (kind.type.__doc__ or kind.name).split("\n")[0]
     return _operation(
-        "event_" + kind.name, summary, "events", by_type[Receipt], by_type, body=by_type[kind.type], parameters=parameters
+        "event_" + kind.name,
+        summary,
+        "events",
+        by_type[Receipt],
+        by_type,
+        body=by_type[kind.type],
+        parameters=parameters,
     )
 
 

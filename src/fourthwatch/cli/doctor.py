@@ -1,4 +1,70 @@
+"""`fourthwatch doctor`: what could go wrong on this machine and with this data file, before it does."""
+
+import resource
+import socket
+import sys
+from pathlib import Path
+
 import click
-@click.command()
-def doctor() -> None:
-    """x"""
+import msgspec
+
+from fourthwatch.cli.options import data_option, json_option, split_address
+from fourthwatch.clock import SystemClock
+from fourthwatch.limits import CONNECTIONS_MAX
+from fourthwatch.settings import read_settings
+from fourthwatch.store.diagnosis import Finding, data_file, disk_space, disk_sync, sqlite_version
+
+_PROGRESS_EVERY = 50_000
+
+
+@click.command(epilog="Example: fourthwatch doctor --data ./data --listen 127.0.0.1:8080")
+@data_option
+@click.option("--listen", metavar="HOST:PORT", help="Also look whether this address is free to listen on.")
+@json_option
+def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
+    """Check the data file, SQLite, the disk's honesty about syncs, room, clock, ports and limits.
+
+    Reads every event, so it takes about a second per 100,000; works while the server runs. Exit code 1 when something was
+    found that has to be mended; a warning alone does not count.
+    """
+    clock, settings = SystemClock(), read_settings()
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def show(seq: int) -> None:
+        if seq % _PROGRESS_EVERY == 0:
+            click.echo(f"{seq:,} events looked at", err=True)
+
+    findings = [
+        sqlite_version(),
+        disk_sync(directory, clock),
+        disk_space(directory, settings.disk_reserve_bytes),
+        *data_file(directory, clock, show),
+        _open_files(),
+    ]
+    if listen is not None:
+        findings.append(_port(listen))
+    if as_json:
+        click.echo(msgspec.json.encode(findings))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.grade:<8} {finding.name:<15} {finding.says}")
+    if any(finding.grade == "finding" for finding in findings):
+        sys.exit(1)
+
+
+def _open_files() -> Finding:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    enough = limit == resource.RLIM_INFINITY or limit >= CONNECTIONS_MAX + 64
+    says = f"{limit:,} may be open" + ("" if enough else f"; {CONNECTIONS_MAX:,} connections need more (ulimit -n)")
+    return Finding("open files", "ok" if enough else "warning", says)
+
+
+def _port(listen: str) -> Finding:
+    host, port = split_address(listen)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return Finding("port", "finding", f"{listen} cannot be listened on: {error.strerror}")
+    return Finding("port", "ok", f"{listen} is free")

@@ -43,7 +43,7 @@ def create(directory: Path, name: str, scopes: tuple[str, ...], tenant: str) -> 
 @keys.command("list", epilog="Example: fourthwatch keys list --data ./data --json")
 @data_option
 @json_option
-def list_keys(directory: Path, as_json: bool) -> None:  # noqa: FBT001
+def list_keys(directory: Path, as_json: bool) -> None:
     """List all keys, revoked ones too; never the keys themselves."""
     store = KeyStore(directory, SystemClock())
     try:

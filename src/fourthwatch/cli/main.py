@@ -9,7 +9,7 @@ from fourthwatch.cli.demo import demo
 from fourthwatch.cli.doctor import doctor
 from fourthwatch.cli.events import events
 from fourthwatch.cli.keys import keys
-from fourthwatch.cli.replay import replay
+from fourthwatch.cli.replay import convert, replay
 from fourthwatch.cli.serve import serve
 from fourthwatch.errors import FourthwatchError, UsageError
 
@@ -28,7 +28,7 @@ def root() -> None:
     """
 
 
-for _command in (serve, keys, replay, events, doctor, demo):
+for _command in (serve, keys, replay, convert, events, doctor, demo):
     root.add_command(_command)
 
 

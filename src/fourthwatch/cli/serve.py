@@ -14,11 +14,15 @@ from fourthwatch.settings import read_settings
 
 @click.command(epilog="Example: fourthwatch serve --data ./data --listen 127.0.0.1:8080 --tls-self-signed")
 @data_option
-@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Port 0: any free one.")
+@click.option(
+    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Port 0: any free one."
+)
 @click.option("--tls-self-signed", is_flag=True, help="HTTPS with a certificate made here, kept in the data directory.")
-@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate chain, PEM.")
+@click.option(
+    "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate chain, PEM."
+)
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Private key, PEM.")
-def serve(directory: Path, listen: str, tls_self_signed: bool, tls_cert: Path | None, tls_key: Path | None) -> None:  # noqa: FBT001
+def serve(directory: Path, listen: str, tls_self_signed: bool, tls_cert: Path | None, tls_key: Path | None) -> None:
     """Serve the event API, score API, management API and documentation.
 
     Prints `listening on URL` when events are taken. SIGTERM stops cleanly: what is under way is finished and committed.
@@ -29,7 +33,5 @@ def serve(directory: Path, listen: str, tls_self_signed: bool, tls_cert: Path | 
         raise click.UsageError("--tls-self-signed does not go with --tls-cert and --tls-key")
     settings = read_settings()
     set_up_logs(level=settings.log_level)
-    where = Listen(
-        host=host, port=port, tls_self_signed=tls_self_signed, tls_certificate=tls_cert, tls_key=tls_key
-    )
+    where = Listen(host=host, port=port, tls_self_signed=tls_self_signed, tls_certificate=tls_cert, tls_key=tls_key)
     sys.exit(run_server(directory, where, settings, lambda url: click.echo(f"listening on {url}")))

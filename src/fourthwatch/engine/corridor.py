@@ -101,7 +101,7 @@ class Corridor:
     def _live(self) -> None:
         try:
             walk = self._recover()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits in `start`)
             self._failure = error
             self.state = "broken"
             self._started.set()
@@ -131,7 +131,8 @@ class Corridor:
                     self._refuse(self._everyone(), _unavailable("full"))
                     walk = self._begin_again(walk)
                 except LedgerError:
-                    return self._give_up()
+                    self._give_up()
+                    return None
                 except Exception as error:  # noqa: BLE001 (a fault of ours in one event must not stop all others)
                     walk = self._isolate(walk, batch, error)
             elif self._stopping:
@@ -260,5 +261,3 @@ def _unavailable(state: str) -> Unavailable:
         "stopped": "the server is stopping",
     }[state]
     return Unavailable(f"{message}; send this again shortly", retry_after_s=5 if state == "full" else 1)
-
-

@@ -47,9 +47,7 @@ Outcome = Answer | Conflict
 class Walk:
     """The corridor's inside: ledger, windows and orders, and the way through them."""
 
-    def __init__(
-        self, ledger: Ledger, windows: Windows, policy: Policy, random_bytes: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, ledger: Ledger, windows: Windows, policy: Policy, random_bytes: Callable[[int], bytes]) -> None:
         self.ledger = ledger
         self.windows = windows
         self._orders = Orders(ledger)
@@ -181,7 +179,11 @@ class _Batch:
         subject = subject_of(decoded.kind, decoded.event) if identity.family else None
         if subject is None:
             return None
-        rows = [self._by_subject[key] for number in identity.family if (key := (tenant, subject, number)) in self._by_subject]
+        rows = [
+            self._by_subject[key]
+            for number in identity.family
+            if (key := (tenant, subject, number)) in self._by_subject
+        ]
         newest = max(((row.seq, row.fingerprint) for row in rows), default=None)
         if newest is None:
             newest = self._ledger.newest_of_subject(tenant, subject, identity.family)

@@ -163,15 +163,10 @@ def _ascii_label(label: str) -> str | None:
     """The label as the name system carries it (punycode as in IDNA 2008: `ß` and `ss` differ)."""
     if not label.isascii():
         label = unicodedata.normalize("NFKC", label)
-        if any(
-            unicodedata.category(character)[0] not in "LMNS" and character not in "-·・"
-            for character in label
-        ):
+        if any(unicodedata.category(character)[0] not in "LMNS" and character not in "-·・" for character in label):
             return None
         # Half of what makes a name unsafe is an ASCII character that only NFKC brought out ("℀" is "a/c").
-        if any(
-            character.isascii() and not character.isalnum() and character not in "-_" for character in label
-        ):
+        if any(character.isascii() and not character.isalnum() and character not in "-_" for character in label):
             return None
         if not label.isascii():
             label = "xn--" + label.encode("punycode").decode("ascii")

@@ -3,8 +3,6 @@
 A value that cannot be brought into its normal form gives no key: unknown, which is not the same as nobody.
 """
 
-from collections.abc import Iterable
-
 import msgspec
 
 from fourthwatch.entities.address import address_key
@@ -80,7 +78,7 @@ def involved_in(event: Event) -> Involved:
         network=None if ip is None else network_key(ip),
         email=None if email is None else email_key(email),
         email_domain=None if email is None else email_domain(email),
-        phones=_phones((getattr(event, "phone", None), shipping and shipping.phone, billing and billing.phone), country),
+        phones=_phones(event, shipping, billing, country),
         cards=_cards(event),
         shipping=shipping_key,
         billing=shipping_key if billing == shipping else _address(billing),
@@ -134,7 +132,9 @@ def _address(address: Address | None) -> str | None:
     )
 
 
-def _phones(texts: Iterable[str | None], country: str | None) -> tuple[str, ...]:
+def _phones(event: Event, shipping: Address | None, billing: Address | None, country: str | None) -> tuple[str, ...]:
+    own: str | None = getattr(event, "phone", None)
+    texts = (own, None if shipping is None else shipping.phone, None if billing is None else billing.phone)
     keys = {text: phone_key(text, country) for text in texts if text is not None}
     return tuple(dict.fromkeys(key for key in keys.values() if key is not None))
 

@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_nam
     custom_info: dict[str, Any] | None = None
 
 
-class CreateAccount(Event):
+class CreateAccount(Event, frozen=True):
     """A user registered."""
 
     user_email: str | None = None
@@ -52,37 +52,37 @@ class CreateAccount(Event):
     twitter_id: str | None = None
 
 
-class UpdateAccount(CreateAccount):
+class UpdateAccount(CreateAccount, frozen=True):
     """Account facts changed; the account need not be known here."""
 
 
-class Login(Event):
+class Login(Event, frozen=True):
     """A login attempt, successful or not."""
 
     login_status: str | None = None
 
 
-class Logout(Event):
+class Logout(Event, frozen=True):
     """The user logged out."""
 
 
-class LinkSessionToUser(Event):
+class LinkSessionToUser(Event, frozen=True):
     """An anonymous session turned out to belong to a user."""
 
 
-class AddToCart(Event):
+class AddToCart(Event, frozen=True):
     """An item was put into the cart."""
 
     item: Item | None = None
 
 
-class RemoveFromCart(Event):
+class RemoveFromCart(Event, frozen=True):
     """An item was taken out of the cart."""
 
     item: Item | None = None
 
 
-class CreateOrder(Event):
+class CreateOrder(Event, frozen=True):
     """An order, new or already known, is submitted and scored."""
 
     user_email: str | None = None
@@ -102,11 +102,11 @@ class CreateOrder(Event):
     items: tuple[Item, ...] | None = None
 
 
-class UpdateOrder(CreateOrder):
+class UpdateOrder(CreateOrder, frozen=True):
     """Replaces the order completely; creates it when unknown."""
 
 
-class OrderStatus(Event):
+class OrderStatus(Event, frozen=True):
     """The order moved on; repeatable."""
 
     order_status: str | None = None
@@ -119,7 +119,7 @@ class OrderStatus(Event):
     description: str | None = None
 
 
-class ItemStatus(Event):
+class ItemStatus(Event, frozen=True):
     """One line of an order moved on."""
 
     item_id: str | None = None
@@ -133,7 +133,7 @@ class ItemStatus(Event):
     description: str | None = None
 
 
-class Transaction(Event):
+class Transaction(Event, frozen=True):
     """The outcome of a payment, refund or transfer attempt; the order is scored again."""
 
     transaction_id: str | None = None
@@ -148,7 +148,7 @@ class Transaction(Event):
     payment_method: PaymentMethod | None = None
 
 
-class Chargeback(Event):
+class Chargeback(Event, frozen=True):
     """A dispute was opened or changed; by itself it does not label the user."""
 
     transaction_id: str | None = None
@@ -156,13 +156,13 @@ class Chargeback(Event):
     chargeback_reason: str | None = None
 
 
-class AddPromotion(Event):
+class AddPromotion(Event, frozen=True):
     """Promotions were newly applied, or failed, for a user."""
 
     promotions: tuple[Promotion, ...] | None = None
 
 
-class SubmitReview(Event):
+class SubmitReview(Event, frozen=True):
     """A review of a product or seller."""
 
     review_title: str | None = None
@@ -172,7 +172,7 @@ class SubmitReview(Event):
     rating: str | None = None
 
 
-class SendMessage(Event):
+class SendMessage(Event, frozen=True):
     """The user wrote to another user or to the shop."""
 
     recipient_user_id: str | None = None
@@ -180,14 +180,14 @@ class SendMessage(Event):
     content: str | None = None
 
 
-class ReportItem(Event):
+class ReportItem(Event, frozen=True):
     """A user reported a listing."""
 
     item_id: str | None = None
     user_email: str | None = None
 
 
-class Tag(Event):
+class Tag(Event, frozen=True):
     """Marks a user bad or good for an abuse type; a newer tag replaces the older one."""
 
     is_bad: bool | None = None
@@ -197,14 +197,14 @@ class Tag(Event):
     analyst: str | None = None
 
 
-class Untag(Event):
+class Untag(Event, frozen=True):
     """Clears the tag of an abuse type, or all when none is named."""
 
     abuse_type: str | None = None
     analyst: str | None = None
 
 
-class CustomEvent(Event):
+class CustomEvent(Event, frozen=True):
     """Anything else a shop wants to tell: a name, any fields, perhaps an order and its new state."""
 
     order_status: str | None = None

@@ -22,7 +22,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name
     """Anything that travels inside an event under the contract's keys."""
 
 
-class Address(Part):
+class Address(Part, frozen=True):
     """Billing or delivery address; both have the same keys."""
 
     name: str | None = None
@@ -38,7 +38,7 @@ class Address(Part):
     is_home_address: bool | None = None
 
 
-class PaymentMethod(Part):
+class PaymentMethod(Part, frozen=True):
     """One instrument. Never a whole card number: six first and four last digits are all the contract has."""
 
     payment_type: str | None = None
@@ -54,7 +54,7 @@ class PaymentMethod(Part):
     card_expiry_year: str | None = None
 
 
-class Promotion(Part):
+class Promotion(Part, frozen=True):
     """A coupon or other promotion, applied or refused."""
 
     promotion_id: str | None = None
@@ -69,7 +69,7 @@ class Promotion(Part):
     type: str | None = None
 
 
-class Seller(Part):
+class Seller(Part, frozen=True):
     """Seller of an item in a marketplace."""
 
     seller_id: str | None = None
@@ -81,7 +81,7 @@ class Seller(Part):
     onboarding_ip_address: str | None = None
 
 
-class Item(Part):
+class Item(Part, frozen=True):
     """One line of a cart or order. WooCommerce and Magento 1 send the line's total as `_price` in carts."""
 
     item_id: str | None = None

@@ -56,7 +56,8 @@ class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def amount_minor(self) -> int | None:
         """The order's total in minor units of its currency; `None` when absent or unreadable."""
         source = self.order if self.order is not None else self.event
-        return minor_units(getattr(source, "amount", None), getattr(source, "currency_code", None))
+        amount: str | None = getattr(source, "amount", None)
+        return minor_units(amount, getattr(source, "currency_code", None))
 
     def paid_on_delivery(self) -> bool | None:
         """Cash on delivery, as said or as the payment type tells (contract, section 9, row 15)."""
@@ -70,7 +71,10 @@ class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def _address(self, name: str) -> Address | None:
         own: Address | None = getattr(self.event, name, None)
-        return own if own is not None or self.order is None else getattr(self.order, name)
+        if own is not None or self.order is None:
+            return own
+        of_order: Address | None = getattr(self.order, name)
+        return of_order
 
 
 def minor_units(amount: str | None, currency: str | None) -> int | None:

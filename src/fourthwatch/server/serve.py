@@ -83,7 +83,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         clock,
         os.urandom,
         waiting.settle,
-        lambda: loop.call_soon_threadsafe(broken.set),
+        lambda: _tell(loop, broken),
     )
     await asyncio.to_thread(corridor.start)
     keys, addresses, reader = KeyStore(directory, clock), PostbackAddresses(directory, clock), LedgerReader(directory)
@@ -109,6 +109,10 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         part.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
+
+
+def _tell(loop: asyncio.AbstractEventLoop, broken: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(broken.set)
 
 
 class _Server(uvicorn.Server):
@@ -192,7 +196,7 @@ def _bind(listen: Listen) -> socket.socket:
     return sock
 
 
-def _url(sock: socket.socket, tls: bool) -> str:  # noqa: FBT001
+def _url(sock: socket.socket, tls: bool) -> str:
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if tls else 'http'}://{shown}:{port}"

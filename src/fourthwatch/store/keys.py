@@ -90,7 +90,8 @@ class KeyStore:
                 "UPDATE api_key SET revoked_ms = ? WHERE (id = ? OR name = ?) AND revoked_ms IS NULL",
                 (self._clock.now_ms(), named, named),
             )
-            return self._connection.changes()
+            revoked = self._connection.changes()
+        return revoked
 
     def tenant_id(self, name: str) -> int | None:
         """Number of a tenant; `None` when there is none of that name."""

@@ -56,8 +56,8 @@ EVENT_COLUMNS = (
     "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings"
 )
 DECISION_COLUMNS = "seq, tenant, score, flag, verdict, answered, detail"
-_INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
-_INSERT_DECISION = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?,?,?,?,?,?,?)"  # noqa: S608
+_INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT_DECISION = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
 _CHAIN_START = bytes(16)
 
 
@@ -95,13 +95,13 @@ class Ledger:
 
     def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
         """Position and fingerprint of the event with this identity."""
-        return self._one("SELECT seq, fingerprint FROM event WHERE tenant = ? AND identity = ?", tenant, identity)
+        return self._pair("SELECT seq, fingerprint FROM event WHERE tenant = ? AND identity = ?", tenant, identity)
 
     def newest_of_subject(self, tenant: int, subject: str, kinds: Sequence[int]) -> tuple[int, bytes] | None:
         """Position and fingerprint of the newest event of these kinds about the subject."""
         marks = ",".join("?" * len(kinds))
-        return self._one(
-            f"SELECT seq, fingerprint FROM event WHERE tenant = ? AND subject = ? AND kind IN ({marks})"  # noqa: S608
+        return self._pair(
+            f"SELECT seq, fingerprint FROM event WHERE tenant = ? AND subject = ? AND kind IN ({marks})"
             " ORDER BY seq DESC LIMIT 1",
             tenant, subject, *kinds,
         )  # fmt: skip
@@ -109,23 +109,24 @@ class Ledger:
     def body_before(self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int) -> tuple[int, bytes] | None:
         """Kind and body of the newest event of these kinds about the subject, before a position."""
         marks = ",".join("?" * len(kinds))
-        return self._one(
-            f"SELECT kind, body FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"  # noqa: S608
+        return self._pair(
+            f"SELECT kind, body FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"
             " ORDER BY seq DESC LIMIT 1",
             tenant, subject, before_seq, *kinds,
         )  # fmt: skip
 
     def stored(self, seq: int) -> tuple[EventRow, DecisionRow | None]:
         """The event at a position that is known to exist, and its decision."""
-        row = self._one(f"SELECT {EVENT_COLUMNS} FROM event WHERE seq = ?", seq)  # noqa: S608
-        made = self._one(f"SELECT {DECISION_COLUMNS} FROM decision WHERE seq = ?", seq)  # noqa: S608
+        row = self._one(f"SELECT {EVENT_COLUMNS} FROM event WHERE seq = ?", seq)
+        made = self._one(f"SELECT {DECISION_COLUMNS} FROM decision WHERE seq = ?", seq)
         assert row is not None
         return event_row(row), None if made is None else decision_row(made)
 
     def read_after(self, seq: int) -> Iterator[EventRow]:
         """Every event after a position, in order; to be read to its end before anything is appended."""
         for row in self._connection.execute(
-            f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq", (seq,)  # noqa: S608
+            f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq",
+            (seq,),
         ):
             yield event_row(row)
 
@@ -137,6 +138,10 @@ class Ledger:
     def close(self) -> None:
         """Close the file; what was appended is safe with or without it."""
         self._connection.close()
+
+    def _pair(self, statement: str, *bindings: Any) -> tuple[int, bytes] | None:
+        row: tuple[int, bytes] | None = self._one(statement, *bindings)
+        return row
 
     def _one(self, statement: str, *bindings: Any) -> Any:
         for row in self._connection.execute(statement, bindings):

@@ -87,7 +87,7 @@ class LedgerReader:
     def export(self, tenant: int, after_seq: int = 0) -> Iterator[EventRow]:
         """All events of a tenant after a position, in ledger order."""
         for row in self._connection.execute(
-            f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? AND e.seq > ? ORDER BY e.seq",  # noqa: S608
+            f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? AND e.seq > ? ORDER BY e.seq",
             (tenant, after_seq),
         ):
             yield event_row(row)
@@ -97,15 +97,15 @@ class LedgerReader:
         row = self._connection.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
         return int(row[0]) if row is not None else 0
 
-    def verify(self) -> Iterator[int]:
-        """Walk the whole chain, yielding each position that is in order; raises `LedgerBroken` where it breaks."""
+    def verify(self) -> Iterator[tuple[int, int]]:
+        """Walk the whole chain, yielding position and time of receipt of each event in its place; raises `LedgerBroken` where it breaks."""
         chain, expected = bytes(16), 1
-        for row in self._connection.execute(f"SELECT {_EVENTS}, e.chain FROM event e ORDER BY e.seq"):  # noqa: S608
+        for row in self._connection.execute(f"SELECT {_EVENTS}, e.chain FROM event e ORDER BY e.seq"):
             event = event_row(row[:_EVENT_WIDTH])
             chain = chain_hash(chain, event)
             if event.seq != expected or chain != row[_EVENT_WIDTH]:
                 raise LedgerBroken(f"the chain of events breaks at position {expected}")
-            yield event.seq
+            yield event.seq, event.received_ms
             expected += 1
 
     def pragma(self, name: str) -> Any:
@@ -121,7 +121,7 @@ class LedgerReader:
 
     def _entries(self, condition: str, *bindings: Any) -> Iterator[Entry]:
         for row in self._connection.execute(
-            f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE {condition}",  # noqa: S608
+            f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE {condition}",
             bindings,
         ):
             decided = row[_EVENT_WIDTH] is not None

@@ -72,6 +72,5 @@ def migrate(connection: apsw.Connection) -> None:
     version = int(str(connection.pragma("user_version")))
     for number, step in enumerate(STEPS[version:], version + 1):
         connection.execute(
-            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID};"
-            f" PRAGMA user_version = {number}; COMMIT"
+            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"
         )

@@ -19,7 +19,8 @@ Field = tuple[str, Callable[[Any, str, list[BodyWarning]], Any]]
 
 def coerced(document: dict[str, Any], target: type[msgspec.Struct], warnings: list[BodyWarning]) -> dict[str, Any]:
     """The known fields of `document` in the types that `target` declares; adds a warning for each one changed."""
-    return _object(document, "", warnings, msgspec.inspect.type_info(target))
+    result: dict[str, Any] = _object(document, "", warnings, msgspec.inspect.type_info(target))
+    return result
 
 
 def _object(document: Any, pointer: str, warnings: list[BodyWarning], info: Any) -> Any:
@@ -29,9 +30,7 @@ def _object(document: Any, pointer: str, warnings: list[BodyWarning], info: Any)
     result = {}
     for field in info.fields:
         if field.encode_name in document:
-            value = _value(
-                document[field.encode_name], pointer_to(pointer, field.encode_name), warnings, field.type
-            )
+            value = _value(document[field.encode_name], pointer_to(pointer, field.encode_name), warnings, field.type)
             if value is not None:
                 result[field.encode_name] = value
     return result
@@ -94,9 +93,9 @@ def _integer(value: Any, pointer: str, warnings: list[BodyWarning]) -> int | Non
     if type(value) is int:
         return value
     number: int | None = None
-    if type(value) is str and len(value) <= 18 and value.strip().lstrip("+-").isdecimal():
-        number = int(value)
-    elif type(value) is float and value.is_integer() and abs(value) < 2**53:
+    if (type(value) is str and len(value) <= 18 and value.strip().lstrip("+-").isdecimal()) or (
+        type(value) is float and value.is_integer() and abs(value) < 2**53
+    ):
         number = int(value)
     if number is None:
         warnings.append(BodyWarning(pointer, "ignored", "an integer is expected here; the value is kept but not used"))

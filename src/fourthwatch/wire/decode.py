@@ -12,7 +12,7 @@ import msgspec
 
 from fourthwatch.clock import Millis
 from fourthwatch.errors import Malformed
-from fourthwatch.events import KIND_OF_NAME, KINDS, Event, Kind, Part
+from fourthwatch.events import KIND_OF_NAME, KINDS, Event, Kind
 from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX
 from fourthwatch.wire import masking
 from fourthwatch.wire.coerce import coerced
@@ -51,7 +51,7 @@ class _Shape(msgspec.Struct, frozen=True):
     """What is known of a type, so that a document can be looked over without reflection."""
 
     keys: frozenset[str]
-    parts: tuple[tuple[str, type[Part]], ...]
+    parts: tuple[tuple[str, type[msgspec.Struct]], ...]
 
 
 def decode_event(raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = "") -> Decoded:
@@ -70,7 +70,7 @@ def decode_document(
         if found:
             assert isinstance(masked, dict)
             document, body = masked, encode(masked)
-            warnings += [BodyWarning(hit.pointer, hit.code, _MASK_TEXT[hit.code]) for hit in found]
+            warnings += [BodyWarning(hit.pointer, hit.code, hit.sentence) for hit in found]
     fingerprint = hashlib.blake2b(
         msgspec.json.encode(document, order="sorted"), digest_size=16, key=kind.name.encode()
     ).digest()
@@ -101,14 +101,8 @@ def read_stored(kind: Kind, body: bytes) -> Event:
     return _typed(document, kind.type, ignored)
 
 
-_MASK_TEXT = {
-    "card_number_masked": "this looks like a whole card number and was masked before it was stored; send _cardBin and _cardLast4",
-    "cvv_masked": "this looks like a card verification value and was masked before it was stored; never send it",
-}
-
-
 def _shape_of(struct: type[msgspec.Struct]) -> _Shape:
-    parts: list[tuple[str, type[Part]]] = []
+    parts: list[tuple[str, type[msgspec.Struct]]] = []
     keys: list[str] = []
     for field in msgspec.inspect.type_info(struct).fields:  # type: ignore[attr-defined]
         keys.append(field.encode_name)
@@ -217,7 +211,8 @@ def _fill_go_booleans(document: dict[str, Any], kind: Kind) -> None:
 
 
 _GO_BOOLEANS: dict[type[Event], tuple[str, ...]] = {
-    kind.type: tuple(key for key in sorted(_SHAPES[kind.type].keys) if key.startswith(("_is", "_has"))) for kind in KINDS
+    kind.type: tuple(key for key in sorted(_SHAPES[kind.type].keys) if key.startswith(("_is", "_has")))
+    for kind in KINDS
 }
 
 

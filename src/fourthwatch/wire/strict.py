@@ -6,6 +6,7 @@ beyond 63 bits are refused here (the table of cases is in the tests). A refusal 
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -62,7 +63,7 @@ def _count_keys(value: Any, depth: int) -> int:
         raise _too_deep()
     if type(value) is dict:
         keys = len(value)
-        children = value.values()
+        children: Iterable[Any] = value.values()
     elif type(value) is list:
         keys = 0
         children = value
@@ -117,9 +118,7 @@ def _refuse_nul(value: Any, pointer: str) -> None:
 def _refuse_long_integers(value: Any, pointer: str) -> None:
     if type(value) is int:
         if not -JSON_INTEGER_MAX - 1 <= value <= JSON_INTEGER_MAX:
-            raise Malformed(
-                "an integer is beyond 63 bits; send it as text", pointer=pointer, code="integer_too_large"
-            )
+            raise Malformed("an integer is beyond 63 bits; send it as text", pointer=pointer, code="integer_too_large")
     elif type(value) is dict:
         for key, child in value.items():
             _refuse_long_integers(child, pointer_to(pointer, key))

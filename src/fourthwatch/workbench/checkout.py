@@ -91,9 +91,7 @@ class Pages:
         channel = self._inventor.random.choice(("web", "web", "app"))
         return Visit(f"s-{self._inventor.random.getrandbits(48):012x}", ip, user_id, device, channel)
 
-    def create_account(
-        self, visit: Visit, at_ms: int, profile: Profile, *, referral: str | None = None
-    ) -> None:
+    def create_account(self, visit: Visit, at_ms: int, profile: Profile, *, referral: str | None = None) -> None:
         self._account("create_account", visit, at_ms, profile, referral)
 
     def update_account(self, visit: Visit, at_ms: int, profile: Profile) -> None:
@@ -168,9 +166,7 @@ class Pages:
             ]
         self._send("createOrder", visit, at_ms, fields, truth=order.truth)
 
-    def transaction(
-        self, visit: Visit, at_ms: int, order: Order, status: str, *, card: Card | None = None
-    ) -> None:
+    def transaction(self, visit: Visit, at_ms: int, order: Order, status: str, *, card: Card | None = None) -> None:
         """One try at paying; `status` without its underscore, `card` when not the order's own."""
         order.attempts += 1
         fields: dict[str, object] = {
@@ -186,9 +182,7 @@ class Pages:
             fields["_userEmail"] = order.profile.email
         self._send("transaction", visit, at_ms, fields)
 
-    def status(
-        self, visit: Visit, at_ms: int, order: Order, status: str, *, reason: str | None = None
-    ) -> None:
+    def status(self, visit: Visit, at_ms: int, order: Order, status: str, *, reason: str | None = None) -> None:
         """The order's state, from the back office; `status` without its underscore."""
         body: dict[str, object] = {"_orderId": order.order_id, "_orderStatus": f"_{status}"}
         if visit.user_id is not None and self._inventor.random.random() < 0.7:

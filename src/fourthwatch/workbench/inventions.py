@@ -39,14 +39,11 @@ _LAST: dict[Country, str] = {
 }
 _STREET: dict[Country, str] = {
     "IN": "MG Road|Lotus Street|Station Road|Temple Lane|Lake View Road|Nehru Marg|Palm Avenue|Old Mill Road",
-    "US": "Oak Street|Maple Avenue|Cedar Lane|Elm Drive|Sunset Boulevard|River Road|Hill Street"
-    "|Lakeview Drive",
-    "GB": "High Street|Church Lane|Station Road|Victoria Terrace|Mill Lane|Park Crescent|Abbey Road"
-    "|Green Lane",
+    "US": "Oak Street|Maple Avenue|Cedar Lane|Elm Drive|Sunset Boulevard|River Road|Hill Street|Lakeview Drive",
+    "GB": "High Street|Church Lane|Station Road|Victoria Terrace|Mill Lane|Park Crescent|Abbey Road|Green Lane",
 }
 _LOCALITY: dict[Country, str] = {
-    "IN": "Sector 9|Shanti Nagar|Green Park|Gandhi Chowk|Rose Garden Colony|Near City Hospital"
-    "|Phase 2|Model Town",
+    "IN": "Sector 9|Shanti Nagar|Green Park|Gandhi Chowk|Rose Garden Colony|Near City Hospital|Phase 2|Model Town",
     "US": "Apt 2|Apt 5B|Unit 12|Suite 300|Floor 3|Apt 11C|Unit 4|Apt 7",
     "GB": "Flat 1|Flat 3B|Top Floor Flat|The Annexe|Flat 12|Garden Flat|Unit 2|Flat 8",
 }

@@ -147,9 +147,7 @@ class Recording:
             ) from error
         body = bytes(line.body)
         if _EVENT_NAME.fullmatch(line.event) is None:
-            raise RecordingError(
-                f"{self.path}, line {number}: the event should be a name such as createOrder"
-            )
+            raise RecordingError(f"{self.path}, line {number}: the event should be a name such as createOrder")
         if not body.startswith(b"{"):
             raise RecordingError(f"{self.path}, line {number}: the body should be a JSON object")
         return Recorded(number, line.event, body)

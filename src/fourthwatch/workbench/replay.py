@@ -161,9 +161,7 @@ class _Run:
         self._progress = progress
         self._started_s = clock.monotonic_s()
         self._paced = 0
-        self._scored_by: dict[
-            str, tuple[int, int]
-        ] = {}  # order -> the file and line that told the last score
+        self._scored_by: dict[str, tuple[int, int]] = {}  # order -> the file and line that told the last score
         self._file_count = 0
 
     def send(self, recording: Recording, memory: _Memory, *, from_start: bool) -> None:

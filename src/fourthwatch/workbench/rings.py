@@ -146,9 +146,7 @@ class Rings:
         if user_id is not None:
             pages.create_account(visit, now, profile)
         now = after(inventor, now, 1, 8) if ring.quick else after(inventor, now, 20, 200)
-        order = self._order(
-            ring, profile, CHEAP if random.random() < 0.8 else None, inventor.card(person.country)
-        )
+        order = self._order(ring, profile, CHEAP if random.random() < 0.8 else None, inventor.card(person.country))
         order.electronic = random.random() < 0.5
         order.first_time = True
         pages.order(visit, now, order)
@@ -199,9 +197,7 @@ class Rings:
         visit = self._seat(ring, user_id, hides=0.5)
         pages.create_account(visit, now, profile)
         now = after(inventor, now, 60, 3_000)
-        order = self._order(
-            ring, profile, RESOLD if random.random() < 0.6 else None, inventor.card(person.country)
-        )
+        order = self._order(ring, profile, RESOLD if random.random() < 0.6 else None, inventor.card(person.country))
         order.first_time = True
         if random.random() < 0.8:
             pages.cart(visit, now, order.goods[0], 1)
@@ -238,9 +234,7 @@ class Rings:
         profile = Profile(own.person, own.email, own.phone, own.billing, there)
         if random.random() < 0.4:
             now = after(inventor, now, 20, 200)
-            changed = Profile(
-                own.person, inventor.email(stranger), inventor.phone(own.country), own.billing, there
-            )
+            changed = Profile(own.person, inventor.email(stranger), inventor.phone(own.country), own.billing, there)
             pages.update_account(visit, now, changed)
             profile.email = changed.email
         card = random.choice(victim.cards) if random.random() < 0.7 else inventor.card(own.country)

@@ -187,9 +187,7 @@ class Connection:
                 wait_s = max(wait_s, retry_after_s)
             patience_s = self._patience_s if self._reached else min(self._patience_s, FIRST_PATIENCE_S)
             if self._clock.monotonic_s() + wait_s > started_s + patience_s:
-                raise SendingStopped(
-                    f"{self.target.url} does not take events, tried {attempts} times: {trouble}"
-                )
+                raise SendingStopped(f"{self.target.url} does not take events, tried {attempts} times: {trouble}")
             self._stop.wait(wait_s)
 
     def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, float, bytes]:

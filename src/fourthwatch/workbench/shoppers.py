@@ -217,9 +217,7 @@ class Shoppers:
             code = random.choice(("WELCOME", "SAVE10", "SUMMER23"))
             failure = "_alreadyUsed" if code == "WELCOME" else "_expired"
             self._pages.promotion(visit, at_ms - 2, code, failure=failure)
-            attempt: dict[str, object] = {
-                "coupon": {"code": code, "reason": failure.strip("_"), "attempt": 1}
-            }
+            attempt: dict[str, object] = {"coupon": {"code": code, "reason": failure.strip("_"), "attempt": 1}}
             self._pages.custom(visit, at_ms - 1, "coupon_failed", attempt)
 
     def _as_gift(self, order: Order) -> None:

@@ -38,9 +38,7 @@ class DemoShop:
 
     def __init__(self, *, seed: int, start_ms: int, orders_per_hour: float) -> None:
         if not 0 < orders_per_hour <= 1_000_000:
-            raise ValueError(
-                f"orders_per_hour is {orders_per_hour}: it should be above 0 and at most 1,000,000"
-            )
+            raise ValueError(f"orders_per_hour is {orders_per_hour}: it should be above 0 and at most 1,000,000")
         self._random = Random(seed)  # noqa: S311 - a story that can be told again, not a secret
         self._timeline = Timeline()
         inventor = Inventor(self._random)

@@ -1,0 +1,107 @@
+"""Looking a data file and its disk over: versions, checksums, the chain of events, and whether the disk keeps its word."""
+
+import os
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import apsw
+import msgspec
+
+from fourthwatch.clock import Clock, iso_ms
+from fourthwatch.errors import LedgerError
+from fourthwatch.store.file import FILE_NAME, SAFE_SQLITE, free_bytes
+from fourthwatch.store.reader import LedgerReader
+
+Grade = Literal["ok", "warning", "finding"]
+
+_SYNCS = 60
+_HONEST_SYNC_US = 25
+"""A sync that returns faster than this has reached no medium: the quickest NVMe drives need about as long."""
+_SYNC_BYTES = b"\0" * 4096
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing looked at."""
+
+    name: str
+    grade: Grade
+    says: str
+
+
+def sqlite_version() -> Finding:
+    """Whether the library is one that cannot lose commits."""
+    version = apsw.sqlite_lib_version()
+    safe = tuple(int(part) for part in version.split(".")) >= SAFE_SQLITE
+    return Finding("sqlite", "ok" if safe else "finding", f"SQLite {version}, apsw {apsw.apsw_version()}")
+
+
+def disk_sync(directory: Path, clock: Clock) -> Finding:
+    """Whether a sync takes as long as a disk needs; one that does not may be a lie, and then power loss loses events."""
+    took_us = []
+    with tempfile.NamedTemporaryFile(dir=directory, prefix="sync-probe-") as file:
+        for number in range(_SYNCS):
+            os.pwrite(file.fileno(), _SYNC_BYTES, number * len(_SYNC_BYTES))
+            began_s = clock.monotonic_s()
+            os.fdatasync(file.fileno())
+            took_us.append((clock.monotonic_s() - began_s) * 1e6)
+    median_us = statistics.median(took_us)
+    says = f"fdatasync takes {median_us:,.0f} µs in the median, {max(took_us):,.0f} µs at most"
+    if median_us < _HONEST_SYNC_US:
+        return Finding("disk sync", "warning", says + ": too fast for a disk; is it ignored (tmpfs, eatmydata, a VM)?")
+    return Finding("disk sync", "ok", says)
+
+
+def disk_space(directory: Path, reserve_bytes: int) -> Finding:
+    """Whether there is room beyond the reserve."""
+    free = free_bytes(directory)
+    says = f"{free / 2**20:,.0f} MiB free, {reserve_bytes / 2**20:,.0f} MiB kept in reserve"
+    return Finding(
+        "disk space", "ok" if free > 2 * reserve_bytes else "finding" if free < reserve_bytes else "warning", says
+    )
+
+
+def data_file(directory: Path, clock: Clock, progress: Callable[[int], None]) -> list[Finding]:
+    """The file itself: opened read-only, every page and every link of the chain looked at."""
+    if not (directory / FILE_NAME).exists():
+        return [Finding("data file", "ok", f"there is none in {directory} yet; `serve` makes it")]
+    try:
+        reader = LedgerReader(directory)
+    except LedgerError as error:
+        return [Finding("data file", "finding", str(error))]
+    findings = [_checksums(reader), _pages(reader)]
+    last_ms = 0
+    try:
+        for seq, received_ms in reader.verify():
+            last_ms = max(last_ms, received_ms)
+            progress(seq)
+        findings.append(Finding("chain", "ok", f"{reader.count():,} events, each in its place"))
+    except (LedgerError, apsw.Error) as error:
+        findings.append(Finding("chain", "finding", str(error)))
+    findings.append(_clock(last_ms, clock))
+    reader.close()
+    return findings
+
+
+def _checksums(reader: LedgerReader) -> Finding:
+    on = str(reader.pragma("checksum_verification")) == "1"
+    return Finding("page checksums", "ok" if on else "finding", "on" if on else "off: damage would go unnoticed")
+
+
+def _pages(reader: LedgerReader) -> Finding:
+    try:
+        told = str(reader.pragma("quick_check"))
+    except apsw.Error as error:
+        told = str(error)
+    return Finding("pages", "ok" if told == "ok" else "finding", told)
+
+
+def _clock(last_ms: int, clock: Clock) -> Finding:
+    now_ms = clock.now_ms()
+    if now_ms < last_ms:
+        return Finding(
+            "clock", "warning", f"it is before the newest event was received ({iso_ms(last_ms)}); was it set back?"
+        )
+    return Finding("clock", "ok", iso_ms(now_ms))
