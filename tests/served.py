@@ -67,7 +67,7 @@ class Served:
         line = self._process.stdout.readline()
         timer.cancel()
         if not line.startswith("listening on "):
-            code = self._process.wait(_STOP_S)
+            code = self._end()
             raise RuntimeError(f"the server did not start (exit code {code}): {self.log[-5:]}")
         self.url = line.removeprefix("listening on ").strip()
         self.port = int(self.url.rsplit(":", 1)[1])
@@ -144,8 +144,9 @@ class Served:
 
     def _collect_log(self, process: "subprocess.Popen[str]") -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            self.log.append(line.rstrip())
+        with process.stderr:
+            for line in process.stderr:
+                self.log.append(line.rstrip())
 
     def _end(self) -> int:
         assert self._process is not None
@@ -162,8 +163,8 @@ class Served:
 def run(*arguments: str, timeout_s: float = 120.0, **environment: str) -> "subprocess.CompletedProcess[str]":
     """One command of the program, to its end."""
     return subprocess.run(
-        [str(PROGRAM), *arguments], capture_output=True, text=True, timeout=timeout_s, env={**os.environ, **environment},
-        check=False,
+        [str(PROGRAM), *arguments], capture_output=True, text=True, timeout=timeout_s, check=False,
+        env={**os.environ, **environment},
     )  # fmt: skip
 
 

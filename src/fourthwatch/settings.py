@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """FOURTHWATCH_DISK_RESERVE_BYTES: with less free space than this no event is taken."""
     events_per_second: float | None = None
     """FOURTHWATCH_EVENTS_PER_SECOND: rate of one key; unlimited when not set."""
+    snapshot_every_events: int = 20_000
+    """FOURTHWATCH_SNAPSHOT_EVERY_EVENTS: a snapshot begins when so many events came since the last; at least 1."""
     log_level: str = "info"
     """FOURTHWATCH_LOG_LEVEL: debug, info, warning or error."""
 
@@ -42,6 +44,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise UsageError(f"{_PREFIX}RED_ABOVE must be from 0 to 100")
     if settings.disk_reserve_bytes < 0:
         raise UsageError(f"{_PREFIX}DISK_RESERVE_BYTES must not be negative")
+    if settings.snapshot_every_events < 1:
+        raise UsageError(f"{_PREFIX}SNAPSHOT_EVERY_EVENTS must be at least 1")
     if settings.events_per_second is not None and not settings.events_per_second > 0:
         raise UsageError(f"{_PREFIX}EVENTS_PER_SECOND must be greater than 0")
     if settings.log_level not in ("debug", "info", "warning", "error"):

@@ -134,9 +134,7 @@ def test_no_text_is_refused_with_an_error(
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.sampled_from(["High", "Street", "4th", "flat 3", "12", "Rose Villa", "Émile"]), unique=True)
-)
+@given(st.lists(st.sampled_from(["High", "Street", "4th", "flat 3", "12", "Rose Villa", "Émile"]), unique=True))
 def test_the_order_of_the_parts_makes_no_difference(parts: list[str]) -> None:
     assert _us(", ".join(parts)) == _us(", ".join(reversed(parts)))
     half = len(parts) // 2

@@ -106,9 +106,7 @@ def test_texts_as_long_as_a_body_are_unknown(part: str) -> None:
         ("April", "2018", None),
     ],
 )
-def test_months_are_counted_to_the_month_of_expiry(
-    month: str | None, year: str | None, months: int | None
-) -> None:
+def test_months_are_counted_to_the_month_of_expiry(month: str | None, year: str | None, months: int | None) -> None:
     assert months_to_expiry(month, year, APRIL_2018_MS) == months
 
 

@@ -110,9 +110,7 @@ def test_the_short_way_for_mobile_numbers_gives_what_the_library_gives(number: s
 
 @settings(deadline=None)
 @given(st.sampled_from(sorted(phone_room._PLAIN_NATIONAL)), st.data())
-def test_the_short_way_for_national_numbers_gives_what_the_library_gives(
-    region: str, data: st.DataObject
-) -> None:
+def test_the_short_way_for_national_numbers_gives_what_the_library_gives(region: str, data: st.DataObject) -> None:
     number = data.draw(st.from_regex(phone_room._PLAIN_NATIONAL[region], fullmatch=True))
     parsed = phonenumbers.parse(number, region)
     assert phonenumbers.is_possible_number(parsed)

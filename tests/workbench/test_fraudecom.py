@@ -40,9 +40,7 @@ def events_in(path: Path) -> list[tuple[str, dict[str, object]]]:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
-def test_every_row_becomes_sign_up_order_payment_and_a_chargeback_when_bad(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_every_row_becomes_sign_up_order_payment_and_a_chargeback_when_bad(tmp_path: Path, suffix: str) -> None:
     source = written(tmp_path / f"rows{suffix}", ROWS)
     converted = convert(source, tmp_path / "out.jsonl.gz", tmp_path / "truth.csv")
     assert (converted.rows, converted.bad, converted.without_ip) == (20, 4, 5)

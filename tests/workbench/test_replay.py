@@ -103,9 +103,7 @@ def test_what_is_remembered_is_never_beyond_an_unanswered_event(tmp_path: Path, 
     assert set(taker.acknowledged) == {str(n) for n in range(60)}
 
 
-def test_a_replay_killed_in_the_middle_goes_on_without_leaving_anything_out(
-    tmp_path: Path, taker: Taker
-) -> None:
+def test_a_replay_killed_in_the_middle_goes_on_without_leaving_anything_out(tmp_path: Path, taker: Taker) -> None:
     path = recording(tmp_path / "events.jsonl", 3_000)
     program = textwrap.dedent(
         f"""
@@ -134,9 +132,7 @@ def test_a_replay_killed_in_the_middle_goes_on_without_leaving_anything_out(
 
 
 def test_refused_events_are_counted_and_the_first_ten_named(tmp_path: Path, taker: Taker) -> None:
-    taker.trouble = lambda number, event, body: (
-        Trouble(status=400) if json.loads(body)["_n"] % 2 == 1 else None
-    )
+    taker.trouble = lambda number, event, body: Trouble(status=400) if json.loads(body)["_n"] % 2 == 1 else None
     path = recording(tmp_path / "events.jsonl", 50)
     replayed = replay([path], taker.url, KEY, workers=1)
     assert (replayed.acknowledged, replayed.refused) == (25, 25)

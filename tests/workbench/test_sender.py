@@ -31,9 +31,7 @@ def sender_to(url: str, *, key: str = KEY, workers: int = 4, patience_s: float =
 
 
 def connection_to(url: str, *, insecure: bool = False) -> Connection:
-    return Connection(
-        Target.of(url), KEY, clock=SystemClock(), random=Random(1), insecure=insecure, patience_s=2.0
-    )
+    return Connection(Target.of(url), KEY, clock=SystemClock(), random=Random(1), insecure=insecure, patience_s=2.0)
 
 
 def numbered(count: int) -> Iterator[Outgoing[int]]:
@@ -202,16 +200,12 @@ def self_signed(tmp_path: Path) -> ssl.SSLContext:
         .serial_number(1)
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = tmp_path / "both.pem"
     pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -17,7 +17,7 @@ from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
-from fourthwatch.errors import FourthwatchError, MethodNotAllowed, NotFound, Refused
+from fourthwatch.errors import FourthwatchError, Internal, MethodNotAllowed, Refused
 from fourthwatch.events import KINDS, Kind
 from fourthwatch.logs import log
 from fourthwatch.metrics import REPLIES
@@ -43,7 +43,7 @@ class Application:
         }
         self._rest = Starlette(
             routes=[*management.routes(), *pages.routes()],
-            exception_handlers={HTTPException: _http_exception, FourthwatchError: _refused},
+            exception_handlers={HTTPException: _http_exception, FourthwatchError: _refused, Exception: _failed},
         )
         self._rest.router.redirect_slashes = False
 
@@ -59,7 +59,7 @@ class Application:
         """One request; anything that is not HTTP is ignored."""
         if scope["type"] != "http":
             return
-        path = scope["path"].rstrip("/") or "/"
+        path = _without_end_slashes(scope)
         kind = self._events.get(path)
         try:
             if kind is not None:
@@ -89,6 +89,16 @@ class Application:
             log.debug("client_gone")
 
 
+def _without_end_slashes(scope: Scope) -> str:
+    """The path without the slashes at its end; an encoded one belongs to an id and stays."""
+    path: str = scope["path"]
+    if not path.endswith("/"):
+        return path
+    raw: bytes = scope["raw_path"]
+    slashes = len(raw) - len(raw.rstrip(b"/"))
+    return path[: len(path) - slashes] or "/"
+
+
 def event_paths() -> dict[str, Kind]:
     """Every path under which an event is taken: names and aliases, with `/event` once or, for old clients, twice."""
     paths: dict[str, Kind] = {}
@@ -99,10 +109,16 @@ def event_paths() -> dict[str, Kind]:
     return paths
 
 
-def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    refusal = error if isinstance(error, Refused) else NotFound("there is nothing here")
-    headers = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
-    return Response(error_body(refusal), refusal.status, headers, "application/json")
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        log.error("request_failed", reason=str(error))
+        return _failed(request, error)
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return Response(error_body(error), error.status, headers, "application/json")
+
+
+def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return Response(error_body(Internal("the server failed to answer this request")), 500, None, "application/json")
 
 
 def _http_exception(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -5,7 +5,7 @@ import asyncio
 from fourthwatch.api.access import Access, Caller
 from fourthwatch.api.request import Receive, Scope, Send, decompressed, header, read_body, send_json
 from fourthwatch.api.throttle import Throttle
-from fourthwatch.clock import Clock
+from fourthwatch.clock import Clock, Millis
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Malformed, Refused
@@ -60,7 +60,7 @@ class Intake:
         received_ms = self._clock.now_ms()
         decoded = decode_event(raw, kind, received_ms, header(scope, b"user-agent") or "")
         wants_score = b"return_score=true" in scope["query_string"].lower()
-        answer = await self.submit(caller, decoded, key, wants_score=wants_score)
+        answer = await self.submit(caller, decoded, received_ms, key, wants_score=wants_score)
         if answer.replayed:
             await send_json(send, 200, encode(answer.receipt), _REPLAYED)
         else:
@@ -73,14 +73,20 @@ class Intake:
         return caller
 
     async def submit(
-        self, caller: Caller, decoded: Decoded, idempotency_key: str | None = None, *, wants_score: bool = False
+        self,
+        caller: Caller,
+        decoded: Decoded,
+        received_ms: Millis,
+        idempotency_key: str | None = None,
+        *,
+        wants_score: bool = False,
     ) -> Answer:
         """Through the corridor; returns when the event is durable. Raises what the batch or the queue says."""
         future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
         submission = Submission(
             tenant=caller.tenant,
             decoded=decoded,
-            received_ms=self._clock.now_ms(),
+            received_ms=received_ms,
             idempotency_key=idempotency_key,
             wants_score=wants_score,
         )

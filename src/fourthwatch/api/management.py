@@ -109,9 +109,10 @@ class Management:
         """One order with its timeline; `after` and `limit` page through long ones."""
         caller = self._caller(request, "read")
         order_id = request.path_params["order_id"]
-        after, limit = _number(request, "after", 0), _number(request, "limit", 100)
-        entries = self._reader.order_events(caller.tenant, order_id, after, min(limit, PAGE_ROWS_MAX) + 1)
-        page = entries[: min(limit, PAGE_ROWS_MAX)]
+        after = _number(request, "after", 0)
+        limit = min(_number(request, "limit", 100, at_least=1), PAGE_ROWS_MAX)
+        entries = self._reader.order_events(caller.tenant, order_id, after, limit + 1)
+        page = entries[:limit]
         decided = self._reader.newest_decision(caller.tenant, order_id)
         newest = self._reader.newest_order(caller.tenant, order_id, ORDER_KINDS)
         if not entries and decided is None and newest is None:
@@ -173,12 +174,12 @@ def _decision_view(entry: Entry) -> DecisionView:
     )
 
 
-def _number(request: Request, name: str, otherwise: int) -> int:
+def _number(request: Request, name: str, otherwise: int, *, at_least: int = 0) -> int:
     text = request.query_params.get(name)
     if text is None:
         return otherwise
-    if not (text.isascii() and text.isdigit()) or len(text) > 15:
-        raise Malformed(f"{name} must be a whole number", code="bad_query")
+    if not (text.isascii() and text.isdigit()) or len(text) > 15 or int(text) < at_least:
+        raise Malformed(f"{name} must be a whole number from {at_least}", code="bad_query")
     return int(text)
 
 

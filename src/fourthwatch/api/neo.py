@@ -24,6 +24,7 @@ from fourthwatch.wire.reply import Reason, ScoreReply, encode
 from fourthwatch.wire.strict import object_of
 
 _KEY_HEADER = b"x-thirdwatch-api-key"
+_QUERY_FIELDS_MAX = 20
 _URL_CHARS_MAX = 2_000
 _CLEAN_URL = re.compile(r"[\x21-\x7e]+")
 _PURPOSES = ("score_postback", "action_postback", "shipping_address_postback", "url")
@@ -41,9 +42,8 @@ class Neo:
 
     async def score(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /neo/v1/score`: the newest decision on an order."""
-        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
-        presented = header(scope, _KEY_HEADER) or _first(query, "api_key") or _first(query, "secret")
-        caller = self._intake.admit(presented, "ingest")
+        query = _query(scope)
+        caller = self._intake.admit(header(scope, _KEY_HEADER) or _key_in(query), "ingest")
         order_id = _first(query, "order_id")
         if order_id is None:
             raise Malformed("the query needs order_id", code="missing_key")
@@ -82,8 +82,9 @@ class Neo:
             "_source": "_manualReview",
             "_description": document.get("message"),
         }
-        decoded = decode_document(status, encode(status), KIND_OF_NAME["order_status"], self._clock.now_ms())
-        answer = await self._intake.submit(caller, decoded)
+        received_ms = self._clock.now_ms()
+        decoded = decode_document(status, encode(status), KIND_OF_NAME["order_status"], received_ms)
+        answer = await self._intake.submit(caller, decoded, received_ms)
         await send_json(send, 200, encode(answer.receipt))
 
     async def razorpay_order(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,14 +92,18 @@ class Neo:
         caller = self._intake.admit(header(scope, _KEY_HEADER), "ingest")
         raw = decompressed(await read_body(receive), header(scope, b"content-encoding"))
         document = order_document(object_of(raw))
-        decoded = decode_document(document, encode(document), KIND_OF_NAME["createOrder"], self._clock.now_ms())
-        answer = await self._intake.submit(caller, decoded)
+        received_ms = self._clock.now_ms()
+        decoded = decode_document(document, encode(document), KIND_OF_NAME["createOrder"], received_ms)
+        answer = await self._intake.submit(caller, decoded, received_ms)
         await send_json(send, 200, encode(answer.receipt))
 
     async def _document(self, scope: Scope, receive: Receive) -> tuple[dict[str, Any], Caller]:
         document = object_of(decompressed(await read_body(receive), header(scope, b"content-encoding")))
-        presented = header(scope, _KEY_HEADER) or document.pop("secret", None) or document.pop("api_key", None)
-        return document, self._intake.admit(presented if isinstance(presented, str) else None, "ingest")
+        inside = document.pop("secret", None) or document.pop("api_key", None)
+        presented = (
+            header(scope, _KEY_HEADER) or (inside if isinstance(inside, str) else None) or _key_in(_query(scope))
+        )
+        return document, self._intake.admit(presented, "ingest")
 
 
 def score_reply(order_id: str, placed: Entry, decided: Entry) -> ScoreReply:
@@ -125,6 +130,17 @@ class _Reasons(msgspec.Struct):
 
 
 _OK_REGISTERED = encode({"status": "ok", "message": "postback addresses registered"})
+
+
+def _query(scope: Scope) -> dict[str, list[str]]:
+    try:
+        return parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=_QUERY_FIELDS_MAX)
+    except ValueError:
+        raise Malformed(f"the query has more than {_QUERY_FIELDS_MAX} fields", code="bad_query") from None
+
+
+def _key_in(query: dict[str, list[str]]) -> str | None:
+    return _first(query, "api_key") or _first(query, "secret")
 
 
 def _first(query: dict[str, list[str]], name: str) -> str | None:

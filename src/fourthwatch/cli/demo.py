@@ -43,8 +43,8 @@ _AHEAD_MS = 10 * 365 * DAY_MS
 def demo(directory: Path, listen: str, seed: int, days: float, orders_per_hour: float, past_only: bool) -> None:
     """Start a server and let a demo shop live on it: shoppers, and rings that try their luck.
 
-    The shop's last days are sent at once, then it goes on at its own pace until Ctrl-C. Who was fraudulent is kept aside, in
-    demo-truth.csv in the data directory, and never sent.
+    The shop's last days are sent at once, then it goes on at its own pace until Ctrl-C. Who was fraudulent is kept
+    aside, in demo-truth.csv in the data directory, and never sent.
     """
     clock = SystemClock()
     click.echo("starting the server …", err=True)
@@ -108,9 +108,8 @@ class _Teller:
             return
         reasons = [f"{row['display_name']}: {row['value']}" for row in body["reasons"] if row["flag"] == "red"]
         name = "first red order" if self._red == 1 else "red order"
-        click.echo(
-            f"{name} {event.body.get('_orderId')}: score {body['score']}, {body['verdict']} ({'; '.join(reasons[:_REASONS_SHOWN])})"
-        )
+        why = "; ".join(reasons[:_REASONS_SHOWN])
+        click.echo(f"{name} {event.body.get('_orderId')}: score {body['score']}, {body['verdict']} ({why})")
 
     def sum_up(self) -> None:
         if self._summed or not self._scores:

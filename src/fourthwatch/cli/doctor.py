@@ -24,8 +24,8 @@ _PROGRESS_EVERY = 50_000
 def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
     """Check the data file, SQLite, the disk's honesty about syncs, room, clock, ports and limits.
 
-    Reads every event, so it takes about a second per 100,000; works while the server runs. Exit code 1 when something was
-    found that has to be mended; a warning alone does not count.
+    Reads every event, so it takes about a second per 100,000; works while the server runs. Exit code 1 when something
+    was found that has to be mended; a warning alone does not count.
     """
     clock, settings = SystemClock(), read_settings()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)

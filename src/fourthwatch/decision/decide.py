@@ -10,7 +10,7 @@ import msgspec
 from fourthwatch.entities.version import NORMALISER_VERSION
 from fourthwatch.features.catalogue import FEATURES_VERSION, Vector
 from fourthwatch.features.windows import WINDOWS_VERSION
-from fourthwatch.rules.scorecard import SCORECARD_VERSION, Assessment, Hit
+from fourthwatch.rules.scorecard import SCORECARD_VERSION, Assessment
 from fourthwatch.wire.reply import Reason
 
 Flag = Literal["red", "green"]
@@ -59,12 +59,7 @@ def decide(assessment: Assessment, vector: Vector, policy: Policy) -> Decision:
         flag="red" if red else "green",
         verdict="decline" if score > policy.decline_above else "review" if red else "approve",
         probability=assessment.probability,
-        reasons=tuple([_reason(hit) for hit in assessment.hits]),
+        reasons=assessment.reasons,
         vector=vector,
         unknown=assessment.unknown,
     )
-
-
-def _reason(hit: Hit) -> Reason:
-    flag = "red" if hit.odds > 1 else "green" if hit.odds < 1 else "grey"
-    return Reason(hit.name, hit.display_name, flag, hit.value)

@@ -36,7 +36,6 @@ Ticket = NewType("Ticket", object)
 Settled = list[tuple[Ticket, Outcome | Refused]]
 Batch = Sequence[tuple[Submission, Ticket]]
 
-_SNAPSHOT_AFTER_EVENTS = 20_000
 _IDLE_S = 0.5
 
 
@@ -47,6 +46,8 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     disk_reserve_bytes: int
     """Below this much free space nothing is taken: the disk is never filled to the brim."""
+    snapshot_every_events: int
+    """A snapshot begins when so many events came since the last."""
 
 
 class Corridor:
@@ -74,6 +75,7 @@ class Corridor:
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._snapshot: SnapshotInSlices | None = None
         self._snapshot_seq = 0
+        self._snapshot_tried_seq = 0
 
     def start(self, timeout_s: float | None = None) -> None:
         """Read the past; returns when ready. Raises what kept it from it."""
@@ -108,38 +110,43 @@ class Corridor:
             return
         self.state = "ready"
         self._started.set()
-        while not (self._stopping and not self._waiting):
-            self._wake.wait(_IDLE_S)
-            self._wake.clear()
-            reborn = self._work_off(walk)
-            if reborn is None:
-                return
-            walk = reborn
-            if self._snapshot is None and self._stopping is False:
-                self._begin_snapshot(walk)
-        self._finish(walk)
+        try:
+            while not (self._stopping and not self._waiting):
+                self._wake.wait(_IDLE_S)
+                self._wake.clear()
+                walk = self._work_off(walk)
+                if self._snapshot is None and self._stopping is False:
+                    self._begin_snapshot(walk)
+            self._finish(walk)
+        except Exception as error:  # noqa: BLE001 (whatever it was: nobody may wait for a thread that is gone)
+            log.error("engine_stopped", reason=str(error), exc_info=None if isinstance(error, LedgerError) else error)
+            self._give_up()
 
-    def _work_off(self, walk: Walk) -> Walk | None:
-        """Batch after batch until nobody waits; `None` when the ledger is broken for good."""
+    def _work_off(self, walk: Walk) -> Walk:
+        """Batch after batch until nobody waits; raises what ends this process, above all `LedgerBroken`."""
         idle = False
         while self._waiting or (self._snapshot is not None and not idle):
             if self._waiting:
-                batch = self._next_batch()
                 try:
-                    self._run_batch(walk, batch)
+                    walk = self._take(walk, self._next_batch())
                 except LedgerFull:
                     self._refuse(self._everyone(), _unavailable("full"))
                     walk = self._begin_again(walk)
-                except LedgerError:
-                    self._give_up()
-                    return None
-                except Exception as error:  # noqa: BLE001 (a fault of ours in one event must not stop all others)
-                    walk = self._isolate(walk, batch, error)
             elif self._stopping:
                 idle = True
             self._continue_snapshot()
         if self.state == "full" and self._has_room():
             self.state = "ready"
+        return walk
+
+    def _take(self, walk: Walk, batch: Batch) -> Walk:
+        """One batch, answered in any case; the walk to go on with. Raises `LedgerError`, with the batch refused."""
+        try:
+            self._run_batch(walk, batch)
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a fault of ours in one event must not stop all others)
+            return self._isolate(walk, batch, error)
         return walk
 
     def _next_batch(self) -> Batch:
@@ -176,7 +183,7 @@ class Corridor:
         ledger = Ledger(self._settings.directory)
         windows, seq = recover_windows(ledger, self._settings.directory)
         walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
-        self._snapshot_seq = seq
+        self._snapshot_seq = self._snapshot_tried_seq = seq
 
         def say(done: int, total: int) -> None:
             log.info("reading_the_log", done=done, total=total)
@@ -196,21 +203,23 @@ class Corridor:
     def _isolate(self, walk: Walk, batch: Batch, error: Exception) -> Walk:
         """A batch met a fault of ours: take its events one by one, and refuse the one that brings it about."""
         log.error("walk_failed", events=len(batch), fault=type(error).__name__, exc_info=error)
-        walk = self._begin_again(walk)
-        if len(batch) == 1:
-            self._refuse(batch, Internal("a fault of the server; it was logged, and nothing of the event was kept"))
-            return walk
-        for submitted in batch:
-            try:
-                self._run_batch(walk, [submitted])
-            except LedgerError:
-                raise
-            except Exception as again:  # noqa: BLE001 (as above)
-                walk = self._isolate(walk, [submitted], again)
+        left = deque(batch)
+        try:
+            walk = self._begin_again(walk)
+            if len(batch) == 1:
+                self._refuse(batch, Internal("a fault of the server; it was logged, and nothing of the event was kept"))
+                return walk
+            while left:
+                walk = self._take(walk, [left.popleft()])
+        except LedgerError:
+            walk.ledger.close()
+            self._refuse(tuple(left), _unavailable(self.state))
+            raise
         return walk
 
     def _give_up(self) -> None:
         """After a failed sync nobody knows what the disk holds: answer no more, and let the process be started anew."""
+        self.state = "broken"
         self._drop_snapshot()
         self._refuse(self._everyone(), _unavailable("broken"))
         self._on_broken()
@@ -221,9 +230,18 @@ class Corridor:
     # Snapshots.
 
     def _begin_snapshot(self, walk: Walk) -> None:
-        if walk.ledger.last_seq - self._snapshot_seq >= _SNAPSHOT_AFTER_EVENTS and self.state == "ready":
-            self._snapshot = SnapshotInSlices(walk, self._settings.directory)
+        if walk.ledger.last_seq - self._snapshot_tried_seq < self._settings.snapshot_every_events:
+            return
+        if self.state == "ready":
+            self._open_snapshot(walk)
             self._wake.set()
+
+    def _open_snapshot(self, walk: Walk) -> None:
+        self._snapshot_tried_seq = walk.ledger.last_seq  # one that fails is tried again when the next would be due
+        try:
+            self._snapshot = SnapshotInSlices(walk, self._settings.directory)
+        except OSError as error:
+            log.warning("snapshot_failed", reason=str(error))
 
     def _continue_snapshot(self) -> None:
         snapshot = self._snapshot
@@ -247,7 +265,7 @@ class Corridor:
         self.state = "stopped"
         self._drop_snapshot()
         if walk.ledger.last_seq > self._snapshot_seq:
-            self._snapshot = SnapshotInSlices(walk, self._settings.directory)
+            self._open_snapshot(walk)
             while self._snapshot is not None:
                 self._continue_snapshot()
         walk.ledger.close()

@@ -1,4 +1,4 @@
-"""Orders as last submitted: what a payment, a status or a chargeback refers to; read from the ledger, kept while warm."""
+"""Orders as last submitted, which payments, statuses and chargebacks refer to; from the ledger, kept while warm."""
 
 from collections import OrderedDict
 

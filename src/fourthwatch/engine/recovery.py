@@ -61,6 +61,9 @@ class SnapshotInSlices:
         self._writer = SnapshotWriter(directory, Head(WINDOWS_VERSION, self.seq, walk.ledger.chain_at(self.seq)))
         self._names = walk.windows.names()
         self._at = 0
+        # The links go first, whole, as of the head: a later link would stand where an earlier one is needed when the
+        # events between the two are read again.
+        self._writer.add(Chunk([], [], walk.windows.session_users()))
 
     def advance(self) -> bool:
         """Write the next slice; true when the snapshot has taken its place."""
@@ -69,8 +72,6 @@ class SnapshotInSlices:
             self._at += len(names)
             self._writer.add(Chunk(names, [packed for _, packed in self._windows.packed(names)], {}))
             return False
-        # The links go last, whole: a link that came meanwhile knows its position and does no harm.
-        self._writer.add(Chunk([], [], self._windows.session_users()))
         self._writer.finish()
         return True
 

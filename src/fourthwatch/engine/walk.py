@@ -57,8 +57,8 @@ class Walk:
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Take a batch; returns after it is durable, one outcome per submission.
 
-        Raises `LedgerFull` or `LedgerBroken`; then the windows hold events that the ledger does not, and the walk must not
-        be used again.
+        Raises `LedgerFull` or `LedgerBroken`; then the windows hold events that the ledger does not, and the walk must
+        not be used again.
         """
         step = _Batch(self.ledger)
         outcomes: list[Outcome | int] = []
@@ -124,7 +124,7 @@ class Walk:
         )
 
     def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
-        """A session id in the user's place is a guest; a linked session is its user (contract, section 9, rows 7 and 8)."""
+        """A session id in the user's place is a guest; a linked session is its user (contract, section 9, row 7)."""
         user, session = involved.user, involved.session
         if user is not None and session is None and self.windows.is_known_session(tenant, user, seq):
             involved = msgspec.structs.replace(involved, user=None, session=user)

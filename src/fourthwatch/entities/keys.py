@@ -7,10 +7,10 @@ import msgspec
 
 from fourthwatch.entities.address import address_key
 from fourthwatch.entities.card import card_key
-from fourthwatch.entities.email import email_domain, email_key
+from fourthwatch.entities.email import email_key
 from fourthwatch.entities.network import ip_key, network_key
 from fourthwatch.entities.phone import phone_key
-from fourthwatch.events import Address, Event, Item, PaymentMethod, Promotion
+from fourthwatch.events import Address, Event, PaymentMethod, Promotion
 from fourthwatch.limits import ITEMS_MAX, TEXT_ID_MAX
 
 
@@ -24,14 +24,11 @@ class Involved(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     network: str | None = None
     """The /24 or /48 around `ip`."""
     email: str | None = None
-    email_domain: str | None = None
     phones: tuple[str, ...] = ()
     """E.164; the account's or delivery phone first."""
     cards: tuple[str, ...] = ()
     shipping: str | None = None
     billing: str | None = None
-    items: tuple[str, ...] = ()
-    sellers: tuple[str, ...] = ()
     promotions: tuple[str, ...] = ()
 
     def keys(self) -> list[str]:
@@ -44,7 +41,6 @@ class Involved(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
             ("ip", self.ip),
             ("network", self.network),
             ("email", self.email),
-            ("email_domain", self.email_domain),
             ("address", self.shipping),
             ("address", self.billing),
         ):
@@ -53,8 +49,6 @@ class Involved(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
         for name, values in (
             ("phone", self.phones),
             ("card", self.cards),
-            ("item", self.items),
-            ("seller", self.sellers),
             ("promotion", self.promotions),
         ):
             for value in values:
@@ -77,13 +71,10 @@ def involved_in(event: Event) -> Involved:
         ip=ip,
         network=None if ip is None else network_key(ip),
         email=None if email is None else email_key(email),
-        email_domain=None if email is None else email_domain(email),
         phones=_phones(event, shipping, billing, country),
         cards=_cards(event),
         shipping=shipping_key,
         billing=shipping_key if billing == shipping else _address(billing),
-        items=_items(event),
-        sellers=_sellers(event),
         promotions=_promotions(event),
     )
 
@@ -101,13 +92,10 @@ def completed(own: Involved, order: Involved) -> Involved:
         ip=own.ip or order.ip,
         network=own.network or order.network,
         email=own.email or order.email,
-        email_domain=own.email_domain or order.email_domain,
         phones=own.phones or order.phones,
         cards=own.cards or order.cards,
         shipping=own.shipping or order.shipping,
         billing=own.billing or order.billing,
-        items=own.items or order.items,
-        sellers=own.sellers or order.sellers,
         promotions=own.promotions or order.promotions,
     )
 
@@ -135,39 +123,30 @@ def _address(address: Address | None) -> str | None:
 def _phones(event: Event, shipping: Address | None, billing: Address | None, country: str | None) -> tuple[str, ...]:
     own: str | None = getattr(event, "phone", None)
     texts = (own, None if shipping is None else shipping.phone, None if billing is None else billing.phone)
-    keys = {text: phone_key(text, country) for text in texts if text is not None}
-    return tuple(dict.fromkeys(key for key in keys.values() if key is not None))
+    keys: dict[str, None] = {}
+    for text in texts:
+        if text is not None:
+            key = phone_key(text, country)
+            if key is not None:
+                keys[key] = None
+    return tuple(keys)
 
 
 def _cards(event: Event) -> tuple[str, ...]:
     one: PaymentMethod | None = getattr(event, "payment_method", None)
     many: tuple[PaymentMethod, ...] | None = getattr(event, "payment_methods", None)
-    methods = ((one,) if one is not None else ()) + (many or ())
-    keys = (
-        card_key(method.card_bin, method.card_last4, method.card_expiry_month, method.card_expiry_year)
-        for method in methods[:ITEMS_MAX]
-        if method.card_bin is not None
-    )
-    return tuple(dict.fromkeys(key for key in keys if key is not None))
-
-
-def _lines(event: Event) -> tuple[Item, ...]:
-    one: Item | None = getattr(event, "item", None)
-    many: tuple[Item, ...] | None = getattr(event, "items", None)
-    return ((one,) if one is not None else ()) + (many or ())[:ITEMS_MAX]
-
-
-def _items(event: Event) -> tuple[str, ...]:
-    ids = [_id(item.item_id) for item in _lines(event)] + [_id(getattr(event, "item_id", None))]
-    return tuple(dict.fromkeys(key for key in ids if key is not None))
-
-
-def _sellers(event: Event) -> tuple[str, ...]:
-    ids = (_id(item.seller.seller_id) for item in _lines(event) if item.seller is not None)
-    return tuple(dict.fromkeys(key for key in ids if key is not None))
+    keys: dict[str, None] = {}
+    for method in (one,) if one is not None else many[:ITEMS_MAX] if many is not None else ():
+        if method.card_bin is not None:
+            key = card_key(method.card_bin, method.card_last4, method.card_expiry_month, method.card_expiry_year)
+            if key is not None:
+                keys[key] = None
+    return tuple(keys)
 
 
 def _promotions(event: Event) -> tuple[str, ...]:
     many: tuple[Promotion, ...] | None = getattr(event, "promotions", None)
-    ids = (_id(promotion.promotion_id) for promotion in (many or ())[:ITEMS_MAX])
-    return tuple(dict.fromkeys(key for key in ids if key is not None))
+    if many is None:
+        return ()
+    ids = [_id(promotion.promotion_id) for promotion in many[:ITEMS_MAX]]
+    return tuple(dict.fromkeys([key for key in ids if key is not None]))

@@ -11,7 +11,7 @@ from fourthwatch.events.parts import Address, Item, PaymentMethod, Promotion, wi
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
-    """What every kind may carry. The contract leaves some of these out of some kinds; we read them wherever they come."""
+    """What every kind may carry. The contract leaves some of these out of some kinds; we read them everywhere."""
 
     user_id: str | None = None
     """The shop's own id of the account; a guest's session id may stand here instead."""

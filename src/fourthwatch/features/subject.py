@@ -13,6 +13,7 @@ from fourthwatch.events import Address, CreateAccount, CreateOrder, Event, Kind,
 from fourthwatch.events.values import is_cash
 
 _AMOUNT_MINOR_MAX = 10**15
+_SCALES = (1, 10, 100, 1_000)
 _ZERO_DECIMALS = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
 _THREE_DECIMALS = frozenset({"BHD", "KWD", "OMR", "JOD", "TND"})
 
@@ -87,7 +88,7 @@ def minor_units(amount: str | None, currency: str | None) -> int | None:
         return None
     places = 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
     if amount.isascii() and amount.isdigit() and len(amount) <= 12:
-        return int(amount) * 10**places
+        return int(amount) * _SCALES[places]
     try:
         exact = Decimal(amount.strip().replace(",", "")[:40]).scaleb(places)
         return int(exact) if exact.is_finite() and abs(exact) <= _AMOUNT_MINOR_MAX else None

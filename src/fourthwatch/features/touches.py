@@ -29,73 +29,83 @@ from fourthwatch.features.subject import Subject, mark_of
 Addition = tuple[int, int, int]
 """Series, mark, amount in minor units. A negative series takes the mark out again, with mark 0 all of that series."""
 Touches = dict[str, list[Addition]]
-"""Entity key to what is added to its history; an empty list still says that the entity was heard of."""
+"""Entity key to what is added to its history; users and sessions are heard of even with nothing to add."""
 
 _STATES = {"rto": Series.RTO, "fulfilled": Series.DELIVERED, "returned": Series.RETURNED}
 
 
 def touches_of(subject: Subject) -> Touches:
     """Everything that the event adds, per entity."""
-    touches: Touches = {key: [] for key in subject.involved.keys()}  # noqa: SIM118 (a method of Involved)
-    _add_links(subject, touches)
+    involved = subject.involved
+    actor = actor_key(subject)
+    person = person_mark(subject)
     own = _own_additions(subject)
-    if own:
-        for key in _counted_keys(subject, touches):
-            touches[key] += own
+    users = [] if person == 0 else [(int(Series.USERS), person, 0)]
+    cards = [(int(Series.CARDS), mark_of(card), 0) for card in involved.cards]
+    touches: Touches = {}
+    if actor is not None:
+        mine = _kept("user", own + cards)
+        if involved.device is not None:
+            mine.append((int(Series.DEVICES), mark_of(involved.device), 0))
+        if involved.shipping is not None:
+            mine.append((int(Series.ADDRESSES), mark_of(involved.shipping), 0))
+        touches[actor] = mine
+    if involved.session is not None:
+        touches.setdefault("session:" + involved.session, [])  # when it began is all that is asked of it
+    if isinstance(subject.event, Tag | Untag):
+        return touches  # about the user alone
+    shared = own + users
+    if involved.device is not None:
+        touches["device:" + involved.device] = _kept("device", shared + cards)
+    if involved.ip is not None:
+        touches["ip:" + involved.ip] = _kept("ip", shared + cards)
+    if involved.email is not None:
+        touches["email:" + involved.email] = _kept("email", shared)
+    if involved.phones:
+        kept = _kept("phone", shared)
+        for phone in involved.phones:
+            touches["phone:" + phone] = kept
+    if involved.cards:
+        kept = _kept("card", shared)
+        for card in involved.cards:
+            touches["card:" + card] = kept
+    if involved.shipping is not None:
+        touches["address:" + involved.shipping] = _kept("address", shared)
     return touches
 
 
-def _tag_mark(abuse_type: str | None) -> int:
-    """One tag per abuse type; a newer one replaces the older."""
-    return mark_of("tag:" + (abuse_type or ""))
+_LABELS = (Series.RTO, Series.CHARGEBACK, Series.RETURNED)
+_FAILURES = (Series.FAILED_TRANSACTION, Series.FAILED_LOGIN)
+KEPT: dict[str, frozenset[int]] = {
+    kind: frozenset(int(series) for series in kept)
+    for kind, kept in {
+        "user": set(Series) - {Series.USERS},
+        "device": {Series.ORDER, Series.USERS, Series.CARDS, Series.PROMOTION, Series.ACCOUNT, *_FAILURES, *_LABELS},
+        "ip": {Series.ORDER, Series.USERS, Series.CARDS, *_FAILURES},
+        "email": _LABELS,
+        "phone": {Series.ORDER, Series.USERS, Series.PROMOTION, *_LABELS},
+        "card": {Series.USERS, Series.FAILED_TRANSACTION, *_LABELS},
+        "address": {Series.ORDER, Series.USERS, Series.PROMOTION, *_LABELS},
+    }.items()
+}
+"""What is kept of each kind of entity: what some feature asks of it, so that memory and time go to nothing else."""
 
 
-def _add_links(subject: Subject, touches: Touches) -> None:
-    """Who was seen with whom."""
-    involved = subject.involved
-    actor = _actor_key(subject)
-    person = subject.person
-    users = None if person is None else (Series.USERS, mark_of(person), 0)
-    cards = [(Series.CARDS, mark_of(card), 0) for card in involved.cards]
-    emails = [] if involved.email is None else [(Series.EMAILS, mark_of(involved.email), 0)]
-    devices = [] if involved.device is None else [(Series.DEVICES, mark_of(involved.device), 0)]
-    if actor is not None:
-        mine = touches[actor]
-        mine += cards
-        mine += devices
-        if involved.ip is not None:
-            mine.append((Series.IPS, mark_of(involved.ip), 0))
-        if involved.shipping is not None:
-            mine.append((Series.ADDRESSES, mark_of(involved.shipping), 0))
-    for key, additions in touches.items():
-        kind = key[: key.index(":")]
-        if users is not None and kind in _SHARED:
-            additions.append(users)
-        if kind == "device":
-            additions += cards
-            additions += emails
-        elif kind == "ip":
-            additions += cards
-        elif kind == "card":
-            additions += devices
+def _kept(kind: str, additions: list[Addition]) -> list[Addition]:
+    kept = KEPT[kind]
+    return [addition for addition in additions if addition[0] in kept or addition[0] < 0]
 
 
-_SHARED = frozenset({"device", "ip", "network", "email", "phone", "card", "address"})
-_UNCOUNTED = frozenset({"item", "seller", "promotion", "email_domain"})
-
-
-def _actor_key(subject: Subject) -> str | None:
+def actor_key(subject: Subject) -> str | None:
+    """Whose doing it is: the user's, or as long as there is none the session's."""
     if subject.involved.user is not None:
         return "user:" + subject.involved.user
     return None if subject.involved.session is None else "session:" + subject.involved.session
 
 
-def _counted_keys(subject: Subject, touches: Touches) -> list[str]:
-    """Tags are about the user alone; everything else counts for all who took part."""
-    if isinstance(subject.event, Tag | Untag):
-        actor = _actor_key(subject)
-        return [] if actor is None else [actor]
-    return [key for key in touches if key[: key.index(":")] not in _UNCOUNTED]
+def _tag_mark(abuse_type: str | None) -> int:
+    """One tag per abuse type; a newer one replaces the older."""
+    return mark_of("tag:" + (abuse_type or ""))
 
 
 def _own_additions(subject: Subject) -> list[Addition]:
@@ -153,3 +163,9 @@ def _order_mark(event: Event) -> int:
 def order_mark(subject: Subject) -> int:
     """The mark of the order that the event is about; 0, which leaves nothing out, when it is about none."""
     return 0 if subject.event.order_id is None else _order_mark(subject.event)
+
+
+def person_mark(subject: Subject) -> int:
+    """The mark of who acts, which stands for nothing else; 0, which leaves nothing out, when nobody said."""
+    person = subject.person
+    return 0 if person is None else mark_of("person:" + person)

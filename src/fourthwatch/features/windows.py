@@ -13,6 +13,7 @@ from fourthwatch.features.touches import touches_of
 WINDOWS_VERSION = 1
 """Goes up whenever the same events would give other histories; a snapshot of another version is not read."""
 
+_ALWAYS_HEARD = ("user:", "session:")
 _STITCHING = (LinkSessionToUser, Login, CreateAccount)
 """The kinds that say for sure that a session is a user's (contract, section 9, row 8)."""
 
@@ -55,6 +56,8 @@ class Windows:
             name = f"{tenant}|{key}"
             history = histories.get(name)
             if history is None:
+                if not additions and not key.startswith(_ALWAYS_HEARD):
+                    continue
                 history = histories[name] = new_history(seq, at_ms)
             if open_event(history, seq, at_ms):
                 for series, mark, amount in additions:

@@ -1,15 +1,18 @@
 """The first scorecard: built-in reasons with weights of evidence, until a shop has rules and a model of its own.
 
-Each reason is a band over one feature: within it the odds of fraud are so many times those of any order. The odds of all
-reasons multiply, starting from the prior; an unknown feature says nothing, neither way.
+Each reason is a band over one feature: within it the odds of fraud are so many times those of any order. The odds of
+all reasons multiply, starting from the prior; an unknown feature says nothing, neither way.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
+from operator import itemgetter
 
 import msgspec
 
 from fourthwatch.features.catalogue import INDEX, Vector
+from fourthwatch.wire.reply import Reason
 
 SCORECARD_VERSION = "scorecard-1"
 
@@ -20,7 +23,7 @@ _LOG_ODDS_BOUND = 12.0
 
 
 class Band(msgspec.Struct, frozen=True):
-    """Values from `at_least` (up to the next band) multiply the odds by `odds`."""
+    """Values from `at_least` (up to the next band) multiply the odds by `odds`: above 1 speaks for fraud."""
 
     at_least: float
     odds: float
@@ -38,58 +41,47 @@ class ScoreReason(msgspec.Struct, frozen=True):
     shown: Callable[[float], str]
 
 
-class Hit(msgspec.Struct, frozen=True, gc=False):
-    """A reason with the value it had."""
-
-    name: str
-    display_name: str
-    value: str
-    odds: float
-    """Above 1 speaks for fraud, below 1 against it, 1 only informs."""
-
-
 class Assessment(msgspec.Struct, frozen=True, gc=False):
     """What the scorecard makes of a vector."""
 
     probability: float
     """0 to 1, by the priors alone: not calibrated on this shop."""
-    hits: tuple[Hit, ...]
-    """Strongest first."""
+    reasons: tuple[Reason, ...]
+    """Strongest first, in the contract's shape."""
     unknown: int
     """Reasons whose feature was unknown."""
 
 
 def assess(vector: Vector) -> Assessment:
     """Judge one vector; pure, and cannot fail on a valid one."""
-    log_odds = math.log(PRIOR_ODDS)
-    hits: list[tuple[float, Hit]] = []
+    log_odds = _PRIOR_LOG_ODDS
+    hits: list[tuple[float, int, float]] = []
     unknown = 0
-    for reason, index in _ROWS:
-        value = vector[index]
+    for row, value in enumerate(_PICK(vector)):
         if value is None:
             unknown += 1
             continue
-        odds = _odds_of(reason.bands, value)
-        if odds is not None:
-            weight = math.log(odds)
+        thresholds, weights = _WEIGHTS[row]
+        band = bisect_right(thresholds, value)
+        if band:
+            weight = weights[band - 1]
             log_odds += weight
-            hits.append((abs(weight), Hit(reason.name, reason.display_name, reason.shown(value), odds)))
-    hits.sort(key=lambda pair: -pair[0])
+            hits.append((-abs(weight), row, value))
+    hits.sort()
     log_odds = max(-_LOG_ODDS_BOUND, min(_LOG_ODDS_BOUND, log_odds))
     return Assessment(
         probability=1 / (1 + math.exp(-log_odds)),
-        hits=tuple([hit for _, hit in hits[:_REASONS_MAX]]),
+        reasons=tuple([_reason(row, value) for _, row, value in hits[:_REASONS_MAX]]),
         unknown=unknown,
     )
 
 
-def _odds_of(bands: tuple[Band, ...], value: float) -> float | None:
-    found: float | None = None
-    for band in bands:
-        if value < band.at_least:
-            break
-        found = band.odds
-    return found
+def _reason(row: int, value: float) -> Reason:
+    reason = SCORECARD[row]
+    thresholds, weights = _WEIGHTS[row]
+    weight = weights[bisect_right(thresholds, value) - 1]
+    flag = "red" if weight > 0 else "green" if weight < 0 else "grey"
+    return Reason(reason.name, reason.display_name, flag, reason.shown(value))
 
 
 def _whole(value: float) -> str:
@@ -172,4 +164,9 @@ SCORECARD: tuple[ScoreReason, ...] = (
                 _bands((0, 2), (1, 0.9)), _truth),
 )  # fmt: skip
 
-_ROWS = tuple((reason, INDEX[reason.feature]) for reason in SCORECARD)
+_PRIOR_LOG_ODDS = math.log(PRIOR_ODDS)
+_PICK = itemgetter(*(INDEX[reason.feature] for reason in SCORECARD))
+_WEIGHTS = tuple(
+    (tuple(band.at_least for band in reason.bands), tuple(math.log(band.odds) for band in reason.bands))
+    for reason in SCORECARD
+)

@@ -1,4 +1,4 @@
-"""A certificate of our own for `--tls-self-signed`: made once per data directory, good for the names of this machine."""
+"""A certificate of our own for `--tls-self-signed`, made once per data directory for the names of this machine."""
 
 import datetime
 import ipaddress

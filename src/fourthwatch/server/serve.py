@@ -79,6 +79,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
             directory=directory,
             policy=Policy(red_above=settings.red_above),
             disk_reserve_bytes=settings.disk_reserve_bytes,
+            snapshot_every_events=settings.snapshot_every_events,
         ),
         clock,
         os.urandom,

@@ -1,4 +1,4 @@
-"""Looking a data file and its disk over: versions, checksums, the chain of events, and whether the disk keeps its word."""
+"""Looking a data file and its disk over: versions, checksums, the chain of events, the disk's honesty."""
 
 import os
 import statistics
@@ -39,7 +39,7 @@ def sqlite_version() -> Finding:
 
 
 def disk_sync(directory: Path, clock: Clock) -> Finding:
-    """Whether a sync takes as long as a disk needs; one that does not may be a lie, and then power loss loses events."""
+    """Whether a sync takes as long as a disk needs; one that does not may be a lie that power loss brings out."""
     took_us = []
     with tempfile.NamedTemporaryFile(dir=directory, prefix="sync-probe-") as file:
         for number in range(_SYNCS):

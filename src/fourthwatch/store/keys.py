@@ -90,8 +90,8 @@ class KeyStore:
                 "UPDATE api_key SET revoked_ms = ? WHERE (id = ? OR name = ?) AND revoked_ms IS NULL",
                 (self._clock.now_ms(), named, named),
             )
-            revoked = self._connection.changes()
-        return revoked
+            return self._connection.changes()
+        raise AssertionError  # a connection's `with` lets errors through
 
     def tenant_id(self, name: str) -> int | None:
         """Number of a tenant; `None` when there is none of that name."""

@@ -5,12 +5,14 @@ The event log is the truth; everything else can be rebuilt from it. Only this fi
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
+from fourthwatch.errors import LedgerBroken
 from fourthwatch.store.file import ledger_error, open_file
 
 
@@ -87,8 +89,9 @@ class Ledger:
             connection.executemany(_INSERT_DECISION, map(msgspec.structs.astuple, decisions))
             connection.execute("COMMIT")
         except apsw.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with suppress(apsw.Error):  # the first error is the one that counts; this connection is not used again
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
             raise ledger_error(error) from error
         self._chain = chain
         self.last_seq = events[-1].seq
@@ -144,8 +147,11 @@ class Ledger:
         return row
 
     def _one(self, statement: str, *bindings: Any) -> Any:
-        for row in self._connection.execute(statement, bindings):
-            return row
+        try:
+            for row in self._connection.execute(statement, bindings):
+                return row
+        except apsw.Error as error:
+            raise LedgerBroken(f"the data file could not be read: {error}") from error
         return None
 
 

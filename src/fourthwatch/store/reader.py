@@ -98,7 +98,7 @@ class LedgerReader:
         return int(row[0]) if row is not None else 0
 
     def verify(self) -> Iterator[tuple[int, int]]:
-        """Walk the whole chain, yielding position and time of receipt of each event in its place; raises `LedgerBroken` where it breaks."""
+        """Walk the whole chain, yielding position and receipt of each event; raises `LedgerBroken` where it breaks."""
         chain, expected = bytes(16), 1
         for row in self._connection.execute(f"SELECT {_EVENTS}, e.chain FROM event e ORDER BY e.seq"):
             event = event_row(row[:_EVENT_WIDTH])

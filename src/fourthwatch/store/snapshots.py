@@ -1,11 +1,12 @@
 """Snapshots of the windows: a file beside the ledger that saves reading the whole log at start.
 
-A snapshot is never the only copy: one that is missing, damaged or of another version is passed over, and the log is read
-from the beginning. It is written in slices under another name and takes its place in one step when it is whole.
+A snapshot is never the only copy: one that is missing, damaged or of another version is passed over, and the log is
+read from the beginning. It is written in slices under another name and takes its place in one step when it is whole.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,9 +65,11 @@ class SnapshotWriter:
             os.close(handle)
 
     def abandon(self) -> None:
-        """Give up; the older snapshot stays."""
-        self._file.close()
-        (self._directory / _PARTIAL_NAME).unlink(missing_ok=True)
+        """Give up; the older snapshot stays. Never fails: what is left over is written over by the next one."""
+        with suppress(OSError):  # a full disk refuses what is still in the buffer
+            self._file.close()
+        with suppress(OSError):
+            (self._directory / _PARTIAL_NAME).unlink(missing_ok=True)
 
     def _write(self, payload: bytes) -> None:
         self._file.write(len(payload).to_bytes(4, "big") + xxhash.xxh3_64_digest(payload) + payload)

@@ -3,6 +3,7 @@
 Only events that the typed decoder did not take come here, so this may be slow; the ledger keeps what was sent.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from fourthwatch.wire.strict import pointer_to
 
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
+_WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")
+"""Magento writes quantities as `1.0000`."""
+_NUMBER_CHARS_MAX = 40
 
 Field = tuple[str, Callable[[Any, str, list[BodyWarning]], Any]]
 
@@ -93,9 +97,10 @@ def _integer(value: Any, pointer: str, warnings: list[BodyWarning]) -> int | Non
     if type(value) is int:
         return value
     number: int | None = None
-    if (type(value) is str and len(value) <= 18 and value.strip().lstrip("+-").isdecimal()) or (
-        type(value) is float and value.is_integer() and abs(value) < 2**53
-    ):
+    if type(value) is str:
+        whole = _WHOLE_NUMBER.fullmatch(value.strip()) if len(value) <= _NUMBER_CHARS_MAX else None
+        number = None if whole is None else int(whole.group(1))
+    elif type(value) is float and value.is_integer() and abs(value) < 2**53:
         number = int(value)
     if number is None:
         warnings.append(BodyWarning(pointer, "ignored", "an integer is expected here; the value is kept but not used"))

@@ -1,7 +1,7 @@
 """Bytes to a typed event: the second step of the walk.
 
-Whatever is odd is kept and warned about; refused are only bodies that are not JSON objects, and events without an anchor
-or without a key that their kind formally requires.
+Whatever is odd is kept and warned about; refused are only bodies that are not JSON objects, and events without an
+anchor or without a key that their kind formally requires.
 """
 
 import hashlib
@@ -13,20 +13,22 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.errors import Malformed
 from fourthwatch.events import KIND_OF_NAME, KINDS, Event, Kind
-from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX
+from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX, WARNINGS_MAX
 from fourthwatch.wire import masking
 from fourthwatch.wire.coerce import coerced
 from fourthwatch.wire.reply import BodyWarning, encode, within_limit
-from fourthwatch.wire.strict import object_of, pointer_to
+from fourthwatch.wire.strict import canonical_of, pointer_to, read_object
 from fourthwatch.wire.times import read_timestamp_ms
 
 ANCHORS = ("_userId", "_sessionId", "_orderId", "_transactionId", "_itemId", "_userEmail", "_phone", "_deviceId")
-"""An event must carry one of these (contract, section 9, row 6)."""
+"""An event must carry one of these, as text or number (contract, section 9, row 6)."""
 
 _NAME_KEYS = ("_eventName", "_event", "_name", "_type")
 _DEVICE_KEYS = ("deviceId", "device_id", "_deviceId")
 _NAME_CHARS_MAX = 100
 _UNKNOWN_HINTED_MAX = 8
+_ONE_MORE = BodyWarning("", "unknown_key", "this key is not in the contract; it is kept")
+_PLAIN = frozenset({str, int, float, bool})
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
@@ -56,33 +58,43 @@ class _Shape(msgspec.Struct, frozen=True):
 
 def decode_event(raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = "") -> Decoded:
     """Read one event; raises `Malformed` and then nothing of it is kept."""
-    return decode_document(object_of(raw), raw, kind, received_ms, user_agent)
+    document, canonical = read_object(raw)
+    return _decode(document, canonical, raw, kind, received_ms, user_agent)
 
 
 def decode_document(
     document: dict[str, Any], raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = ""
 ) -> Decoded:
     """As `decode_event`, for a body that is already a JSON object; takes the document over and changes it."""
+    return _decode(document, canonical_of(document), raw, kind, received_ms, user_agent)
+
+
+def _decode(
+    document: dict[str, Any], canonical: bytes, raw: bytes, kind: Kind, received_ms: Millis, user_agent: str
+) -> Decoded:
     warnings: list[BodyWarning] = []
     body = raw
     if masking.may_hold_card_data(raw):
         masked, found = masking.mask(document)
         if found:
             assert isinstance(masked, dict)
-            document, body = masked, encode(masked)
+            document, body, canonical = masked, encode(masked), canonical_of(masked)
             warnings += [BodyWarning(hit.pointer, hit.code, hit.sentence) for hit in found]
-    fingerprint = hashlib.blake2b(
-        msgspec.json.encode(document, order="sorted"), digest_size=16, key=kind.name.encode()
-    ).digest()
-    _tidy(document, _SHAPES[kind.type], "", warnings, open_keys=kind.type is _CUSTOM)
+    fingerprint = hashlib.blake2b(canonical, digest_size=16, key=kind.name.encode()).digest()
+    _hoist_device(document)
+    event = None
+    if b'""' not in canonical and b"null" not in canonical and not user_agent.endswith("/go"):
+        event = _as_it_is(document, kind)
+    if event is None:
+        _tidy(document, _SHAPES[kind.type], "", warnings, open_keys=kind.type is _CUSTOM)
+        if user_agent.endswith("/go"):
+            _fill_go_booleans(document, kind)
+        event = _typed(document, kind.type, warnings)
     _require(document, kind)
     sent_ms = _sent_ms(document, warnings)
-    _hoist_device(document)
-    if user_agent.endswith("/go"):
-        _fill_go_booleans(document, kind)
     return Decoded(
         kind=kind,
-        event=_typed(document, kind.type, warnings),
+        event=event,
         body=body,
         fingerprint=fingerprint,
         occurred_ms=_occurred_ms(sent_ms, received_ms, warnings),
@@ -142,9 +154,14 @@ def _tidy(
 
 
 def _warn_unknown(document: dict[str, Any], shape: _Shape, pointer: str, warnings: list[BodyWarning]) -> None:
-    for count, key in enumerate(key for key in document if key not in shape.keys):
+    for key in document:
+        if key in shape.keys:
+            continue
+        if len(warnings) >= WARNINGS_MAX:  # only counted in the reply, so no work is spent on them
+            warnings.append(_ONE_MORE)
+            continue
         message = "this key is not in the contract; it is kept"
-        if count < _UNKNOWN_HINTED_MAX and len(key) <= TEXT_ID_MAX:
+        if len(warnings) < _UNKNOWN_HINTED_MAX and len(key) <= TEXT_ID_MAX:
             near = get_close_matches(key, shape.keys, 1, 0.8)
             message += f"; did you mean {near[0]}?" if near else ""
         # A key is the sender's text too and may hold anything: the pointer shows a cut and masked form of it.
@@ -165,7 +182,7 @@ def _require(document: dict[str, Any], kind: Kind) -> None:
             raise Malformed(
                 f"{key} is longer than {TEXT_ID_MAX} characters", pointer=pointer_to("", key), code="id_too_long"
             )
-    if not any(key in document for key in ANCHORS):
+    if not any(type(document.get(key)) in _PLAIN for key in ANCHORS):
         raise Malformed(
             "the event names nobody: send at least _userId or _sessionId, or an order, transaction or item id",
             code="no_anchor",
@@ -196,7 +213,7 @@ def _occurred_ms(sent_ms: int | None, received_ms: Millis, warnings: list[BodyWa
 def _hoist_device(document: dict[str, Any]) -> None:
     """Let `_customInfo.deviceId` count as `_deviceId`: the contract has no key for the shopper's device."""
     info = document.get("_customInfo")
-    if type(info) is dict and info and "_deviceId" not in document:
+    if type(info) is dict and info and document.get("_deviceId") in (None, ""):
         for key in _DEVICE_KEYS:
             value = info.get(key)
             if type(value) is str and value:
@@ -214,6 +231,30 @@ _GO_BOOLEANS: dict[type[Event], tuple[str, ...]] = {
     kind.type: tuple(key for key in sorted(_SHAPES[kind.type].keys) if key.startswith(("_is", "_has")))
     for kind in KINDS
 }
+
+
+def _as_it_is(document: dict[str, Any], kind: Kind) -> Event | None:
+    """The event, when the document is just what its type declares and nothing needs a word; most are."""
+    if not _is_known(document, _SHAPES[kind.type]):
+        return None
+    try:
+        return msgspec.convert(document, kind.type)
+    except msgspec.ValidationError:
+        return None
+
+
+def _is_known(document: dict[str, Any], shape: _Shape) -> bool:
+    """Whether all keys, those of the parts too, are in the contract."""
+    if not shape.keys.issuperset(document):
+        return False
+    for key, part in shape.parts:
+        inner = document.get(key)
+        if inner is not None:
+            known = _SHAPES[part]
+            for element in inner if type(inner) is list else (inner,):
+                if type(element) is dict and not _is_known(element, known):
+                    return False
+    return True
 
 
 def _typed(document: dict[str, Any], target: type[Event], warnings: list[BodyWarning]) -> Event:

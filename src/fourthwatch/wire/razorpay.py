@@ -1,7 +1,7 @@
 """The Razorpay era's order document as the contract's order: other names, minor units, the same facts.
 
-The fields are those that one public integrator sent (contract, section 6); what is not known here is dropped with no loss,
-because nothing else of that era is documented.
+The fields are those that one public integrator sent (contract, section 6); what the contract's order has no key for is
+kept under `_customInfo`, and keys that nobody documented are dropped.
 """
 
 from typing import Any
@@ -17,9 +17,14 @@ _ITEM = {
     "quantity": "_quantity", "is_onsale": "_isOnSale", "sku": "_sku",
 }  # fmt: skip
 
+_USER = {
+    "first_name": "firstName", "last_name": "lastName", "contact": "contact",
+    "email_verification": "emailVerification", "contact_verification": "contactVerification",
+}  # fmt: skip
+
 
 def order_document(document: dict[str, Any]) -> dict[str, Any]:
-    """A `createOrder` body with the facts of `{device, user, order}`; raises `Malformed` when there is no order in it."""
+    """A `createOrder` body with the facts of `{device, user, order}`; raises `Malformed` without an order in it."""
     order = _inside(document, "order")
     if order.get("id") in (None, ""):
         raise Malformed("order.id is needed", pointer="/order/id", code="missing_key")
@@ -49,7 +54,10 @@ def order_document(document: dict[str, Any]) -> dict[str, Any]:
         ]
         if payment
         else None,
-        "_customInfo": _known({"userAgent": device.get("user-agent"), "userCreatedAt": user.get("created_at")}),
+        "_customInfo": _known(
+            {"userAgent": device.get("user-agent"), "userCreatedAt": user.get("created_at")}
+            | {name: user.get(key) for key, name in _USER.items()}
+        ),
     }
     return _known(result)
 

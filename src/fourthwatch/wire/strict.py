@@ -6,47 +6,66 @@ beyond 63 bits are refused here (the table of cases is in the tests). A refusal 
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from fourthwatch.errors import Malformed
-from fourthwatch.limits import JSON_DEPTH_MAX, JSON_INTEGER_MAX, KEYS_MAX
+from fourthwatch.limits import JSON_DEPTH_MAX, JSON_INTEGER_MAX, KEYS_MAX, TEXT_ID_MAX
+from fourthwatch.wire.masking import mask_text
 
 _decode = msgspec.json.Decoder().decode
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
-_LONG_INTEGER = re.compile(rb"\d{19}")
+_BLURRED_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_RUN = b"0" * 19
+"""No integer with fewer digits is beyond 63 bits."""
 
 
 def document_of(raw: bytes) -> Any:
     """The JSON value that `raw` holds; raises `Malformed` for anything doubtful."""
-    try:
-        document = _decode(raw)
-    except msgspec.DecodeError as error:
-        raise Malformed(_explain(raw, error), code="malformed_json") from None
-    except RecursionError:
-        raise _too_deep() from None
-    keys = _count_keys(document, 1)
-    if keys > KEYS_MAX:
-        raise Malformed(f"the body has more than {KEYS_MAX} keys", code="too_many_keys")
-    # Each key of the text is followed by one colon outside strings, so as many colons as keys means that no key was
-    # said twice. More colons stand in strings (a URL, a time) or betray a duplicate: then look closely.
-    if raw.count(b":") != keys:
-        _refuse_duplicates(raw)
-    if b"\\u0000" in raw:
-        _refuse_nul(document, "")
-    if _LONG_INTEGER.search(raw) is not None:
-        _refuse_long_integers(document, "")
-    return document
+    return _read(raw)[0]
 
 
 def object_of(raw: bytes) -> dict[str, Any]:
     """As `document_of`, and the body must be an object."""
-    document = document_of(raw)
+    return read_object(raw)[0]
+
+
+def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
+    """The object that `raw` holds, and its canonical form: sorted keys, no blanks."""
+    document, canonical = _read(raw)
     if type(document) is not dict:
         raise Malformed("the body must be a JSON object", code="not_an_object")
-    return document
+    return document, canonical
+
+
+def _read(raw: bytes) -> tuple[Any, bytes]:
+    try:
+        document = _decode(raw)
+        if raw.count(b"{") + raw.count(b"[") > JSON_DEPTH_MAX:
+            _refuse_depth(document, 1)
+        if raw.count(b":") > KEYS_MAX and _count_keys(document) > KEYS_MAX:
+            raise Malformed(f"the body has more than {KEYS_MAX} keys", code="too_many_keys")
+        if _LONG_RUN in raw.translate(_BLURRED_DIGITS):
+            _refuse(document, _is_long, "an integer is beyond 63 bits; send it as text", "integer_too_large")
+        canonical = canonical_of(document)
+    except msgspec.DecodeError as error:
+        raise Malformed(_explain(raw, error), code="malformed_json") from None
+    except RecursionError:
+        raise _too_deep() from None
+    # A key is followed by one colon outside strings, and the canonical form has each key once. As many colons in both
+    # means that none was said twice, as long as no string spells a colon as an escape. Else look closely.
+    if raw.count(b":") != canonical.count(b":") or b"\\u003" in raw:
+        _refuse_duplicates(raw)
+    if b"\\u0000" in raw:
+        _refuse(document, _holds_nul, "text and keys must not hold the character U+0000", "nul_character")
+    return document, canonical
+
+
+def canonical_of(document: Any) -> bytes:
+    """The same bytes for the same content, however keys were ordered and blanks were set."""
+    return msgspec.json.encode(document, order="sorted")
 
 
 def pointer_to(parent: str, key: str | int) -> str:
@@ -58,22 +77,18 @@ def pointer_to(parent: str, key: str | int) -> str:
     return f"{parent}/{str(key).replace('~', '~0').replace('/', '~1')}"
 
 
-def _count_keys(value: Any, depth: int) -> int:
+def _refuse_depth(value: Any, depth: int) -> None:
     if depth > JSON_DEPTH_MAX:
         raise _too_deep()
+    for child in value.values() if type(value) is dict else value if type(value) is list else ():
+        if type(child) in (dict, list):
+            _refuse_depth(child, depth + 1)
+
+
+def _count_keys(value: Any) -> int:
     if type(value) is dict:
-        keys = len(value)
-        children: Iterable[Any] = value.values()
-    elif type(value) is list:
-        keys = 0
-        children = value
-    else:
-        return 0
-    for child in children:
-        kind = type(child)
-        if kind is dict or kind is list:
-            keys += _count_keys(child, depth + 1)
-    return keys
+        return len(value) + sum(map(_count_keys, value.values()))
+    return sum(map(_count_keys, value)) if type(value) is list else 0
 
 
 def _too_deep() -> Malformed:
@@ -85,6 +100,10 @@ def _explain(raw: bytes, error: msgspec.DecodeError) -> str:
         return "the body is empty; send a JSON object"
     if raw[:3] == b"\xef\xbb\xbf" or raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "the body must be UTF-8 without a byte order mark"
+    try:
+        raw.decode()
+    except UnicodeDecodeError as undecodable:
+        return f"the body is not valid UTF-8 near byte {undecodable.start}"
     at = _AT_BYTE.search(str(error))
     where = f" near byte {at.group(1)}" if at is not None else ""
     return f"the body is not valid JSON{where}"
@@ -97,31 +116,44 @@ def _refuse_duplicates(raw: bytes) -> None:
             raise Malformed("an object has the same key twice", code="duplicate_key")
         return built
 
-    # The fast parser has accepted these bytes, so the slow one only looks at keys.
-    json.loads(raw, object_pairs_hook=pairs_to_object, parse_int=len, parse_float=len)
+    # The fast parser has accepted these bytes, so the slow one only looks at keys. It is also the one to see what a
+    # later duplicate has hidden, and needs a little more stack for it.
+    try:
+        json.loads(raw, object_pairs_hook=pairs_to_object, parse_int=len, parse_float=len)
+    except RecursionError:
+        raise _too_deep() from None
 
 
-def _refuse_nul(value: Any, pointer: str) -> None:
-    if type(value) is str:
-        if "\x00" in value:
-            raise Malformed("text must not hold the character U+0000", pointer=pointer, code="nul_character")
-    elif type(value) is dict:
-        for key, child in value.items():
-            if "\x00" in key:
-                raise Malformed("a key must not hold the character U+0000", pointer=pointer, code="nul_character")
-            _refuse_nul(child, pointer_to(pointer, key))
+def _refuse(document: Any, offends: Callable[[Any], bool], sentence: str, code: str) -> None:
+    path = _path_to_offence(document, offends)
+    if path is not None:
+        pointer = ""
+        for step in path:
+            # A key is the sender's text too: what looks like a card number in it is not repeated.
+            pointer = pointer_to(pointer, step if isinstance(step, int) else mask_text(step)[:TEXT_ID_MAX])
+        raise Malformed(sentence, pointer=pointer, code=code)
+
+
+def _path_to_offence(value: Any, offends: Callable[[Any], bool]) -> tuple[str | int, ...] | None:
+    """Keys and indices down to what offends; an offending key is shown by its object. `None` when nothing does."""
+    if type(value) is dict:
+        if any(map(offends, value)):
+            return ()
+        children: Iterable[tuple[str | int, Any]] = value.items()
     elif type(value) is list:
-        for index, child in enumerate(value):
-            _refuse_nul(child, pointer_to(pointer, index))
+        children = enumerate(value)
+    else:
+        return () if offends(value) else None
+    for step, child in children:
+        path = _path_to_offence(child, offends)
+        if path is not None:
+            return (step, *path)
+    return None
 
 
-def _refuse_long_integers(value: Any, pointer: str) -> None:
-    if type(value) is int:
-        if not -JSON_INTEGER_MAX - 1 <= value <= JSON_INTEGER_MAX:
-            raise Malformed("an integer is beyond 63 bits; send it as text", pointer=pointer, code="integer_too_large")
-    elif type(value) is dict:
-        for key, child in value.items():
-            _refuse_long_integers(child, pointer_to(pointer, key))
-    elif type(value) is list:
-        for index, child in enumerate(value):
-            _refuse_long_integers(child, pointer_to(pointer, index))
+def _holds_nul(value: Any) -> bool:
+    return type(value) is str and "\x00" in value
+
+
+def _is_long(value: Any) -> bool:
+    return type(value) is int and not -JSON_INTEGER_MAX - 1 <= value <= JSON_INTEGER_MAX

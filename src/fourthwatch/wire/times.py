@@ -4,7 +4,7 @@ Read are: epoch milliseconds or seconds (below 1e11, contract section 9 row 14) 
 """
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fourthwatch.limits import SECONDS_BELOW
 
@@ -12,6 +12,8 @@ _EARLIEST_MS = 0
 _LATEST_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z."""
 _TEXT_CHARS_MAX = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def read_timestamp_ms(value: object) -> int | None:
@@ -39,8 +41,10 @@ def read_timestamp_ms(value: object) -> int | None:
 
 
 def _from_number(number: float) -> int | None:
-    ms = number * 1_000 if number < SECONDS_BELOW else number
-    return int(ms) if _EARLIEST_MS < ms <= _LATEST_MS else None
+    if not _EARLIEST_MS < number <= _LATEST_MS:
+        return None
+    ms = round(number * 1_000 if number < SECONDS_BELOW else number)
+    return ms if _EARLIEST_MS < ms <= _LATEST_MS else None
 
 
 def _from_text(text: str) -> int | None:
@@ -50,7 +54,7 @@ def _from_text(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)  # a time without a zone is taken as UTC
-        ms = int(moment.timestamp() * 1_000)
+        ms = (moment - _EPOCH) // _MILLISECOND  # in whole numbers: a float would lose a millisecond now and then
     except (ValueError, OverflowError):
         return None
     return ms if _EARLIEST_MS < ms <= _LATEST_MS else None

@@ -65,6 +65,7 @@ class Order:
 
     @property
     def amount_minor(self) -> int:
+        """What the goods cost, less the percentage off."""
         total = sum(g.minor * n for g, n in zip(self.goods, self.quantities, strict=True))
         return total * (100 - self.percent_off) // 100
 
@@ -80,14 +81,17 @@ class Pages:
         self._users = 0
 
     def new_user_id(self) -> str:
+        """One that this shop has not given away yet."""
         self._users += 1
         return f"u-{self._token}-{self._users:05d}"
 
     def new_order_id(self) -> str:
+        """One that this shop has not given away yet."""
         self._orders += 1
         return f"ord-{self._token}-{self._orders:06d}"
 
     def new_session(self, ip: str, *, user_id: str | None = None, device: str | None = None) -> Visit:
+        """A visit under way; without `user_id` a guest's."""
         channel = self._inventor.random.choice(("web", "web", "app"))
         return Visit(f"s-{self._inventor.random.getrandbits(48):012x}", ip, user_id, device, channel)
 
@@ -109,6 +113,7 @@ class Pages:
         self._timeline.emit("link_session_to_user", at_ms, body)
 
     def cart(self, visit: Visit, at_ms: int, item: Good, quantity: int, *, removed: bool = False) -> None:
+        """So many of a thing put into the cart, or taken out of it."""
         event = "remove_from_cart" if removed else "add_to_cart"
         self._send(event, visit, at_ms, {"_item": _item(item, quantity)})
 
@@ -124,6 +129,7 @@ class Pages:
         self._send("custom_event", visit, at_ms, {"_eventName": name, **top}, fields)
 
     def review(self, visit: Visit, at_ms: int, item: Good, rating: int, text: str) -> None:
+        """An opinion on a thing; `rating` is 1 to 5."""
         fields: dict[str, object] = {
             "_itemId": f"item-{item.number:03d}",
             "_rating": str(rating),
@@ -192,6 +198,7 @@ class Pages:
         self._office("order_status", at_ms, body)
 
     def chargeback(self, visit: Visit, at_ms: int, order: Order, reason: str) -> None:
+        """The bank has opened a dispute about the last payment of the order."""
         body: dict[str, object] = {
             "_orderId": order.order_id,
             "_transactionId": f"t{order.attempts}-{order.order_id}",

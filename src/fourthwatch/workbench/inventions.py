@@ -117,6 +117,8 @@ RESOLD = (6, 7, 8, 9, 12)
 
 @dataclass(frozen=True, slots=True)
 class Person:
+    """Somebody with a name and a country."""
+
     first: str
     last: str
     country: Country
@@ -172,10 +174,12 @@ class Inventor:
         self._taken: set[str] = set()
 
     def person(self) -> Person:
+        """Somebody from one of the shop's countries, most often from India."""
         country: Country = self.random.choices(("IN", "US", "GB"), (60, 25, 15))[0]
         return self.compatriot(country)
 
     def compatriot(self, country: Country, *, last: str | None = None) -> Person:
+        """Somebody from a country, of the family `last` when that is given."""
         first = self.random.choice(_FIRST[country].split())
         return Person(first, last or self.random.choice(_LAST[country].split()), country)
 
@@ -241,6 +245,7 @@ class Inventor:
         return address
 
     def card(self, country: Country) -> Card:
+        """A card that a bank of the country might have issued."""
         random = self.random
         return Card(
             random.choice(_BINS[country].split()),

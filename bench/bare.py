@@ -1,0 +1,50 @@
+"""The limit: the HTTP server as shipped, in front of an application that reads the body and answers the same 1.2 kB.
+
+Run as `python -m bench.bare`; says `listening on URL` as the real one does.
+"""
+
+import asyncio
+import contextlib
+import gc
+import sys
+from typing import cast
+
+import uvicorn
+import uvloop
+
+from fourthwatch.api.app import Application
+from fourthwatch.api.request import Receive, Scope, Send, read_body
+from fourthwatch.server.serve import Listen, _bind, _config
+
+_ANSWER = b'{"status":"ok","message":"' + b"x" * 1_172 + b'"}'
+_HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_ANSWER))]
+_SWITCH_INTERVAL_S = 0.001
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Nothing but HTTP."""
+    if scope["type"] != "http":
+        return
+    await read_body(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": _ANSWER})
+
+
+async def _main() -> None:
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    config = _config(cast(Application, answer), None, None)
+    sock = _bind(Listen(host="127.0.0.1", port=0))
+    server = uvicorn.Server(config)
+    gc.collect()
+    gc.freeze()
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(server.serve(sockets=[sock]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    print(f"listening on http://127.0.0.1:{sock.getsockname()[1]}", flush=True)
+    await task
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_main())

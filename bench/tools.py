@@ -1,0 +1,147 @@
+"""The client side at full speed: wrk, or autocannon where wrk cannot be had, or our own generator.
+
+Whichever it is, it runs on the same cores as the server, and every body it sends is a new one.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from bench.load import write_json, write_lua
+
+HERE = Path(__file__).parent
+CACHE = HERE.parent / ".cache"
+CONNECTIONS = 64
+_MODULES = CACHE / "npm"
+
+Mode = Literal["orders", "events"]
+ToolName = Literal["wrk", "autocannon", "own"]
+
+
+class Burst(NamedTuple):
+    """What a closed loop got through."""
+
+    requests: int
+    duration_s: float
+    failures: int
+    """Answers that were not 2xx, and requests without an answer."""
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.duration_s
+
+
+class Tool(NamedTuple):
+    """A load generator that is installed."""
+
+    name: ToolName
+    command: tuple[str, ...]
+
+    def burst(self, url: str, key: str, mode: Mode, seconds: float, tag: str) -> Burst:
+        """Load the server with all connections for a while; raises `RuntimeError` when the tool failed."""
+        place = CACHE / "bench"
+        place.mkdir(parents=True, exist_ok=True)
+        if self.name == "wrk":
+            write_lua(place / "templates.lua")
+            options = ["-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(HERE / "load.lua"), url]
+            return _as_burst(_result([*self.command, *options, "--", str(place / "templates.lua"), mode, key, tag]))
+        options = ["--url", url, "--key", key, "--mode", mode, "--seconds", str(seconds), "--tag", tag]
+        if self.name == "autocannon":
+            write_json(place / "templates.json")
+            options += ["--templates", str(place / "templates.json"), "--modules", str(_MODULES)]
+            options += ["--connections", str(CONNECTIONS)]
+        return _as_burst(_result([*self.command, *options]))
+
+
+def find_tool(wanted: ToolName | None = None) -> Tool:
+    """The best generator there is; installs one when none is."""
+    if wanted in (None, "wrk"):
+        wrk = shutil.which("wrk") or _install_wrk()
+        if wrk is not None:
+            return Tool("wrk", (wrk,))
+    if wanted in (None, "autocannon"):
+        node = shutil.which("node")
+        if node is not None and _install_autocannon():
+            return Tool("autocannon", (node, str(HERE / "autocannon.cjs")))
+    return Tool("own", (*_OWN, "closed"))
+
+
+def _install_wrk() -> str | None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return None
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "--no-install-recommends", "wrk"]):
+        print(f"  {' '.join(command)} …", file=sys.stderr)
+        if not _succeeds(command, environment):
+            return None
+    return shutil.which("wrk")
+
+
+def _install_autocannon() -> bool:
+    if (_MODULES / "node_modules" / "autocannon").exists():
+        return True
+    npm = shutil.which("npm")
+    if npm is None:
+        return False
+    print("  npm install autocannon …", file=sys.stderr)
+    _MODULES.mkdir(parents=True, exist_ok=True)
+    command = [npm, "install", "--prefix", str(_MODULES), "--no-audit", "--no-fund", "autocannon@8"]
+    return _succeeds(command, dict(os.environ))
+
+
+def _succeeds(command: Sequence[str], environment: dict[str, str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, env=environment, timeout=300).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+class Latencies(NamedTuple):
+    """What an open loop saw, from the moment each request was due."""
+
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    per_second: float
+    failures: int
+
+
+def own_burst(url: str, key: str, mode: Mode, count: int, tag: str) -> Burst:
+    """A closed loop of our own generator with all connections, for a number of events."""
+    command = [*_OWN, "closed", "--url", url, "--key", key, "--mode", mode, "--count", str(count), "--tag", tag]
+    return _as_burst(_result(command))
+
+
+def open_loop(url: str, key: str, rate: float, seconds: float, tag: str) -> Latencies:
+    """Orders at a fixed rate, whether or not they are answered."""
+    options = ["--url", url, "--key", key, "--rate", f"{rate:.1f}", "--seconds", str(seconds), "--tag", tag]
+    found = _result([*_OWN, "open", *options])
+    return Latencies(
+        p50_ms=found["p50_ms"],
+        p99_ms=found["p99_ms"],
+        max_ms=found["max_ms"],
+        per_second=found["requests"] / found["duration_us"] * 1e6,
+        failures=int(found["not_2xx"]),
+    )
+
+
+_OWN = (sys.executable, "-m", "bench.generator")
+
+
+def _as_burst(found: dict[str, float]) -> Burst:
+    failures = sum(found.get(name, 0) for name in ("not_2xx", "connect", "read", "write", "timeout"))
+    return Burst(int(found["requests"]), found["duration_us"] / 1e6, int(failures))
+
+
+def _result(command: Sequence[str]) -> dict[str, float]:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=HERE.parent)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if done.returncode != 0 or not lines:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr[-500:] or done.stdout[-500:]}")
+    found: dict[str, float] = json.loads(lines[0].removeprefix("RESULT "))
+    return found

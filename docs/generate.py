@@ -1,0 +1,144 @@
+"""Writes the generated pages of the reference: what the features and the commands say about themselves.
+
+Run `python docs/generate.py` after changing either; a test fails while a page is not what this would write.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from fourthwatch.cli.main import root
+from fourthwatch.decision import Policy
+from fourthwatch.features.catalogue import CATALOGUE, FEATURES_VERSION
+from fourthwatch.rules.scorecard import PRIOR_ODDS, SCORECARD, SCORECARD_VERSION, ScoreReason
+
+REFERENCE = Path(__file__).parent / "reference"
+_GENERATED = "<!-- Written by docs/generate.py; change the code it describes, then run it again. -->"
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by its file name in docs/reference."""
+    return {"features.md": features_page(), "cli.md": commands_page()}
+
+
+def features_page() -> str:
+    """The catalogue of features and the scorecard over it."""
+    lines = [
+        "# Features and reasons",
+        "",
+        _GENERATED,
+        "",
+        f"There are {len(CATALOGUE)} features (version {FEATURES_VERSION}) and {len(SCORECARD)} built-in reasons "
+        f"(`{SCORECARD_VERSION}`).",
+        "",
+        "A feature is a number as of the event's time, before the event itself and the order it is about count.",
+        "*Unknown* (`null` in the API) means that the entity was not named, or that there is nothing to compare with;",
+        "it is neither zero nor false. How exact the counts are is told in",
+        "[ADR 3](../adr/0003-windows-in-memory-snapshot-and-tail.md).",
+        "",
+        "## Features",
+        "",
+        "| name | unit | what it says |",
+        "|---|---|---|",
+        *(f"| `{feature.name}` | {feature.unit} | {feature.says} |" for feature in CATALOGUE),
+        "",
+        "## Reasons of the scorecard",
+        "",
+        f"The odds of fraud start at {PRIOR_ODDS:.3f} (three orders in a hundred). Each reason multiplies them by the",
+        "number beside the highest value that is reached; below the first value, and when the feature is unknown, it",
+        "says nothing. The score is the probability that follows, in percent: it is made of priors and is not",
+        f"calibrated on your shop. Scores above {Policy().red_above} are red and go to review, scores above",
+        f"{Policy().decline_above} are declined. A reason is shown red when it multiplies by more than 1, green below",
+        "1, grey at 1; at most the twelve strongest are shown.",
+        "",
+        "| code | shown as | feature | odds, from this value on |",
+        "|---|---|---|---|",
+        *(_reason_row(reason) for reason in SCORECARD),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """Every command with its options, from the program's own help."""
+    lines = [
+        "# The command line",
+        "",
+        _GENERATED,
+        "",
+        "Data goes to standard output, talk to standard error. Exit codes: 0 all is well, 1 something was found or",
+        "failed, 2 the command was called wrongly. Every command answers `--help`.",
+    ]
+    for path, command in commands(root, "fourthwatch"):
+        lines += ["", *_command_lines(path, command)]
+    return "\n".join(lines) + "\n"
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """The command and everything below it, each with the words that call it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            yield from commands(command.commands[name], f"{path} {name}")
+
+
+def _reason_row(reason: ScoreReason) -> str:
+    bands = ", ".join(f"{band.at_least:g}: ×{band.odds:g}" for band in reason.bands)
+    return f"| `{reason.name}` | {reason.display_name} | `{reason.feature}` | {bands} |"
+
+
+def _command_lines(path: str, command: click.Command) -> list[str]:
+    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
+    options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    usage = [path, *(["[OPTIONS]"] if options else []), *(_argument(argument) for argument in arguments)]
+    if isinstance(command, click.Group):
+        usage.append("COMMAND")
+    lines = [f"## `{path}`", "", _prose(command.help or ""), "", "```text", " ".join(usage), "```"]
+    if options:
+        lines += ["", "| option | meaning |", "|---|---|", *(_option_row(option) for option in options)]
+    if command.epilog and command.epilog.startswith("Example: "):
+        lines += ["", "Example:", "", "```sh", command.epilog.removeprefix("Example: "), "```"]
+    return lines
+
+
+def _prose(text: str) -> str:
+    """Help text as paragraphs, each on one line."""
+    paragraphs = text.strip().replace("\b", "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _argument(argument: click.Argument) -> str:
+    name = (argument.metavar or argument.name or "").upper()
+    shown = name if argument.required else f"[{name}]"
+    return f"{shown}…" if argument.nargs == -1 else shown
+
+
+def _option_row(option: click.Option) -> str:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    if not option.is_flag:
+        choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+        metavar = option.metavar or "\\|".join(map(str, choices)) or option.type.name.upper()
+        names += f" {metavar}"
+    notes = [] if option.help is None else [option.help.replace("|", "\\|")]
+    if option.required:
+        notes.append("Required.")
+    if option.show_default and isinstance(option.default, str | int | float) and not option.is_flag:
+        notes.append(f"Default: `{option.default}`.")
+    if option.envvar is not None and option.show_envvar:
+        notes.append(f"Also read from `{option.envvar}`.")
+    return f"| {names} | {' '.join(notes)} |"
+
+
+def main() -> None:
+    """Write every page that is not current and say which."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            sys.stderr.write(f"wrote {path.name}\n")
+
+
+if __name__ == "__main__":
+    main()

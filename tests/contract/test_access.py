@@ -1,0 +1,326 @@
+"""Who may call what: every route has a row in the table below, and every row is tried with every kind of key."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+import pytest
+from starlette.types import Message
+
+from contract.shop import Shop, assert_error, fresh
+from fourthwatch.api.access import REFRESH_S, Access
+from fourthwatch.api.app import Application
+from fourthwatch.api.intake import Intake
+from fourthwatch.api.management import Management
+from fourthwatch.api.neo import Neo
+from fourthwatch.api.pages import Pages
+from fourthwatch.api.throttle import Throttle
+from fourthwatch.clock import SystemClock
+from fourthwatch.decision import Policy
+from fourthwatch.engine.corridor import Corridor, CorridorSettings
+from fourthwatch.store.keys import KeyStore, key_hash
+from fourthwatch.store.postbacks import PostbackAddresses
+from fourthwatch.store.reader import LedgerReader
+from served import KEY_HEADER, Reply, Served, run
+
+pytestmark = pytest.mark.slow
+
+EVENTS = (
+    "create_account", "update_account", "login", "logout", "link_session_to_user", "add_to_cart", "remove_from_cart",
+    "createOrder", "create_order", "update_order", "order_status", "item_status", "transaction", "chargeback",
+    "add_promotion", "submit_review", "send_message", "report_item", "tag", "tag_user", "untag", "un_tag", "untag_user",
+    "custom_event", "custom", "customEvent",
+)  # fmt: skip
+OPEN = "open"
+MATRIX: dict[tuple[str, str], str] = {
+    **{("POST", f"{base}{name}"): "ingest" for name in EVENTS
+       for base in ("/event/v1/", "/event/event/v1/", "/event/event/")},
+    ("GET", "/neo/v1/score"): "ingest",
+    ("GET", "/v1/get/score"): "ingest",
+    ("GET", "/event/v1/get/score"): "ingest",
+    ("POST", "/neo/v1/addpostbackurl"): "ingest",
+    ("POST", "/neo/v1/clientaction"): "ingest",
+    ("POST", "/v1/thirdwatch/orders"): "ingest",
+    ("GET", "/api/v1/events/{event_id}"): "read",
+    ("GET", "/api/v1/orders/{order_id}"): "read",
+    ("GET", "/api/v1/postbacks"): "manage",
+    ("GET", "/"): OPEN,
+    ("GET", "/healthz"): OPEN,
+    ("GET", "/readyz"): OPEN,
+    ("GET", "/metrics"): OPEN,
+    ("GET", "/openapi.json"): OPEN,
+    ("GET", "/docs"): OPEN,
+}  # fmt: skip
+"""Scope by method and path. A route that is not here fails the tests."""
+SCOPES = ("ingest", "read", "manage")
+
+
+class Built(NamedTuple):
+    """The application as `serve` puts it together, without a server in front."""
+
+    application: Application
+    reader: LedgerReader
+    key: str
+    """May read."""
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Built]:
+    clock = SystemClock()
+    settings = CorridorSettings(
+        directory=tmp_path, policy=Policy(), disk_reserve_bytes=0, snapshot_every_events=1_000_000
+    )  # fmt: skip
+    corridor = Corridor(settings, clock, bytes, lambda settled: None, lambda: None)
+    corridor.start()
+    keys, addresses, reader = KeyStore(tmp_path, clock), PostbackAddresses(tmp_path, clock), LedgerReader(tmp_path)
+    key = keys.create("reader", ["read"])
+    access = Access(keys, clock)
+    intake = Intake(access, Throttle(None, clock), corridor, clock)
+    neo, management = Neo(intake, reader, addresses, clock), Management(access, reader, addresses)
+    yield Built(Application(intake, neo, management, Pages(lambda: corridor.state)), reader, key)
+    corridor.stop()
+    for part in (keys, addresses, reader):
+        part.close()
+
+
+@pytest.fixture(scope="module")
+def scoped(shop: Shop) -> dict[str, str]:
+    """A key for each scope, with that scope alone."""
+    return {scope: shop.served.key(scope, name=f"only {scope}") for scope in SCOPES}
+
+
+def ask(shop: Shop, method: str, path: str, key: str | None) -> Reply:
+    filled = path.replace("{event_id}", "ev_" + "0" * 32).replace("{order_id}", "never-seen")
+    body = json.dumps({"_userId": fresh(), "_orderId": fresh(), "order_id": "never-seen"}) if method == "POST" else None
+    return shop.served.request(method, filled, body, {} if key is None else {KEY_HEADER: key})
+
+
+def test_every_route_of_the_application_has_a_row_and_every_row_a_route(built: Built) -> None:
+    contract = {(method, path) for path, method in built.application.contract_paths().items()}
+    routed = {
+        (method, route.path.replace(":path}", "}"))
+        for route in built.application.routes()
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert contract | routed == set(MATRIX)
+    assert len(MATRIX) >= 90
+
+
+def test_every_published_route_has_a_row_and_says_whether_it_needs_a_key(shop: Shop) -> None:
+    for path, methods in shop.get("/openapi.json").json["paths"].items():
+        for method, operation in methods.items():
+            scope = MATRIX[method.upper(), path]
+            key_in_body = path in ("/neo/v1/addpostbackurl", "/neo/v1/clientaction")
+            assert (operation.get("security") == []) == (scope == OPEN or key_in_body), path
+
+
+def test_no_route_but_the_open_ones_answers_without_a_key_or_with_a_wrong_one(shop: Shop) -> None:
+    before = shop.stored()
+    for (method, path), scope in MATRIX.items():
+        for key in (None, "", "fw_" + "x" * 27, "x" * 5_000, shop.key[:-1], shop.key + "x", shop.key.swapcase()):
+            reply = ask(shop, method, path, key)
+            if scope == OPEN:
+                assert reply.status == 200, path
+            else:
+                assert_error(reply, 401)
+    assert shop.stored() == before
+
+
+def test_no_route_answers_a_key_without_its_scope(shop: Shop, scoped: dict[str, str]) -> None:
+    before = shop.stored()
+    for (method, path), scope in MATRIX.items():
+        for other in SCOPES:
+            if scope not in (OPEN, other):
+                assert_error(ask(shop, method, path, scoped[other]), 403)
+    assert shop.stored() == before
+
+
+def test_every_route_answers_a_key_with_its_scope_alone(shop: Shop, scoped: dict[str, str]) -> None:
+    for (method, path), scope in MATRIX.items():
+        if scope != OPEN:
+            assert ask(shop, method, path, scoped[scope]).status in (200, 400, 404), path
+
+
+def test_a_route_is_not_reached_around_its_key_by_another_spelling_or_method(shop: Shop) -> None:
+    for path in (
+        "/api/v1/postbacks/",
+        "/api/v1/postbacks//",
+        "/api/v1/%70ostbacks",
+        "/api/v1/orders/x/",
+        "/event/v1/login/",
+    ):
+        for method in ("GET", "HEAD", "POST"):
+            assert shop.served.request(method, path, "{}").status in (401, 404, 405), path
+
+
+# Keys.
+
+
+@pytest.mark.parametrize("prefix", ["Token ", "Bearer ", "My Own Prefix ", " "])
+def test_whatever_stands_in_front_of_the_key_is_passed_over(shop: Shop, prefix: str) -> None:
+    headers = {KEY_HEADER: prefix + shop.key}
+    assert shop.served.request("POST", "/event/v1/login", '{"_userId":"u"}', headers).status == 200
+
+
+def test_a_key_in_front_of_something_else_is_not_a_key(shop: Shop) -> None:
+    headers = {KEY_HEADER: shop.key + " x"}
+    assert_error(shop.served.request("POST", "/event/v1/login", '{"_userId":"u"}', headers), 401)
+
+
+def test_an_event_does_not_take_its_key_from_the_query_or_the_body(shop: Shop) -> None:
+    body = json.dumps({"_userId": "u", "secret": shop.key, "api_key": shop.key})
+    assert_error(shop.served.request("POST", f"/event/v1/login?api_key={shop.key}&secret={shop.key}", body), 401)
+
+
+@pytest.mark.parametrize(
+    "place", ["header", "api_key in body", "secret in body", "api_key in query", "secret in query"]
+)
+def test_the_neo_endpoints_take_the_key_in_every_place(shop: Shop, place: str) -> None:
+    order_id = fresh("order")
+    shop.taken("createOrder", {"_orderId": order_id, "_userId": "u"})
+    name, _, where = place.partition(" in ")
+    headers = {KEY_HEADER: shop.key} if place == "header" else {}
+    query = f"{name}={shop.key}" if where == "query" else ""
+    inside = {name: shop.key} if where == "body" else {}
+    for path, body in (
+        ("/neo/v1/addpostbackurl/", {"score_postback": "https://shop.example.com/score"}),
+        ("/neo/v1/clientaction", {"order_id": order_id, "action_type": "approved"}),
+    ):
+        reply = shop.served.request("POST", f"{path}?{query}", json.dumps({**body, **inside}), headers)
+        assert reply.status == 200, (path, reply.body)
+    if where != "body":
+        assert shop.served.request("GET", f"/neo/v1/score?order_id={order_id}&{query}", headers=headers).status == 200
+
+
+def test_a_key_is_short_enough_for_the_plugins_and_has_no_blanks(shop: Shop) -> None:
+    assert len(shop.key) <= 32
+    assert shop.key.isascii()
+    assert shop.key.isalnum() or set(shop.key) - {"_"} <= set(shop.key)
+    assert not any(character.isspace() for character in shop.key)
+
+
+def test_a_key_made_while_the_server_runs_works_at_once(shop: Shop) -> None:
+    key = shop.served.key("ingest", name="made later")
+    assert shop.served.send(key, "login", {"_userId": "u"}).status == 200
+
+
+def test_a_revoked_key_is_refused_while_the_server_runs(shop: Shop) -> None:
+    assert REFRESH_S < 1
+    name = fresh("to be revoked")
+    key = shop.served.key("ingest", name=name)
+    assert shop.served.send(key, "login", {"_userId": "u"}).status == 200
+    done = run("keys", "revoke", "--data", str(shop.served.directory), name)
+    assert done.returncode == 0, done.stderr
+    while (reply := shop.served.send(key, "login", {"_userId": "u"})).status == 200:
+        pass  # the server looks every `REFRESH_S`; should it never, the test's time runs out
+    assert_error(reply, 401)
+    assert shop.send("login", {"_userId": "u"}).status == 200
+    again = run("keys", "revoke", "--data", str(shop.served.directory), name)
+    assert again.returncode == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_list_of_keys_shows_names_and_scopes_and_no_key(shop: Shop, options: list[str]) -> None:
+    key = shop.served.key("read", name="to be listed")
+    done = run("keys", "list", "--data", str(shop.served.directory), *options)
+    assert done.returncode == 0
+    assert "to be listed" in done.stdout
+    assert key not in done.stdout + done.stderr
+    assert shop.key not in done.stdout + done.stderr
+    if options:
+        row = next(row for row in json.loads(done.stdout) if row["name"] == "to be listed")
+        assert row["scopes"] == ["read"]
+        assert row["revoked_at"] is None
+        assert len(row["hint"]) < 12
+
+
+def test_a_key_without_a_scope_named_may_ingest_and_read(shop: Shop) -> None:
+    key = shop.served.key()
+    assert shop.served.send(key, "login", {"_userId": "u"}).status == 200
+    assert_error(shop.served.get(key, "/api/v1/orders/never-seen"), 404)
+    assert_error(shop.served.get(key, "/api/v1/postbacks"), 403)
+
+
+def test_the_data_directory_holds_the_hash_of_a_key_and_never_the_key(shop: Shop) -> None:
+    key = shop.served.key("ingest", name="looked for")
+    shop.served.send(key, "login", {"_userId": "u"})
+    shop.served.request(
+        "POST", "/neo/v1/clientaction", json.dumps({"secret": key, "order_id": "x", "action_type": "approved"})
+    )
+    contents = [path.read_bytes() for path in Path(shop.served.directory).rglob("*") if path.is_file()]
+    assert not any(key.encode() in content for content in contents)
+    assert any(key_hash(key) in content for content in contents)
+    assert not any(key in line for line in shop.served.log)
+
+
+# Merchants.
+
+
+def test_another_merchants_ids_answer_byte_for_byte_like_ids_that_never_were(shop: Shop) -> None:
+    stranger = shop.served.key("ingest", "read", "manage", name="stranger", tenant=fresh("stranger"))
+    order_id = fresh("order")
+    receipt = shop.taken("createOrder", {"_orderId": order_id, "_userId": "u"})
+    event_id = receipt["event_id"]
+    other_id = event_id[:-1] + ("0" if event_id[-1] != "0" else "1")
+    pairs = [
+        (f"/api/v1/events/{event_id}", f"/api/v1/events/{other_id}"),
+        (f"/api/v1/orders/{order_id}", "/api/v1/orders/never-seen"),
+        (f"/api/v1/orders/{order_id}?after=1&limit=1", "/api/v1/orders/never-seen?after=1&limit=1"),
+        (f"/neo/v1/score?order_id={order_id}", "/neo/v1/score?order_id=never-seen"),
+    ]
+    for foreign, unknown in pairs:
+        answers = [shop.served.get(stranger, path) for path in (foreign, unknown)]
+        assert answers[0].status == answers[1].status == 404
+        assert answers[0].body == answers[1].body
+    action = {"secret": stranger, "action_type": "approved"}
+    actions = [
+        shop.served.request("POST", "/neo/v1/clientaction", json.dumps({**action, "order_id": name}))
+        for name in (order_id, "never-seen")
+    ]
+    assert actions[0].body == actions[1].body
+    assert [action.status for action in actions] == [404, 404]
+    assert len(shop.order(order_id)["timeline"]) == 1
+
+
+def test_two_merchants_with_the_same_ids_do_not_see_or_influence_each_other(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    def answers(key: str, served: Served) -> list[Any]:
+        shop = Shop(served, key)
+        receipts = [
+            shop.taken("createOrder", {"_orderId": "o", "_userId": "u", "_deviceIp": "203.0.113.7"}),
+            shop.taken("transaction", {"_orderId": "o", "_userId": "u", "_transactionStatus": "_failure"}),
+            shop.taken("createOrder", {"_orderId": "p", "_userId": "u", "_deviceIp": "203.0.113.7"}),
+        ]
+        shown = [(receipt["score"], receipt["reasons"]) for receipt in receipts]
+        return [*shown, shop.features("p") | {"account_age": None}, len(shop.order("o")["timeline"])]
+
+    with Served(tmp_path_factory.mktemp("merchants")) as served:
+        first, second = (served.key("ingest", "read", name=name, tenant=name) for name in ("first", "second"))
+        assert answers(first, served) == answers(second, served)
+
+
+def test_a_fault_of_the_server_is_a_json_500_that_tells_nothing(built: Built) -> None:
+    built.reader.close()
+    path = "/api/v1/events/ev_" + "0" * 32
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(b"x-thirdwatch-api-key", built.key.encode())],
+    }  # fmt: skip
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with pytest.raises(apsw.ConnectionClosedError):  # goes on to the server, which logs it
+        asyncio.run(built.application(scope, receive, send))
+    assert sent[0]["status"] == 500
+    assert (b"content-type", b"application/json") in sent[0]["headers"]
+    error = json.loads(sent[1]["body"])
+    assert error["error"] == error["message"] == "the server failed to answer this request"

@@ -1,0 +1,109 @@
+"""The same server, broken on purpose in one way: `broken.py WAY serve --data DIR …`. Every test must notice its ways.
+
+A way replaces one function of the program before it starts.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import fourthwatch.engine.corridor as corridor
+import fourthwatch.engine.recovery as recovery
+import fourthwatch.engine.walk as walk
+from fourthwatch.cli.main import main
+from fourthwatch.engine.identity import Identity
+from fourthwatch.errors import LedgerError
+from fourthwatch.store.ledger import DecisionRow, EventRow, Ledger
+
+
+class LazyConnection:
+    """Commits only every `every`-th time it is told to."""
+
+    def __init__(self, connection: Any, every: int) -> None:
+        self._connection = connection
+        self._every = every
+        self._commits = 0
+
+    def execute(self, statement: str, *bindings: Any) -> Any:
+        if statement.startswith("BEGIN") and self._connection.in_transaction:
+            return None
+        if statement == "COMMIT":
+            self._commits += 1
+            if self._commits % self._every:
+                return None
+        return self._connection.execute(statement, *bindings)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def answers_early() -> None:
+    """Answers are out before the commit."""
+    start = Ledger.__init__
+
+    def started(self: Ledger, directory: Path) -> None:
+        start(self, directory)
+        self._connection = LazyConnection(self._connection, 20)  # type: ignore[assignment]
+
+    Ledger.__init__ = started  # type: ignore[method-assign]
+
+
+def counts_twice() -> None:
+    """No submission is known again."""
+    walk.identity_of = lambda decoded, idempotency_key: Identity(None)  # type: ignore[attr-defined]
+
+
+def forgets_at_start() -> None:
+    """Some of the events after the snapshot are not read again."""
+    recover = recovery.recover_windows
+
+    def forgetful(ledger: Ledger, directory: Path) -> Any:
+        windows, seq = recover(ledger, directory)
+        return windows, seq + (ledger.last_seq - seq) // 2
+
+    corridor.recover_windows = forgetful  # type: ignore[attr-defined]
+
+
+def swallows_write_errors() -> None:
+    """A batch that could not be written is answered as if it had been."""
+    append = Ledger.append
+
+    def swallowing(self: Ledger, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> None:
+        try:
+            append(self, events, decisions)
+        except LedgerError:
+            self.last_seq = events[-1].seq
+
+    Ledger.append = swallowing  # type: ignore[method-assign]
+
+
+def ignores_the_reserve() -> None:
+    """The disk is filled to the brim."""
+    corridor.free_bytes = lambda directory: 1 << 60  # type: ignore[attr-defined]
+
+
+def shares_the_directory() -> None:
+    """A second server on the same directory is let in."""
+    module: Any = importlib.import_module("fourthwatch.server.serve")
+    module.lock_directory = lambda directory: (directory / "another.lock").open("w")
+
+
+WAYS: dict[str, Callable[[], None]] = {
+    way.__name__.replace("_", "-"): way
+    for way in (
+        answers_early, counts_twice, forgets_at_start, swallows_write_errors, ignores_the_reserve, shares_the_directory,
+    )
+}  # fmt: skip
+
+
+def broken(way: str) -> tuple[str, ...]:
+    """For `Served(program=…)`."""
+    assert way in WAYS
+    return (sys.executable, __file__, way)
+
+
+if __name__ == "__main__":
+    WAYS[sys.argv.pop(1)]()
+    main()

@@ -1,0 +1,60 @@
+"""A shop's events, told one after the other to real windows, and what the catalogue knew just before each of them."""
+
+from typing import Any
+
+import msgspec
+
+from fourthwatch.clock import Millis
+from fourthwatch.entities import Involved, completed, involved_in
+from fourthwatch.events import KIND_OF_NAME, CreateOrder
+from fourthwatch.features.catalogue import CATALOGUE, vector_of
+from fourthwatch.features.subject import Subject
+from fourthwatch.features.windows import Windows
+from fourthwatch.wire.decode import Decoded, decode_event
+
+NOW_MS = 1_790_000_000_000
+"""In 2026."""
+Known = dict[str, float | None]
+"""Feature by name."""
+
+
+def decoded(kind: str, at_ms: int = NOW_MS, *, timed: bool = True, **body: Any) -> Decoded:
+    """An event as read off the wire; keys are the contract's."""
+    document = {"_originTimestamp": str(at_ms), **body} if timed else body
+    return decode_event(msgspec.json.encode(document), KIND_OF_NAME[kind], Millis(at_ms))
+
+
+class Story:
+    """What one tenant's shop has told so far."""
+
+    def __init__(self, tenant: int = 1, windows: Windows | None = None) -> None:
+        self.tenant = tenant
+        self.windows = Windows() if windows is None else windows
+        self.seq = 0
+        self._orders: dict[str, tuple[CreateOrder, Involved]] = {}
+
+    def subject(self, kind: str, at_ms: int = NOW_MS, **body: Any) -> Subject:
+        """The next event as it would be judged."""
+        read = decoded(kind, at_ms, **body)
+        event, involved, order = read.event, involved_in(read.event), None
+        if isinstance(event, CreateOrder):
+            assert event.order_id is not None
+            order = event
+            self._orders[event.order_id] = (order, involved)
+        elif event.order_id in self._orders:
+            order, of_order = self._orders[event.order_id]
+            involved = completed(involved, of_order)
+        return Subject(
+            tenant=self.tenant, seq=self.seq + 1, kind=read.kind, event=event, occurred_ms=read.occurred_ms,
+            involved=involved, order=order,
+        )  # fmt: skip
+
+    def tell(self, kind: str, at_ms: int = NOW_MS, **body: Any) -> Known:
+        """The features as of just before the event, which counts from then on."""
+        subject = self.subject(kind, at_ms, **body)
+        known = {
+            feature.name: value for feature, value in zip(CATALOGUE, vector_of(subject, self.windows), strict=True)
+        }
+        self.windows.add(subject)
+        self.seq += 1
+        return known
