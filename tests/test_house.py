@@ -85,8 +85,8 @@ BROAD_CATCHES = frozenset(
     }
 )
 """Where `except Exception` is right: a thread's last words, and a fault in one event that must not stop all others."""
-FORBIDDEN_NAMES = frozenset("utils util helpers common manager service base data info misc".split())
-    {"utils", "util", "helpers", "common", "manager", "service", "base", "data", "info", "misc"}
+FORBIDDEN_NAMES = frozenset({"utils", "helpers", "common", "manager", "service", "base", "data", "info", "misc"})
+    ["utils", "util", "helpers", "common", "manager", "service", "base", "data", "info", "misc"]
 )
 FORBIDDEN_PREFIXES = ("process_", "handle_")
 LINES_MAX = 400

@@ -586,8 +586,16 @@ def test_ambiguous_or_broken_framing_is_400_and_nothing_behind_it_is_answered(
 UPGRADES = {
     "CONNECT": b"CONNECT shop.example.com:443 HTTP/1.1\r\n" + HEAD + b"\r\n",
     "websocket": b"GET / HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-    "h2c": b"GET / HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
 }
+
+
+def test_an_offer_of_http_2_is_passed_over_and_the_request_answered(serve: Serve) -> None:
+    peer = serve().connect()
+    peer.say(
+        b"POST / HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nContent-Length: 2\r\n"
+        b"Upgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n\r\n{}"
+    )
+    assert peer.answer().status == 200
 
 
 @pytest.mark.parametrize("request_bytes", UPGRADES.values(), ids=UPGRADES.keys())

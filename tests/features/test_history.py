@@ -87,7 +87,7 @@ def test_a_small_history_answers_every_question_exactly(seed: int) -> None:
         wanted = naive.of(series, after_ms, until_ms, without)
         assert histories.count(history, series, after_ms, until_ms, without) == len(wanted)
         if until_ms > after_ms:
-            asked = [(series, until_ms - after_ms)]
+            asked = [(int(series), until_ms - after_ms)]
             assert tallied(history, until_ms, asked, without) == [len(wanted)]
         ever = naive.of(series, -1, until_ms, without)
         mean = sum(thing.amount for thing in ever) / len(ever) if ever else None
@@ -193,7 +193,8 @@ def test_a_hot_entity_stays_small(events: int, series_used: int, apart_ms: int) 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_newest_things_are_never_folded(seed: int) -> None:
     random = Random(seed)
-    history, newest = made(), []
+    history = made()
+    newest: list[tuple[int, int]] = []
     at_ms = START_MS
     for number in range(1, 500):
         at_ms += random.choice((0, 1_000, DAY_MS))

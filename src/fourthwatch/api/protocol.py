@@ -6,6 +6,7 @@ no request is ever read out of another one's body. Use: `uvicorn.Config(app, htt
 
 import asyncio
 import contextvars
+import re
 import urllib.parse
 from typing import Any, Final, Literal, NoReturn
 from weakref import WeakKeyDictionary
@@ -25,8 +26,8 @@ Phase = Literal["head", "body", "chunks", "answer", "drain", "closed"]
 """What a connection waits for: a request's head, the rest of a body of known length or of a chunked body, our
 own answer to a request that is wholly read, the end of an upload nobody will read, its own end."""
 
-BLANK_LINE: Final = b"\r\n\r\n"
-"""Ends every head and every chunked body; the parser takes no bare line feeds."""
+BLANK_LINE: Final = b"\r\n\r\n"  # ends every head and every chunked body; the parser takes no bare line feeds
+H2C_OFFER: Final = re.compile(rb"\r\n(?:upgrade:[ \t]*h2c[ \t]*\r\n)+", re.IGNORECASE)
 PIECE_BYTES: Final = 16 * 1024
 """How much of a chunked body is fed at once: as far as unseen trailers can overrun their limit."""
 FRAMING_HEADERS: Final = frozenset((b"content-length", b"transfer-encoding", b"host", b"expect"))
@@ -143,7 +144,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._deadline.set(self.header_deadline_s)
         stop = self._piece_end(data, start, self.header_bytes_max - self._head_bytes)
         self._head_bytes += stop - start
-        self._feed(data[start:stop])
+        piece = data[start:stop]  # Java's client offers HTTP/2 at first; a server may pass over that, the parser not
+        self._feed(H2C_OFFER.sub(b"\r\n", piece) if b"h2c" in piece else piece)
         if self._phase == "head" and self._head_bytes >= self.header_bytes_max:
             self._refuse(exchange.HEADERS_TOO_LARGE)
         return stop
@@ -185,8 +187,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._seam = (self._seam + data[max(start, longest - 3) : longest])[-3:]
         return longest
 
-    def _set_paused(self, *, paused: bool) -> None:
-        # Not by `self.flow`: an exchange resumes that one whenever its application asks for more body.
+    def _set_paused(self, *, paused: bool) -> None:  # not by `self.flow`, which each exchange resumes at will
         if paused is not self._is_paused and not self.transport.is_closing():
             self._is_paused = paused
             (self.transport.pause_reading if paused else self.transport.resume_reading)()

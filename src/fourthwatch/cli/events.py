@@ -1,5 +1,6 @@
 """`fourthwatch events`: the ledger's events as a recording."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ def export(directory: Path, tenant: str, after: int) -> None:
     reader = LedgerReader(directory)
     try:
         number = _tenant_number(directory, tenant)
-        out = click.get_binary_stream("stdout")
+        out = sys.stdout.buffer
         for row in reader.export(number, after):
             out.write(_line(row))
         out.flush()

@@ -211,9 +211,9 @@ class Corridor:
                 return walk
             while left:
                 walk = self._take(walk, [left.popleft()])
-        except LedgerError:
+        except Exception as failure:
+            self._refuse(tuple(left), _unavailable("full" if isinstance(failure, LedgerFull) else "broken"))
             walk.ledger.close()
-            self._refuse(tuple(left), _unavailable(self.state))
             raise
         return walk
 

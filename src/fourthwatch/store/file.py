@@ -6,6 +6,8 @@ Each thread has its own connection; one thread of one process writes events.
 import errno
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -41,7 +43,8 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
         connection = apsw.Connection(str(path), statementcachesize=128)
         connection.set_busy_timeout(_BUSY_MS)
         if not read_only:
-            _prepare(connection, path)
+            with _alone_in(directory):
+                _prepare(connection, path)
         _check_ours(connection)
     except (apsw.Error, OSError) as error:
         raise LedgerUnusable(f"the data file {path} cannot be opened: {error}") from error
@@ -96,10 +99,23 @@ def _register_checksums() -> None:
             scratch.close()
 
 
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """One at a time: of several programs that start on a new directory, one makes the file and the others find it."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _prepare(connection: apsw.Connection, path: Path) -> None:
     if path.stat().st_size == 0:
         os.chmod(path, 0o600)
         connection.reserve_bytes(None, _CHECKSUM_BYTES)
+    elif any(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")):
+        _check_ours(connection)  # before anything is written into it
     if connection.pragma("journal_mode", "WAL") != "wal":
         raise LedgerUnusable(f"{path} cannot be put into WAL mode; is it on a network file system?")
     connection.pragma("synchronous", "FULL")

@@ -127,11 +127,13 @@ class Ledger:
 
     def read_after(self, seq: int) -> Iterator[EventRow]:
         """Every event after a position, in order; to be read to its end before anything is appended."""
-        for row in self._connection.execute(
-            f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq",
-            (seq,),
-        ):
-            yield event_row(row)
+        try:
+            for row in self._connection.execute(
+                f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq", (seq,)
+            ):
+                yield event_row(row)
+        except apsw.Error as error:
+            raise LedgerBroken(f"the data file could not be read: {error}") from error
 
     def chain_at(self, seq: int) -> bytes:
         """Chain hash of the event at a position; sixteen zero bytes where there is none."""
