@@ -25,6 +25,7 @@ from bench.tools import CONNECTIONS
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _TICK_S = 0.001
+_VISIT_MS = 10_000
 _STUCK_S = 60.0
 
 
@@ -127,10 +128,17 @@ def requests(url: str, key: str, mode: str, tag: str) -> Iterator[bytes]:
     load = Load(Random(tag), tag)
     host = urlsplit(url).netloc
     head = f" HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{KEY_HEADER}: {key}\r\nContent-Length: "
+    for name, body in _bodies(load, mode):
+        yield f"POST /event/v1/{name}{head}{len(body)}\r\n\r\n".encode() + body
+
+
+def _bodies(load: Load, mode: str) -> Iterator[tuple[str, bytes]]:
     while True:
         now_ms = int(time.time() * 1_000)
-        name, body = ("createOrder", load.order(now_ms)) if mode == "orders" else load.light(now_ms)
-        yield f"POST /event/v1/{name}{head}{len(body)}\r\n\r\n".encode() + body
+        if mode == "visits":
+            yield from load.visit(now_ms - _VISIT_MS)
+        else:
+            yield ("createOrder", load.order(now_ms)) if mode == "orders" else load.light(now_ms)
 
 
 async def closed(crew: Crew, source: Iterator[bytes], count: int | None, seconds: float) -> None:
@@ -193,7 +201,7 @@ def main() -> None:
     parser.add_argument("loop", choices=["closed", "open"])
     parser.add_argument("--url", required=True)
     parser.add_argument("--key", required=True)
-    parser.add_argument("--mode", choices=["orders", "events"], default="orders")
+    parser.add_argument("--mode", choices=["orders", "events", "visits"], default="orders")
     parser.add_argument("--tag", required=True)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--count", type=int, help="closed loop: this many instead of a time")

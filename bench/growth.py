@@ -1,6 +1,7 @@
 """What a long past costs: CPU per decision, memory and the way back to readiness, with many events stored."""
 
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from bench.figures import Figure, figure, ratios
 from bench.peak import scratch, tag
@@ -16,6 +17,17 @@ _COST_RATIO_WANTED = 1.2
 _READY_WANTED_S = 5.0
 
 
+class Starts(NamedTuple):
+    """What was seen at each of several starts."""
+
+    seconds: list[float]
+    """From the start of the process to `listening on`."""
+    cpu_s: list[float]
+    resident: list[int]
+    """Bytes, when ready."""
+    entities: int
+
+
 def measure_growth(events: int, runs: int, *, anew: bool = False) -> list[Figure]:
     """CPU per decision with `events` stored against 10,000, taking turns; snapshots that fall due are in it."""
     large, small = prepared(events, anew=anew), prepared(SMALL, anew=anew)
@@ -24,12 +36,12 @@ def measure_growth(events: int, runs: int, *, anew: bool = False) -> list[Figure
     with scratch() as directory:
         past = copied(large, directory / "large")
         with ours(past.directory) as veteran:
-            own_burst(veteran.url, past.key, "orders", _WARM_ORDERS, tag())
+            _send(veteran, past, "orders", _WARM_ORDERS)
             for _ in range(runs):
                 costs_large.append(_cost_us(veteran, past))
                 beginning = copied(small, directory / "small")
                 with ours(beginning.directory) as novice:
-                    own_burst(novice.url, beginning.key, "orders", _WARM_ORDERS, tag())
+                    _send(novice, beginning, "orders", _WARM_ORDERS)
                     costs_small.append(_cost_us(novice, beginning))
     size, name = f"{events:,}", "CPU per decision"
     whole = sum(costs_large) / sum(costs_small)
@@ -47,52 +59,59 @@ def measure_restart(events: int, runs: int, *, anew: bool = False) -> list[Figur
     large, small = prepared(events, anew=anew), prepared(SMALL, anew=anew)
     with scratch() as directory:
         past = copied(large, directory / "large")
-        clean, large_bytes, large_entities = _starts(past.directory, runs, kill=False)
-        _, small_bytes, small_entities = _starts(copied(small, directory / "small").directory, runs, kill=False)
-        expected = _killed_with_tail(past)
-        killed, _, _ = _starts(past.directory, runs, kill=True, expected=expected)
+        clean = _starts(past.directory, runs, kill=False)
+        few = _starts(copied(small, directory / "small").directory, runs, kill=False)
+        expected = _killed_with_tail(past, "visits")
+        visits = _starts(past.directory, runs, kill=True, expected=expected)
+        _starts(past.directory, 1, kill=False, expected=expected)  # leaves a new snapshot behind
+        expected = _killed_with_tail(past, "orders")
+        orders = _starts(past.directory, runs, kill=True, expected=expected)
         on_disk = sum(file.stat().st_size for file in past.directory.iterdir())
-    grown = (large_entities - small_entities) / 100_000
-    per_entities = [(a - b) / 2**20 / grown for a, b in zip(large_bytes, small_bytes, strict=True)]
+    grown = (clean.entities - few.entities) / 100_000
+    per_entities = [(a - b) / 2**20 / grown for a, b in zip(clean.resident, few.resident, strict=True)]
     size = f"{events:,}"
+    name = f"ready again with {size} stored"
+    tail = f"{_TAIL:,} events of visits after the newest snapshot"
     return [
-        figure(f"ready again with {size} stored, after SIGTERM", clean, "s", at_most=_READY_WANTED_S),
-        figure(f"ready again with {size} stored, after SIGKILL", killed, "s", at_most=_READY_WANTED_S,
-               note=f"{_TAIL:,} events after the newest snapshot"),
-        figure("memory per 100,000 entities", per_entities, "MB", note=f"{large_entities:,} in all"),
-        figure(f"resident memory with {size} stored", [one / 2**20 for one in large_bytes], "MB", note="when ready"),
+        figure(f"{name}, after SIGTERM", clean.seconds, "s", at_most=_READY_WANTED_S),
+        figure(f"{name}, after SIGKILL", visits.seconds, "s", at_most=_READY_WANTED_S, note=tail),
+        figure("the same, when all of these are orders", orders.seconds, "s", at_most=_READY_WANTED_S),
+        figure("CPU until ready, after SIGTERM", clean.cpu_s, "s"),
+        figure("CPU until ready, after SIGKILL", visits.cpu_s, "s"),
+        figure("memory per 100,000 entities", per_entities, "MB", note=f"{clean.entities:,} in all"),
+        figure(f"resident memory with {size} stored", [one / 2**20 for one in clean.resident], "MB", note="when ready"),
         figure(f"on disk with {size} stored", [on_disk / 2**20], "MB"),
-    ]  # fmt: skip
+    ]
 
 
 def _cost_us(server: Program, stored: Stored) -> float:
     before_s = server.cpu_s()
-    burst = own_burst(server.url, stored.key, "orders", _ORDERS, tag())
-    if burst.failures:
-        raise RuntimeError(f"{burst.failures} of {burst.requests} requests failed")
+    _send(server, stored, "orders", _ORDERS)
     return (server.cpu_s() - before_s) / _ORDERS * 1e6
 
 
-def _killed_with_tail(past: Stored) -> int:
+def _killed_with_tail(past: Stored, mode: Literal["orders", "visits"]) -> int:
     server = ours(past.directory).start()
     before = server.stored()
-    own_burst(server.url, past.key, "orders", _TAIL, tag())
+    _send(server, past, mode, _TAIL)
     server.kill()
     return before + _TAIL
 
 
-def _starts(
-    directory: Path, runs: int, *, kill: bool, expected: int | None = None
-) -> tuple[list[float], list[int], int]:
-    """Seconds and resident bytes of each start, and how many entities there are."""
-    seconds: list[float] = []
-    resident: list[int] = []
-    entities = 0
+def _send(server: Program, stored: Stored, mode: Literal["orders", "visits"], count: int) -> None:
+    burst = own_burst(server.url, stored.key, mode, count, tag())
+    if burst.failures:
+        raise RuntimeError(f"{burst.failures} of {burst.requests} requests failed")
+
+
+def _starts(directory: Path, runs: int, *, kill: bool, expected: int | None = None) -> Starts:
+    starts = Starts([], [], [], 0)
     for _ in range(runs):
         server = ours(directory).start()
-        seconds.append(server.ready_s)
-        resident.append(server.resident_bytes())
-        entities = int(server.metric("fourthwatch_entities"))
+        starts.seconds.append(server.ready_s)
+        starts.cpu_s.append(server.cpu_s())
+        starts.resident.append(server.resident_bytes())
+        starts = starts._replace(entities=int(server.metric("fourthwatch_entities")))
         stored = server.stored()
         if kill:
             server.kill()
@@ -100,4 +119,4 @@ def _starts(
             server.stop()
         if expected is not None and stored != expected:
             raise RuntimeError(f"{expected:,} events were acknowledged and {stored:,} are stored")
-    return seconds, resident, entities
+    return starts

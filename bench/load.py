@@ -27,15 +27,16 @@ _COUNTRIES: tuple[Country, ...] = ("IN", "US", "GB")
 
 
 class Template(NamedTuple):
-    """A piece of JSON: texts and, at odd places, names of fields."""
+    """A piece of JSON with gaps."""
 
     pieces: tuple[str, ...]
+    """Texts and, at odd places, names of fields; what the other languages get."""
+    form: str
+    """The same for `%`."""
 
     def fill(self, fields: dict[str, str]) -> str:
-        return self._format() % fields
-
-    def _format(self) -> str:
-        return _FORMATS[self.pieces]
+        """The piece without gaps."""
+        return self.form % fields
 
 
 class Templates(NamedTuple):
@@ -48,9 +49,6 @@ class Templates(NamedTuple):
     """Events nobody waits for a decision on, by name; each is as frequent as the others."""
     transaction: Template
     status: Template
-
-
-_FORMATS: dict[tuple[str, ...], str] = {}
 
 
 def templates() -> Templates:
@@ -162,11 +160,9 @@ def _body(inside: str) -> bytes:
 def _template(fields: dict[str, object]) -> Template:
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))[1:-1]
     pieces = tuple(_MARK.split(text))
-    _FORMATS[pieces] = "".join(
-        f"%({piece})s" if at % 2 else piece.replace("%", "%%") for at, piece in enumerate(pieces)
-    )
     assert set(pieces[1::2]) <= set(FIELDS)
-    return Template(pieces)
+    form = "".join(f"%({piece})s" if at % 2 else piece.replace("%", "%%") for at, piece in enumerate(pieces))
+    return Template(pieces, form)
 
 
 def _who(channel: str = "web", **custom: object) -> dict[str, object]:

@@ -17,11 +17,11 @@ from bench.program import new_key
 from bench.tools import CACHE
 from fourthwatch.clock import DAY_MS, Millis, SystemClock
 from fourthwatch.decision import Policy
-from fourthwatch.decision.decide import Versions
 from fourthwatch.engine.recovery import SnapshotInSlices
 from fourthwatch.engine.walk import Submission, Walk
+from fourthwatch.entities.version import NORMALISER_VERSION
 from fourthwatch.events import KIND_OF_NAME
-from fourthwatch.features.windows import Windows
+from fourthwatch.features.windows import WINDOWS_VERSION, Windows
 from fourthwatch.store.ledger import Ledger
 from fourthwatch.store.schema import STEPS
 from fourthwatch.wire.decode import decode_event
@@ -71,7 +71,7 @@ def copied(source: Path, target: Path) -> Stored:
 
 
 def _version() -> str:
-    parts = (LOAD_VERSION, STEPS, Versions())
+    parts = (LOAD_VERSION, STEPS, WINDOWS_VERSION, NORMALISER_VERSION)
     return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 

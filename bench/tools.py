@@ -111,7 +111,7 @@ class Latencies(NamedTuple):
     failures: int
 
 
-def own_burst(url: str, key: str, mode: Mode, count: int, tag: str) -> Burst:
+def own_burst(url: str, key: str, mode: Mode | Literal["visits"], count: int, tag: str) -> Burst:
     """A closed loop of our own generator with all connections, for a number of events."""
     command = [*_OWN, "closed", "--url", url, "--key", key, "--mode", mode, "--count", str(count), "--tag", tag]
     return _as_burst(_result(command))

@@ -73,7 +73,7 @@ def built(tmp_path: Path) -> Iterator[Built]:
     settings = CorridorSettings(
         directory=tmp_path, policy=Policy(), disk_reserve_bytes=0, snapshot_every_events=1_000_000
     )  # fmt: skip
-    corridor = Corridor(settings, clock, bytes, lambda settled: None, lambda: None)
+    corridor = Corridor(settings, clock, bytes, lambda settled: None, lambda: None, lambda call: None)
     corridor.start()
     keys, addresses, reader = KeyStore(tmp_path, clock), PostbackAddresses(tmp_path, clock), LedgerReader(tmp_path)
     key = keys.create("reader", ["read"])

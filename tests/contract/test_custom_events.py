@@ -70,10 +70,11 @@ def test_fields_of_every_type_and_depth_come_back_as_they_were_without_a_warning
 
 def test_the_body_comes_back_byte_for_byte_by_id_and_in_the_orders_timeline(shop: Shop) -> None:
     order_id = fresh("order")
-    raw = (
-        '{ "_userId":"u",\r\n\t"_orderId" : "%s", "_name":"caf\\u00e9 \u00e9\\/", "b":1.50e+2, "a": [ ] ,'
-        '"_customInfo":{"z":{"y":[true,null,-0.0]},"":"x"}}  \n' % order_id
-    ).encode()
+    text = (
+        '{ "_userId":"u",\r\n\t"_orderId" : "ORDER", "_name":"caf\\u00e9 \u00e9\\/", "b":1.50e+2, "a": [ ] ,'
+        '"_customInfo":{"z":{"y":[true,null,-0.0]},"":"x"}}  \n'
+    )
+    raw = text.replace("ORDER", order_id).encode()
     reply = shop.post("/event/v1/custom_event", raw)
     assert reply.status == 200, reply.body
     shown = shop.get(f"/api/v1/events/{reply.json['event_id']}")

@@ -121,6 +121,8 @@ def test_what_is_not_http_is_a_json_400(shop: Shop, request_bytes: bytes) -> Non
     "body",
     [b"", b"[]", b'"text"', b"null", b"7", b"{", b'{"_userId":"u","_userId":"v"}', b'{"_userId":NaN}', b"\xff\xfe{}",
      b"\xef\xbb\xbf{}", b'{"_userId":"\\ud800"}', b'{"_userId":"a\\u0000b"}', b"[" * 200_000, b'{"_userId":"u"} x'],
+    ids=["empty", "list", "text", "null", "number", "open", "twice", "nan", "utf-16", "bom", "surrogate", "nul", "deep",
+         "trailing"],
 )  # fmt: skip
 def test_a_body_that_is_not_one_clean_json_object_is_a_400_that_leaves_nothing(shop: Shop, body: bytes) -> None:
     before = shop.stored()
@@ -166,6 +168,7 @@ def test_a_gzip_bomb_is_413_and_leaves_nothing(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [("gzip", b"{}"), ("br", b"{}"), ("gzip", gzip.compress(b"{}")[:-4]), ("gzip", gzip.compress(b"{}") + b"x")],
+    ids=["plain", "unknown", "cut-off", "trailing"],
 )
 def test_a_body_that_is_not_what_its_encoding_says_is_400(shop: Shop, encoding: str, body: bytes) -> None:
     headers = {KEY_HEADER: shop.key, "Content-Encoding": encoding}

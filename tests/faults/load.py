@@ -39,12 +39,15 @@ class Made(NamedTuple):
     """Whether the server can tell a retry of it from a second one like it."""
 
 
-def shopping(random: Random, who: int) -> Iterator[Made]:
-    """Events without end, about one shopper after the other; each has an IP, a user and a session."""
+def shopping(random: Random, who: int, at_ms: int | None = None) -> Iterator[Made]:
+    """Events without end, about one shopper after the other; each has an IP, a user and a session.
+
+    They happen at `at_ms`, or now.
+    """
     shopper = 0
     while True:
         shopper += 1
-        events = list(_visit(f"{who}-{shopper}", f"2001:db8:{who:x}:{shopper & 0xFFFF:x}::1"))
+        events = list(_visit(f"{who}-{shopper}", f"2001:db8:{who:x}:{shopper & 0xFFFF:x}::1", at_ms))
         random.shuffle(events)
         yield from events
 
@@ -54,8 +57,8 @@ def probe(ip: str, mark: str) -> Made:
     return _made(mark, "createOrder", ip, None, {"_orderId": f"o-{mark}", "_userId": f"u-{mark}", "_amount": "1"})
 
 
-def _visit(name: str, ip: str) -> Iterator[Made]:
-    now_ms = time.time_ns() // 1_000_000
+def _visit(name: str, ip: str, at_ms: int | None) -> Iterator[Made]:
+    now_ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
     user, session = {"_userId": f"u{name}"}, {"_sessionId": f"s{name}"}
     for number in range(5):
         mark = f"{name}-order{number}"

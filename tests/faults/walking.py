@@ -60,7 +60,7 @@ class Desk:
 
 def shop(desk: Desk, random: Random, events: int, who: int = 1) -> None:
     """So many events of ordinary shopping, in small batches, a minute apart."""
-    source = shopping(random, who)
+    source = shopping(random, who, desk.clock.now_ms())
     taken = 0
     while taken < events:
         batch = [next(source) for _ in range(min(random.randrange(1, 6), events - taken))]

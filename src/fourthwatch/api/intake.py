@@ -18,23 +18,8 @@ _REPLAYED = (b"fourthwatch-replayed", b"true")
 _IDEMPOTENCY_CHARS_MAX = 255
 
 
-class Waiting:
-    """Requests that wait for their batch, between the loop's thread and the engine's."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Say which loop the requests live in."""
-        self._loop = loop
-
-    def settle(self, settled: Settled) -> None:
-        """Called by the engine: wake everyone of a batch at once."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, settled)
-
-
-def _resolve(settled: Settled) -> None:
+def settle(settled: Settled) -> None:
+    """Wake every request of a batch; for the corridor, on the loop's own thread."""
     for ticket, outcome in settled:
         assert isinstance(ticket, asyncio.Future)
         if not ticket.done():

@@ -3,7 +3,6 @@
 import csv
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +17,7 @@ import click
 from fourthwatch.cli.options import split_address
 from fourthwatch.clock import DAY_MS, HOUR_MS, SystemClock
 from fourthwatch.errors import FourthwatchError, SendingStopped
+from fourthwatch.server.ports import why_not_free
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.workbench.checkout import ORDINARY
 from fourthwatch.workbench.demo import perform
@@ -151,14 +151,10 @@ def _server(directory: Path, listen: str) -> Iterator[str]:
 def _free(listen: str) -> str:
     """The address, or one with a free port when it is taken."""
     host, port = split_address(listen)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            click.echo(f"port {port} is taken; using a free one", err=True)
-            return f"{listen.rpartition(':')[0]}:0"
-    return listen
+    if why_not_free(host, port) is None:
+        return listen
+    click.echo(f"port {port} is taken; using a free one", err=True)
+    return f"{listen.rpartition(':')[0]}:0"
 
 
 def _key(directory: Path) -> str:

@@ -1,7 +1,6 @@
 """`fourthwatch doctor`: what could go wrong on this machine and with this data file, before it does."""
 
 import resource
-import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 from fourthwatch.cli.options import data_option, json_option, split_address
 from fourthwatch.clock import SystemClock
 from fourthwatch.limits import CONNECTIONS_MAX
+from fourthwatch.server.ports import why_not_free
 from fourthwatch.settings import read_settings
 from fourthwatch.store.diagnosis import Finding, data_file, disk_space, disk_sync, sqlite_version
 
@@ -61,10 +61,7 @@ def _open_files() -> Finding:
 
 def _port(listen: str) -> Finding:
     host, port = split_address(listen)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return Finding("port", "finding", f"{listen} cannot be listened on: {error.strerror}")
+    against = why_not_free(host, port)
+    if against is not None:
+        return Finding("port", "finding", f"{listen} cannot be listened on: {against}")
     return Finding("port", "ok", f"{listen} is free")

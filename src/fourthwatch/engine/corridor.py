@@ -1,12 +1,14 @@
-"""The bounded queue in front of the walk, and the one thread that walks and commits.
+"""The bounded queue in front of the walk, and the one thread that commits.
 
-Whatever is waiting when a commit ends becomes the next batch: alone an event waits for nobody, under load a sync serves
-many. Nothing is answered before its batch is durable; when a batch fails, everyone in it hears so.
+The walk runs on the owner's thread, the event loop's; only what waits for the disk runs beside it. Whatever is waiting
+when a commit ends becomes the next batch: alone an event waits for nobody, under load a sync serves many. Nothing is
+answered before its batch is durable; when a batch fails, everyone in it hears so.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NewType
 
@@ -15,18 +17,11 @@ import msgspec
 from fourthwatch.clock import Clock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.recovery import SnapshotInSlices, read_again, recover_windows
-from fourthwatch.engine.walk import Outcome, Submission, Walk
+from fourthwatch.engine.walk import Outcome, Submission, Taken, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
 from fourthwatch.limits import BATCH_MAX, QUEUE_MAX
 from fourthwatch.logs import log
-from fourthwatch.metrics import (
-    BATCH_EVENTS,
-    COMMIT_SECONDS,
-    ENTITIES,
-    EVENTS_STORED,
-    QUEUE_WAITING,
-    SNAPSHOT_SEQ,
-)
+from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING, SNAPSHOT_SEQ
 from fourthwatch.store.file import free_bytes
 from fourthwatch.store.ledger import Ledger
 
@@ -35,8 +30,6 @@ Ticket = NewType("Ticket", object)
 """Whatever the submitter needs to find its request again."""
 Settled = list[tuple[Ticket, Outcome | Refused]]
 Batch = Sequence[tuple[Submission, Ticket]]
-
-_IDLE_S = 0.5
 
 
 class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +44,10 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Corridor:
-    """Starts in `start`, which returns when the past has been read; stops in `stop`, which drains."""
+    """Starts in `start`, which returns when the past has been read; stops in `stop`, which drains.
+
+    `submit` and everything that follows from it happen on the owner's thread, which `post` reaches from any other.
+    """
 
     def __init__(
         self,
@@ -60,130 +56,180 @@ class Corridor:
         random_bytes: Callable[[int], bytes],
         settle: Callable[[Settled], None],
         on_broken: Callable[[], None],
+        post: Callable[[Callable[[], None]], object],
     ) -> None:
-        self.state: State = "starting"
+        self._state: State = "starting"
         self._settings = settings
         self._clock = clock
         self._random_bytes = random_bytes
         self._settle = settle
         self._on_broken = on_broken
+        self._post = post
         self._waiting: deque[tuple[Submission, Ticket]] = deque()
-        self._wake = threading.Event()
-        self._started = threading.Event()
-        self._stopping = False
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
+        self._alone: deque[tuple[Submission, Ticket]] = deque()
+        """Events of a batch that met a fault; each walks by itself."""
+        self._walk: Walk | None = None
+        self._is_turning = False
+        self._idle = threading.Event()
+        self._idle.set()
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._snapshots = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._snapshot: SnapshotInSlices | None = None
         self._snapshot_seq = 0
-        self._snapshot_tried_seq = 0
 
-    def start(self, timeout_s: float | None = None) -> None:
-        """Read the past; returns when ready. Raises what kept it from it."""
-        self._thread.start()
-        self._started.wait(timeout_s)
-        if self._failure is not None:
-            raise self._failure
+    @property
+    def state(self) -> State:
+        """Whether events are taken; a full disk is looked at again each time."""
+        if self._state == "full" and self._has_room():
+            self._state = "ready"
+        return self._state
+
+    def start(self) -> None:
+        """Read the past, on the thread that calls; raises what kept it from it."""
+        self._walk = self._recover()
+        self._state = "ready"
 
     def submit(self, submission: Submission, ticket: Ticket) -> None:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
-        if self.state != "ready":
-            raise _unavailable(self.state)
+        if self._state != "ready" and self.state != "ready":
+            raise _unavailable(self._state)
         if len(self._waiting) >= QUEUE_MAX:
             raise Unavailable("too many events are waiting; send this one again shortly", retry_after_s=1)
         self._waiting.append((submission, ticket))
-        if not self._wake.is_set():
-            self._wake.set()
+        if not self._is_turning:
+            self._is_turning = True
+            self._idle.clear()
+            self._post(self._turn)
 
     def stop(self) -> None:
-        """Take nothing more, finish what is waiting, write a snapshot, close the ledger."""
-        self._stopping = True
-        self._wake.set()
-        self._thread.join()
+        """Finish what waits, write a snapshot, close the ledger; to be called on another thread than the owner's."""
+        self._idle.wait()
+        self._committer.shutdown()
+        self._snapshots.shutdown()
+        walk = self._walk
+        self._drop_snapshot()
+        if walk is not None and self._state != "broken":
+            self._state = "stopped"
+            if walk.ledger.last_seq > self._snapshot_seq:  # what was written since the newest one began is not in it
+                snapshot = SnapshotInSlices(walk, self._settings.directory)
+                while not snapshot.advance():
+                    pass
+                snapshot.finish()
+            walk.ledger.close()
 
-    def _live(self) -> None:
-        try:
-            walk = self._recover()
-        except Exception as error:  # noqa: BLE001 (handed to whoever waits in `start`)
-            self._failure = error
-            self.state = "broken"
-            self._started.set()
-            return
-        self.state = "ready"
-        self._started.set()
-        try:
-            while not (self._stopping and not self._waiting):
-                self._wake.wait(_IDLE_S)
-                self._wake.clear()
-                walk = self._work_off(walk)
-                if self._snapshot is None and self._stopping is False:
-                    self._begin_snapshot(walk)
-            self._finish(walk)
-        except Exception as error:  # noqa: BLE001 (whatever it was: nobody may wait for a thread that is gone)
-            log.error("engine_stopped", reason=str(error), exc_info=None if isinstance(error, LedgerError) else error)
-            self._give_up()
+    # One batch after the other.
 
-    def _work_off(self, walk: Walk) -> Walk:
-        """Batch after batch until nobody waits; raises what ends this process, above all `LedgerBroken`."""
-        idle = False
-        while self._waiting or (self._snapshot is not None and not idle):
-            if self._waiting:
-                try:
-                    walk = self._take(walk, self._next_batch())
-                except LedgerFull:
-                    self._refuse(self._everyone(), _unavailable("full"))
-                    walk = self._begin_again(walk)
-            elif self._stopping:
-                idle = True
-            self._continue_snapshot()
-        if self.state == "full" and self._has_room():
-            self.state = "ready"
-        return walk
-
-    def _take(self, walk: Walk, batch: Batch) -> Walk:
-        """One batch, answered in any case; the walk to go on with. Raises `LedgerError`, with the batch refused."""
-        try:
-            self._run_batch(walk, batch)
-        except LedgerError:
-            raise
-        except Exception as error:  # noqa: BLE001 (a fault of ours in one event must not stop all others)
-            return self._isolate(walk, batch, error)
-        return walk
-
-    def _next_batch(self) -> Batch:
+    def _turn(self) -> None:
+        """Walk the next batch and hand it to the committer; `_committed` goes on from there."""
+        walk = self._walk
+        assert walk is not None
         waiting = self._waiting
-        return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
-
-    def _everyone(self) -> Batch:
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
-
-    def _run_batch(self, walk: Walk, batch: Batch) -> None:
-        if not self._has_room():
-            self.state = "full"
-            self._refuse(batch, _unavailable("full"))
+        if self._alone:
+            batch = [self._alone.popleft()]
+        elif waiting:
+            batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+        else:
+            self._rest(walk)
             return
-        started = self._clock.monotonic_s()
+        QUEUE_WAITING.set(len(waiting))
+        if not self._has_room():
+            self._state = "full"
+            self._refuse(batch, _unavailable("full"))
+            self._post(self._turn)
+            return
+        started_s = self._clock.monotonic_s()
         try:
-            outcomes = walk.run([submission for submission, _ in batch])
+            taken = walk.take([submission for submission, _ in batch])
+        except Exception as error:  # noqa: BLE001 (a fault of ours in one event must not stop all others)
+            self._isolate(batch, error)
+            return
+        self._committer.submit(self._commit, walk, batch, taken, started_s)
+
+    def _commit(self, walk: Walk, batch: Batch, taken: Taken, started_s: float) -> None:
+        """On the committer's thread: the only part of a batch that waits for the disk."""
+        failure: LedgerError | None = None
+        try:
+            taken.append_to(walk.ledger)
         except LedgerError as error:
-            log.error("batch_failed", events=len(batch), reason=str(error))
-            self.state = "full" if isinstance(error, LedgerFull) else "broken"
-            self._refuse(batch, _unavailable(self.state))
-            raise
+            failure = error
+        self._post(lambda: self._committed(walk, batch, taken, started_s, failure))
+
+    def _committed(self, walk: Walk, batch: Batch, taken: Taken, started_s: float, failure: LedgerError | None) -> None:
+        if failure is not None:
+            self._failed(batch, failure)
+            return
+        outcomes = walk.answers(taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(batch, outcomes, strict=True)])
-        COMMIT_SECONDS.observe(self._clock.monotonic_s() - started)
+        COMMIT_SECONDS.observe(self._clock.monotonic_s() - started_s)
         BATCH_EVENTS.observe(len(batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
         ENTITIES.set(len(walk.windows))
-        QUEUE_WAITING.set(len(self._waiting))
+        self._begin_snapshot_when_due(walk)
+        self._continue_snapshot()
+        self._turn()
+
+    def _rest(self, walk: Walk) -> None:
+        """Nobody waits: use the time for a snapshot when one is due, a slice at a time."""
+        self._begin_snapshot_when_due(walk)
+        if self._snapshot is not None:
+            self._continue_snapshot()
+            self._post(self._turn)
+            return
+        self._is_turning = False
+        self._idle.set()
+
+    # When something goes wrong.
+
+    def _failed(self, batch: Batch, failure: LedgerError) -> None:
+        log.error("batch_failed", events=len(batch), reason=str(failure))
+        self._state = "full" if isinstance(failure, LedgerFull) else "broken"
+        self._refuse(batch, _unavailable(self._state))
+        self._refuse(self._everyone(), _unavailable(self._state))
+        if self._state == "broken":
+            # After a failed sync nobody knows what the disk holds: answer no more, let the process be started anew.
+            self._drop_snapshot()
+            self._idle.set()
+            self._on_broken()
+        else:
+            self._begin_again()
+            self._turn()
+
+    def _begin_again(self) -> None:
+        """The windows hold what the ledger does not: forget them and come back from the disk."""
+        self._drop_snapshot()
+        if self._walk is not None:
+            self._walk.ledger.close()
+        self._walk = self._recover()
+
+    def _isolate(self, batch: Batch, error: Exception) -> None:
+        """A batch met a fault of ours: take its events one by one, and refuse the one that brings it about."""
+        log.error("walk_failed", events=len(batch), fault=type(error).__name__, exc_info=error)
+        self._begin_again()
+        if len(batch) == 1:
+            self._refuse(batch, Internal("a fault of the server; it was logged, and nothing of the event was kept"))
+        else:
+            self._alone.extend(batch)
+        self._turn()
+
+    def _everyone(self) -> Batch:
+        everyone = [*self._alone, *self._waiting]
+        self._alone.clear()
+        self._waiting.clear()
+        return everyone
 
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
         self._settle([(ticket, refusal) for _, ticket in batch])
+
+    def _has_room(self) -> bool:
+        return free_bytes(self._settings.directory) >= self._settings.disk_reserve_bytes
+
+    # The past, and snapshots of it.
 
     def _recover(self) -> Walk:
         ledger = Ledger(self._settings.directory)
         windows, seq = recover_windows(ledger, self._settings.directory)
         walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
-        self._snapshot_seq = self._snapshot_tried_seq = seq
+        self._snapshot_seq = seq
 
         def say(done: int, total: int) -> None:
             log.info("reading_the_log", done=done, total=total)
@@ -194,50 +240,12 @@ class Corridor:
         ENTITIES.set(len(windows))
         return walk
 
-    def _begin_again(self, walk: Walk) -> Walk:
-        """The windows hold what the ledger does not: forget them and come back from the disk."""
-        self._drop_snapshot()
-        walk.ledger.close()
-        return self._recover()
-
-    def _isolate(self, walk: Walk, batch: Batch, error: Exception) -> Walk:
-        """A batch met a fault of ours: take its events one by one, and refuse the one that brings it about."""
-        log.error("walk_failed", events=len(batch), fault=type(error).__name__, exc_info=error)
-        left = deque(batch)
-        try:
-            walk = self._begin_again(walk)
-            if len(batch) == 1:
-                self._refuse(batch, Internal("a fault of the server; it was logged, and nothing of the event was kept"))
-                return walk
-            while left:
-                walk = self._take(walk, [left.popleft()])
-        except Exception as failure:
-            self._refuse(tuple(left), _unavailable("full" if isinstance(failure, LedgerFull) else "broken"))
-            walk.ledger.close()
-            raise
-        return walk
-
-    def _give_up(self) -> None:
-        """After a failed sync nobody knows what the disk holds: answer no more, and let the process be started anew."""
-        self.state = "broken"
-        self._drop_snapshot()
-        self._refuse(self._everyone(), _unavailable("broken"))
-        self._on_broken()
-
-    def _has_room(self) -> bool:
-        return free_bytes(self._settings.directory) >= self._settings.disk_reserve_bytes
-
-    # Snapshots.
-
-    def _begin_snapshot(self, walk: Walk) -> None:
-        if walk.ledger.last_seq - self._snapshot_tried_seq < self._settings.snapshot_every_events:
+    def _begin_snapshot_when_due(self, walk: Walk) -> None:
+        if self._snapshot is not None:
             return
-        if self.state == "ready":
-            self._open_snapshot(walk)
-            self._wake.set()
-
-    def _open_snapshot(self, walk: Walk) -> None:
-        self._snapshot_tried_seq = walk.ledger.last_seq  # one that fails is tried again when the next would be due
+        if walk.ledger.last_seq - self._snapshot_seq < self._settings.snapshot_every_events:
+            return
+        self._snapshot_seq = walk.ledger.last_seq
         try:
             self._snapshot = SnapshotInSlices(walk, self._settings.directory)
         except OSError as error:
@@ -249,26 +257,24 @@ class Corridor:
             return
         try:
             if snapshot.advance():
-                self._snapshot_seq = snapshot.seq
-                SNAPSHOT_SEQ.set(snapshot.seq)
                 self._snapshot = None
+                self._snapshots.submit(self._finish_snapshot, snapshot)
         except OSError as error:
             log.warning("snapshot_failed", reason=str(error))
             self._drop_snapshot()
+
+    def _finish_snapshot(self, snapshot: SnapshotInSlices) -> None:
+        """On a thread of its own: syncing a large file takes its time."""
+        try:
+            snapshot.finish()
+            SNAPSHOT_SEQ.set(snapshot.seq)
+        except OSError as error:
+            log.warning("snapshot_failed", reason=str(error))
 
     def _drop_snapshot(self) -> None:
         if self._snapshot is not None:
             self._snapshot.abandon()
             self._snapshot = None
-
-    def _finish(self, walk: Walk) -> None:
-        self.state = "stopped"
-        self._drop_snapshot()
-        if walk.ledger.last_seq > self._snapshot_seq:
-            self._open_snapshot(walk)
-            while self._snapshot is not None:
-                self._continue_snapshot()
-        walk.ledger.close()
 
 
 def _unavailable(state: str) -> Unavailable:

@@ -17,7 +17,7 @@ from fourthwatch.wire.decode import read_stored
 Progress = Callable[[int, int], None]
 """Events read again, events to read."""
 
-_SLICE_HISTORIES = 2_000
+_SLICE_HISTORIES = 500
 _PROGRESS_EVERY = 20_000
 
 
@@ -53,7 +53,7 @@ def read_again(walk: Walk, after_seq: int, progress: Progress) -> int:
 
 
 class SnapshotInSlices:
-    """A snapshot under way: call `advance` between batches until it says it is done."""
+    """A snapshot under way: call `advance` between batches until all is written, then `finish`."""
 
     def __init__(self, walk: Walk, directory: Path) -> None:
         self._windows = walk.windows
@@ -66,14 +66,19 @@ class SnapshotInSlices:
         self._writer.add(Chunk([], [], walk.windows.session_users()))
 
     def advance(self) -> bool:
-        """Write the next slice; true when the snapshot has taken its place."""
+        """Write the next slice; true when all is written and only `finish` is left."""
         if self._at < len(self._names):
             names = self._names[self._at : self._at + _SLICE_HISTORIES]
             self._at += len(names)
             self._writer.add(Chunk(names, [packed for _, packed in self._windows.packed(names)], {}))
             return False
-        self._writer.finish()
+        # The links go last, whole: a link that came meanwhile knows its position and does no harm.
+        self._writer.add(Chunk([], [], self._windows.session_users()))
         return True
+
+    def finish(self) -> None:
+        """Let the snapshot take its place; waits for the disk, and touches nothing but the file."""
+        self._writer.finish()
 
     def abandon(self) -> None:
         """Give up; the older snapshot stays."""

@@ -44,6 +44,20 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 Outcome = Answer | Conflict
 
 
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """A batch that has walked, on its way to the disk."""
+
+    events: list[EventRow]
+    decisions: list[DecisionRow]
+    outcomes: list[Outcome | int]
+    """Per submission its outcome, or the position of the event that it repeats."""
+
+    def append_to(self, ledger: Ledger) -> None:
+        """Make it durable; raises `LedgerFull` or `LedgerBroken`."""
+        if self.events:
+            ledger.append(self.events, self.decisions)
+
+
 class Walk:
     """The corridor's inside: ledger, windows and orders, and the way through them."""
 
@@ -55,11 +69,17 @@ class Walk:
         self._random_bytes = random_bytes
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
-        """Take a batch; returns after it is durable, one outcome per submission.
+        """Take a batch, make it durable and answer it, all on this thread.
 
         Raises `LedgerFull` or `LedgerBroken`; then the windows hold events that the ledger does not, and the walk must
         not be used again.
         """
+        taken = self.take(batch)
+        taken.append_to(self.ledger)
+        return self.answers(taken)
+
+    def take(self, batch: Sequence[Submission]) -> "Taken":
+        """Walk a batch in memory; nothing is durable yet, and nobody may be answered."""
         step = _Batch(self.ledger)
         outcomes: list[Outcome | int] = []
         for submission in batch:
@@ -71,9 +91,11 @@ class Walk:
                 outcomes.append(Conflict("this Idempotency-Key was used before with another body; use a new one"))
             else:
                 outcomes.append(seen[0])
-        if step.events:
-            self.ledger.append(step.events, step.decisions)
-        return [self._old_answer(outcome) if isinstance(outcome, int) else outcome for outcome in outcomes]
+        return Taken(step.events, step.decisions, outcomes)
+
+    def answers(self, taken: "Taken") -> list[Outcome]:
+        """One outcome per submission of a batch that is durable now."""
+        return [self._old_answer(outcome) if isinstance(outcome, int) else outcome for outcome in taken.outcomes]
 
     def replay(self, row: EventRow, kind: Kind, event: Event) -> None:
         """Let a stored event count again, as it did when it came in."""

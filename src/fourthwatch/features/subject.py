@@ -3,7 +3,7 @@
 Everything that judges is a function of a `Subject` and of what the windows knew as of its time.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import msgspec
 import xxhash
@@ -65,9 +65,9 @@ class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         if self.order is not None and self.order.is_pre_paid is not None:
             return not self.order.is_pre_paid
         for method in self.payment_methods():
-            told = is_cash(method.payment_type) or is_cash(method.payment_gateway)
-            if told is not None:
-                return told
+            told = {is_cash(method.payment_type), is_cash(method.payment_gateway)} - {None}
+            if told:
+                return True in told
         return None
 
     def _address(self, name: str) -> Address | None:
@@ -92,7 +92,7 @@ def minor_units(amount: str | None, currency: str | None) -> int | None:
     try:
         exact = Decimal(amount.strip().replace(",", "")[:40]).scaleb(places)
         return int(exact) if exact.is_finite() and abs(exact) <= _AMOUNT_MINOR_MAX else None
-    except (InvalidOperation, ValueError):
+    except ArithmeticError:  # no number, or one with an exponent past all reason
         return None
 
 

@@ -19,7 +19,7 @@ import uvloop
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.app import Application
-from fourthwatch.api.intake import Intake, Waiting
+from fourthwatch.api.intake import Intake, settle
 from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
 from fourthwatch.api.pages import Pages
@@ -41,7 +41,7 @@ from fourthwatch.store.reader import LedgerReader
 _BACKLOG = 2_048
 _DRAIN_S = 10
 _SWITCH_INTERVAL_S = 0.001
-"""Two threads share the interpreter, the loop and the engine; the default of 5 ms would be most of a reply's time."""
+"""The loop and the committer share the interpreter; the default of 5 ms would be most of a reply's time."""
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +71,6 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     certificate, key = _tls_files(directory, listen, clock)
     sock = _bind(listen)
     loop = asyncio.get_running_loop()
-    waiting = Waiting()
-    waiting.attach(loop)
     broken = asyncio.Event()
     corridor = Corridor(
         CorridorSettings(
@@ -83,8 +81,9 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         ),
         clock,
         os.urandom,
-        waiting.settle,
-        lambda: _tell(loop, broken),
+        settle,
+        broken.set,
+        loop.call_soon_threadsafe,
     )
     await asyncio.to_thread(corridor.start)
     keys, addresses, reader = KeyStore(directory, clock), PostbackAddresses(directory, clock), LedgerReader(directory)
@@ -110,10 +109,6 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         part.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
-
-
-def _tell(loop: asyncio.AbstractEventLoop, broken: asyncio.Event) -> None:
-    loop.call_soon_threadsafe(broken.set)
 
 
 class _Server(uvicorn.Server):

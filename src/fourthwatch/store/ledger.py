@@ -6,6 +6,7 @@ The event log is the truth; everything else can be rebuilt from it. Only this fi
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ EVENT_COLUMNS = (
     "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings"
 )
 DECISION_COLUMNS = "seq, tenant, score, flag, verdict, answered, detail"
-_INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_INSERT_DECISION = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
+_INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES "
+_INSERT_DECISION = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES "
+_ROWS_PER_STATEMENT = (32, 8, 1)
+"""Many rows in one statement: the interpreter's lock is let go once for all of them, not once for each."""
 _CHAIN_START = bytes(16)
 
 
@@ -77,24 +80,33 @@ class Ledger:
 
         Raises `LedgerFull` or `LedgerBroken`; then nothing of the batch may be acknowledged.
         """
-        chain = self._chain
+        link = self._chain
         rows = []
         for event in events:
-            chain = chain_hash(chain, event)
-            rows.append((*msgspec.structs.astuple(event), chain))
+            link = chain_hash(link, event)
+            rows.append((*msgspec.structs.astuple(event), link))
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_INSERT_EVENT, rows)
-            connection.executemany(_INSERT_DECISION, map(msgspec.structs.astuple, decisions))
+            self._insert(_INSERT_EVENT, rows)
+            self._insert(_INSERT_DECISION, [msgspec.structs.astuple(decision) for decision in decisions])
             connection.execute("COMMIT")
         except apsw.Error as error:
             with suppress(apsw.Error):  # the first error is the one that counts; this connection is not used again
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             raise ledger_error(error) from error
-        self._chain = chain
+        self._chain = link
         self.last_seq = events[-1].seq
+
+    def _insert(self, head: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        at = 0
+        for size in _ROWS_PER_STATEMENT:
+            while len(rows) - at >= size:
+                part = rows[at : at + size]
+                values = "(" + ",".join("?" * len(part[0])) + ")"
+                self._connection.execute(head + ",".join([values] * size), tuple(chain.from_iterable(part)))
+                at += size
 
     def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
         """Position and fingerprint of the event with this identity."""

@@ -49,7 +49,9 @@ class LedgerReader:
             seq, nonce = int(event_id[3:15], 16), bytes.fromhex(event_id[15:])
         except ValueError:
             return None
-        return self._entry("e.seq = ? AND e.tenant = ? AND e.nonce = ?", seq, tenant, nonce)
+        found = self._entry("e.seq = ? AND e.tenant = ? AND e.nonce = ?", seq, tenant, nonce)
+        # Python reads more spellings of a number than we write: an event has one id.
+        return found if found is not None and found.event.event_id == event_id else None
 
     def order_events(self, tenant: int, order_id: str, after_seq: int, limit: int) -> list[Entry]:
         """An order's timeline, oldest first."""

@@ -50,7 +50,7 @@ def _read(raw: bytes) -> tuple[Any, bytes]:
         if _LONG_RUN in raw.translate(_BLURRED_DIGITS):
             _refuse(document, _is_long, "an integer is beyond 63 bits; send it as text", "integer_too_large")
         canonical = canonical_of(document)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(_explain(raw, error), code="malformed_json") from None
     except RecursionError:
         raise _too_deep() from None
@@ -95,7 +95,7 @@ def _too_deep() -> Malformed:
     return Malformed(f"the body is nested deeper than {JSON_DEPTH_MAX} levels", code="too_deep")
 
 
-def _explain(raw: bytes, error: msgspec.DecodeError) -> str:
+def _explain(raw: bytes, error: Exception) -> str:
     if not raw.strip():
         return "the body is empty; send a JSON object"
     if raw[:3] == b"\xef\xbb\xbf" or raw[:2] in (b"\xff\xfe", b"\xfe\xff"):

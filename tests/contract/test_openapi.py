@@ -1,0 +1,201 @@
+"""The published description and the pages for operators: whole, true to the server, and without a network."""
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from contract.shop import Shop, fresh
+from fourthwatch import __version__
+from fourthwatch.events import KINDS
+
+pytestmark = pytest.mark.slow
+
+EXACT_MAX = 2**53 - 1
+"""Beyond it an integer is no longer exact for every reader of JSON (RELIABILITY, finding 9)."""
+OTHERS = {
+    ("get", "/neo/v1/score"), ("post", "/neo/v1/addpostbackurl"), ("post", "/neo/v1/clientaction"),
+    ("post", "/v1/thirdwatch/orders"), ("get", "/api/v1/events/{event_id}"), ("get", "/api/v1/orders/{order_id}"),
+    ("get", "/api/v1/postbacks"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
+    ("get", "/openapi.json"), ("get", "/docs"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def document(shop: Shop) -> dict[str, Any]:
+    reply = shop.served.request("GET", "/openapi.json")
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
+    shown: dict[str, Any] = reply.json
+    return shown
+
+
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """By method and path."""
+    return {(method, path): found for path, item in document["paths"].items() for method, found in item.items()}
+
+
+def inside(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a document, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from inside(child)
+
+
+def schema_of(document: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
+    """What a reference points at."""
+    found: dict[str, Any] = document["components"]["schemas"][reference["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def test_the_document_is_openapi_3_1_of_this_version(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["title"]
+    assert document["info"]["version"] == __version__
+    assert set(document) <= {"openapi", "info", "paths", "components", "security", "servers", "tags"}
+
+
+def test_every_event_and_every_other_endpoint_is_described(document: dict[str, Any]) -> None:
+    events = {("post", f"/event/v1/{kind.name}") for kind in KINDS}
+    assert set(operations(document)) == events | OTHERS
+    assert len(events) == 20
+
+
+def test_every_operation_has_what_3_1_demands(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for operation in operations(document).values()]
+    assert len(names) == len(set(names))
+    schemes = document["components"]["securitySchemes"]
+    for (method, path), operation in operations(document).items():
+        assert method in ("get", "post")
+        assert path.startswith("/")
+        parameters = operation.get("parameters", [])
+        assert {p["name"] for p in parameters if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
+        for parameter in parameters:
+            assert parameter["in"] in ("path", "query", "header")
+            assert parameter["required"] or parameter["in"] != "path"
+            assert parameter["schema"]
+        assert all(response["description"] for response in operation["responses"].values())
+        assert all(re.fullmatch(r"[1-5]\d\d|default", status) for status in operation["responses"])
+        assert ("requestBody" in operation) == (method == "post")
+        for requirement in operation.get("security", document["security"]):
+            assert set(requirement) <= set(schemes)
+
+
+def test_every_reference_points_at_something(document: dict[str, Any]) -> None:
+    references = [found["$ref"] for found in inside(document) if "$ref" in found]
+    assert len(references) > 50
+    for reference in references:
+        start, sections, group, name = reference.split("/")
+        assert (start, sections) == ("#", "components")
+        assert name in document["components"][group]
+
+
+def test_published_bounds_of_integers_are_exact_in_every_json_reader(document: dict[str, Any]) -> None:
+    for found in inside(document):
+        for bound in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"):
+            if bound in found and found.get("type") == "integer":
+                assert type(found[bound]) is int
+                assert abs(found[bound]) <= EXACT_MAX
+    numbers = re.findall(r"(?<![\w.\"-])-?\d{16,}", json.dumps(document))
+    assert numbers == []
+
+
+def test_every_key_of_a_contract_event_is_published_and_none_is_forbidden(document: dict[str, Any]) -> None:
+    for kind in KINDS:
+        operation = operations(document)["post", f"/event/v1/{kind.name}"]
+        schema = schema_of(document, operation["requestBody"]["content"]["application/json"]["schema"])
+        assert {"_userId", "_sessionId", "_originTimestamp", "_customInfo"} <= set(schema["properties"])
+        assert schema.get("additionalProperties", True) is not False
+
+
+def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dict[str, Any]) -> None:
+    order_id = fresh("order")
+    receipt = shop.taken("createOrder", {"_orderId": order_id, "_userId": "u", "_odd": 1})
+    replies = {
+        ("post", "/event/v1/createOrder"): receipt,
+        ("get", "/neo/v1/score"): shop.score(order_id),
+        ("get", "/api/v1/events/{event_id}"): shop.event(receipt["event_id"]),
+        ("get", "/api/v1/orders/{order_id}"): shop.order(order_id),
+        ("get", "/api/v1/postbacks"): shop.get("/api/v1/postbacks").json,
+    }
+    for key, reply in replies.items():
+        schema = operations(document)[key]["responses"]["200"]["content"]["application/json"]["schema"]
+        published = schema_of(document, schema)
+        assert set(reply) <= set(published["properties"]), key
+        assert set(published.get("required", [])) <= set(reply), key
+    error = operations(document)["get", "/neo/v1/score"]["responses"]["default"]["content"]["application/json"][
+        "schema"
+    ]
+    refused = shop.get("/neo/v1/score").json
+    assert set(schema_of(document, error)["required"]) <= set(refused) <= set(schema_of(document, error)["properties"])
+
+
+class Loaded(HTMLParser):
+    """Everything that a browser would fetch for a page, and its links within the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.scripts = 0
+        self.anchors: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.scripts += tag == "script" or any(name.startswith("on") for name in given)
+        self.fetched += [given[name] for name in ("src", "srcset", "data", "poster", "background") if name in given]
+        if tag in ("link", "base", "use", "image"):
+            self.fetched.append(given.get("href", ""))
+        elif "href" in given:
+            self.links.append(given["href"])
+        self.anchors.add(given.get("id", ""))
+
+
+def test_the_docs_page_needs_no_network_and_no_script(shop: Shop) -> None:
+    reply = shop.served.request("GET", "/docs")
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    page = reply.body.decode()
+    loaded = Loaded()
+    loaded.feed(page)
+    assert [address for address in loaded.fetched if not address.startswith("data:")] == []
+    assert loaded.scripts == 0
+    assert re.findall(r"url\(\s*['\"]?(?!data:)|@import", page) == []
+    assert not any(link.startswith(("http:", "https:", "//")) for link in loaded.links)
+    assert {link[1:] for link in loaded.links if link.startswith("#")} <= loaded.anchors
+    policy = reply.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_docs_page_shows_every_operation(shop: Shop, document: dict[str, Any]) -> None:
+    page = shop.served.request("GET", "/docs").body.decode()
+    for _, path in operations(document):
+        assert path in page
+    for key in ("_paymentMethods", "_originTimestamp", "X-THIRDWATCH-API-KEY"):
+        assert key in page
+
+
+def test_health_readiness_and_measurements_are_open_and_hold_no_secret(shop: Shop) -> None:
+    shop.taken("login", {"_userId": "u-in-no-metric"})
+    assert shop.served.request("GET", "/healthz").json == {"status": "ok"}
+    assert shop.served.request("GET", "/readyz").json == {"status": "ready"}
+    metrics = shop.served.request("GET", "/metrics")
+    assert metrics.status == 200
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert shop.key.encode() not in metrics.body
+    assert b"u-in-no-metric" not in metrics.body
+
+
+def test_the_measurements_move_with_the_events(shop: Shop) -> None:
+    def taken() -> float:
+        text = shop.served.request("GET", "/metrics").body.decode()
+        lines = [line for line in text.splitlines() if line.startswith("fourthwatch_") and 'status="200"' in line]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if "event" in line)
+
+    before = taken()
+    for _ in range(3):
+        shop.taken("login", {"_userId": fresh("user")})
+    assert taken() == before + 3

@@ -1,0 +1,28 @@
+"""Faults at the n-th system call, by strace: a signal or an error where the file system is called."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+FILES = ("fourthwatch.db", "fourthwatch.db-wal", "fourthwatch.db-shm", "windows.snapshot", "windows.snapshot.partial")
+
+
+def strace(calls: str, fault: str | None, *, log: Path | None = None, directory: Path | None = None) -> tuple[str, ...]:
+    """What to put before a command: `fault` (such as `signal=SIGKILL:when=3`) befalls `calls`, counted by thread.
+
+    The command stays the direct child. With `directory`, only calls on its data files count.
+    """
+    program = shutil.which("strace")
+    assert program is not None, "strace is missing; `python tests/install_strace.py` installs it"
+    options = ["-D", "-f", "--seccomp-bpf", "-o", "/dev/null" if log is None else str(log), "-e", f"trace={calls}"]
+    if fault is not None:
+        options += ["-e", f"inject={calls}:{fault}"]
+    if directory is not None:
+        options += [part for name in FILES for part in ("-P", str(directory / name))]
+    return (program, *options)
+
+
+def calls_in(log: Path, names: Sequence[str]) -> dict[str, int]:
+    """How often each call stands in a log of strace."""
+    lines = log.read_text(errors="replace").splitlines()
+    return {name: sum(f" {name}(" in line for line in lines) for name in names}

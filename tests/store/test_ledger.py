@@ -1,0 +1,210 @@
+"""The ledger: batches all or nothing, in one order, found again by identity, chained."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from fourthwatch.errors import LedgerBroken, LedgerFull
+from fourthwatch.store.file import open_file
+from fourthwatch.store.ledger import EventRow, Ledger, chain_hash
+from fourthwatch.store.reader import LedgerReader
+from store.rows import decision, event
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path)
+    second = open_file(tmp_path)
+    second.execute("INSERT INTO tenant (id, name, created_ms) VALUES (2, 'other', 0)")
+    second.close()
+    yield opened
+    opened.close()
+
+
+def test_a_new_ledger_is_at_position_zero(ledger: Ledger) -> None:
+    assert ledger.last_seq == 0
+    assert list(ledger.read_after(0)) == []
+    assert ledger.chain_at(0) == bytes(16)
+
+
+def test_what_is_appended_is_read_back_in_order_to_the_byte(ledger: Ledger) -> None:
+    rows = [event(1), event(2, body=bytes(range(256)), warnings=b"[]", name="scan", subject=None), event(3, tenant=2)]
+    ledger.append(rows[:2], [])
+    ledger.append(rows[2:], [])
+    assert list(ledger.read_after(0)) == rows
+    assert list(ledger.read_after(2)) == rows[2:]
+    assert ledger.last_seq == 3
+
+
+def test_a_ledger_goes_on_where_it_was(tmp_path: Path) -> None:
+    first = Ledger(tmp_path)
+    first.append([event(1), event(2)], [decision(2)])
+    chain = first.chain_at(2)
+    first.close()
+    again = Ledger(tmp_path)
+    assert again.last_seq == 2
+    again.append([event(3)], [])
+    assert again.chain_at(3) == chain_hash(chain, event(3))
+    again.close()
+
+
+def test_an_event_is_found_with_its_decision_and_without(ledger: Ledger) -> None:
+    ledger.append([event(1), event(2)], [decision(2, answered=False)])
+    assert ledger.stored(1) == (event(1), None)
+    assert ledger.stored(2) == (event(2), decision(2, answered=False))
+
+
+def test_a_batch_with_one_bad_event_leaves_nothing(ledger: Ledger) -> None:
+    ledger.append([event(1)], [])
+    chain = ledger.chain_at(1)
+    with pytest.raises(LedgerBroken):
+        ledger.append([event(2), event(3, identity=event(1).identity)], [decision(2)])
+    assert list(ledger.read_after(0)) == [event(1)]
+    assert ledger.last_seq == 1
+    ledger.append([event(2)], [])
+    assert ledger.chain_at(2) == chain_hash(chain, event(2))
+
+
+def test_a_decision_without_its_event_is_not_taken(ledger: Ledger) -> None:
+    with pytest.raises(LedgerBroken):
+        ledger.append([event(1)], [decision(9)])
+    assert list(ledger.read_after(0)) == []
+
+
+def test_a_full_file_is_said_to_be_full_and_keeps_what_it_has(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append([event(1)], [])
+    ledger._connection.pragma("max_page_count", 40)
+    with pytest.raises(LedgerFull):
+        append_for_ever(ledger)
+    seq = ledger.last_seq
+    assert seq > 1
+    assert [row.seq for row in ledger.read_after(0)] == list(range(1, seq + 1))
+    ledger._connection.pragma("max_page_count", 100_000)
+    ledger.append([event(seq + 1)], [])
+    ledger.close()
+
+
+def append_for_ever(ledger: Ledger) -> None:
+    while True:
+        ledger.append([event(ledger.last_seq + 1, body=b"x" * 10_000)], [])
+
+
+def test_one_identity_is_one_event_within_a_tenant_and_two_across(ledger: Ledger) -> None:
+    same = event(1).identity
+    ledger.append([event(1), event(2, tenant=2, identity=same)], [])
+    assert ledger.find(1, same) == (1, event(1).fingerprint)
+    assert ledger.find(2, same) == (2, event(2).fingerprint)
+    assert ledger.find(3, same) is None
+    assert ledger.find(1, b"\1" * 16) is None
+
+
+def test_the_newest_of_a_subject_is_of_the_asked_kinds_and_tenant(ledger: Ledger) -> None:
+    about = {"subject": "order:ord-1"}
+    ledger.append(
+        [event(1, **about), event(2, kind=9, **about), event(3, kind=10, **about), event(4, tenant=2, **about)], []
+    )
+    assert ledger.newest_of_subject(1, "order:ord-1", (8, 9)) == (2, event(2).fingerprint)
+    assert ledger.newest_of_subject(1, "order:ord-1", (8,)) == (1, event(1).fingerprint)
+    assert ledger.newest_of_subject(2, "order:ord-1", (8, 9)) == (4, event(4).fingerprint)
+    assert ledger.newest_of_subject(1, "order:ord-2", (8, 9)) is None
+    assert ledger.body_before(1, "order:ord-1", (8, 9), 2) == (8, event(1).body)
+    assert ledger.body_before(1, "order:ord-1", (8, 9), 3) == (9, event(2).body)
+    assert ledger.body_before(1, "order:ord-1", (8, 9), 1) is None
+    assert ledger.body_before(2, "order:ord-1", (8, 9), 4) is None
+
+
+@pytest.mark.parametrize("field", ["tenant", "kind", "occurred_ms", "received_ms", "name", "identity", "body"])
+def test_the_chain_changes_with_every_part_of_an_event(field: str) -> None:
+    changed: dict[str, object] = {
+        "tenant": 2,
+        "kind": 9,
+        "occurred_ms": 1,
+        "received_ms": 1,
+        "name": "scan",
+        "identity": b"\1" * 16,
+        "body": b"{}",
+    }
+    assert chain_hash(bytes(16), event(1, **{field: changed[field]})) != chain_hash(bytes(16), event(1))
+
+
+def test_the_chain_changes_with_everything_before() -> None:
+    assert chain_hash(b"\1" * 16, event(1)) != chain_hash(bytes(16), event(1))
+
+
+def spoil(directory: Path, statement: str, *values: object) -> None:
+    """Change a row behind the ledger's back, with a page checksum that is right again."""
+    connection = open_file(directory)
+    connection.pragma("foreign_keys", "OFF")
+    connection.execute(statement, values)  # type: ignore[arg-type]
+    connection.close()
+
+
+def verified(directory: Path) -> list[int]:
+    reader = LedgerReader(directory)
+    try:
+        return [seq for seq, _ in reader.verify()]
+    finally:
+        reader.close()
+
+
+@pytest.fixture
+def chained(tmp_path: Path) -> Path:
+    ledger = Ledger(tmp_path)
+    for first in range(1, 100, 10):
+        ledger.append([event(seq, body=b'{"n":%d}' % seq) for seq in range(first, first + 10)], [])
+    ledger.close()
+    return tmp_path
+
+
+def test_a_whole_chain_is_in_order_to_its_end(chained: Path) -> None:
+    assert verified(chained) == list(range(1, 101))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_changed_byte_of_a_body_breaks_the_chain_there(chained: Path, seed: int) -> None:
+    seq = Random(seed).randint(1, 100)
+    spoil(chained, "UPDATE event SET body = ? WHERE seq = ?", b'{"n":0}', seq)
+    with pytest.raises(LedgerBroken, match=f"at position {seq}$"):
+        verified(chained)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_lost_event_breaks_the_chain_there(chained: Path, seed: int) -> None:
+    seq = Random(seed).randint(1, 99)
+    spoil(chained, "DELETE FROM event WHERE seq = ?", seq)
+    with pytest.raises(LedgerBroken, match=f"at position {seq}$"):
+        verified(chained)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_swapped_events_break_the_chain_at_the_first(chained: Path, seed: int) -> None:
+    one, other = sorted(Random(seed).sample(range(1, 101), 2))
+    for old, new in ((one, 1_000), (other, one), (1_000, other)):
+        spoil(chained, "UPDATE event SET seq = ? WHERE seq = ?", new, old)
+    with pytest.raises(LedgerBroken, match=f"at position {one}$"):
+        verified(chained)
+
+
+def test_a_row_put_in_breaks_the_chain(chained: Path) -> None:
+    spoil(
+        chained,
+        "INSERT INTO event SELECT 101, tenant, nonce, x'01', fingerprint, kind, name, subject, occurred_ms,"
+        " received_ms, body, warnings, chain FROM event WHERE seq = 100",
+    )
+    with pytest.raises(LedgerBroken, match=r"at position 101$"):
+        verified(chained)
+
+
+def test_an_event_id_has_position_and_nonce_in_it() -> None:
+    row: EventRow = event(255, nonce=b"\xab" * 10)
+    assert row.event_id == "ev_0000000000ff" + "ab" * 10
+    assert msgspec.structs.replace(row, nonce=b"\xac" * 10).event_id != row.event_id
+
+
+def test_statements_name_the_columns_that_the_rows_have(ledger: Ledger) -> None:
+    stored = [str(row[1]) for row in ledger._connection.execute("PRAGMA table_info(event)")]
+    assert stored == [*EventRow.__struct_fields__, "chain"]
