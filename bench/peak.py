@@ -62,6 +62,7 @@ def measure_peak(tool: Tool, seconds: float, runs: int) -> list[Figure]:
     return [
         ratios("decisions: ours / bare application", decisions, limits, at_least=_SHARE_WANTED),
         ratios("light events: ours / bare application", events, light_limits, at_least=_SHARE_WANTED),
+        ratios("CPU per order: bare / ours", bare_us, ours_us, note="hardly disturbed by other work"),
         figure(DECISIONS, decisions, "/s", at_least=DECISIONS_WANTED, note=note),
         figure("durable light events", events, "/s", note="add_to_cart, login, custom"),
         figure("bare application, same orders", limits, "/s"),

@@ -52,6 +52,7 @@ def main(directory: Path, *, early: bool) -> None:
         if snapshot is None and batches % _SNAPSHOT_EVERY_BATCHES == 0:
             snapshot = recovery.SnapshotInSlices(desk.walk, directory)
         elif snapshot is not None and snapshot.advance():
+            snapshot.finish()
             snapshot = None
     desk.close()
 

@@ -76,6 +76,7 @@ def test_a_snapshot_taken_in_slices_between_batches_gives_what_the_log_gives(
     snapshot = recovery.SnapshotInSlices(desk.walk, tmp_path)
     while not snapshot.advance():
         desk.take([next(source) for _ in range(random.randrange(1, 4))])
+    snapshot.finish()
     shop(desk, random, 20, who=3)
     desk.close()
     assert recovered(tmp_path).from_snapshot == snapshot.seq

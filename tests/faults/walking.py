@@ -53,6 +53,7 @@ class Desk:
         snapshot = SnapshotInSlices(self.walk, self.directory)
         while not snapshot.advance():
             pass
+        snapshot.finish()
 
     def close(self) -> None:
         self.walk.ledger.close()

@@ -175,7 +175,9 @@ class Mutator:
                 b'{"_userId":"u","_amount":' + b"9" * size + b"}",
                 b'{"_userId":"u","_orderId":"o","_amount":"' + b"9" * size + b'"}',
                 b'{"_userId":"u","_orderId":"o","_userEmail":"' + b"a" * size + b'@example.com"}',
-                b'{"_userId":"u",' + b",".join(b'"k%d":%d' % (number, number) for number in range(size)) + b"}",
+                b'{"_userId":"u",'
+                + b",".join(b'"k%d":%d' % (number, number) for number in range(min(size, 5_000)))
+                + b"}",
                 b'{"_userId":"u","_orderId":"o","_items":['
                 + b",".join([b'{"_itemID":"a:b"}'] * min(size, 2_000))
                 + b"]}",

@@ -25,9 +25,9 @@ _COUNT = int(os.environ.get("FUZZ_COUNT", "100000"))
 _SEED = int(os.environ.get("FUZZ_SEED") or int.from_bytes(os.urandom(4), "big"))
 _SOCKET_COUNT = 2_000
 _SELF_TEST_COUNT = 1_500
-_GROWTH_PER_EVENT_BYTES = 4_096
-"""What an event may leave in memory, entities and windows included; a leak of bodies would be several times that."""
-_GROWTH_FREE_BYTES = 96 * 1024 * 1024
+_GROWTH_PER_EVENT_BYTES = 512
+"""What an event may leave in memory, entities and windows included; its body alone is about twice that."""
+_GROWTH_FREE_BYTES = 32 * 1024 * 1024
 
 
 def _resident_bytes() -> int:

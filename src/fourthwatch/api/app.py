@@ -27,6 +27,9 @@ EventHandler = Callable[[Scope, Receive, Send, Kind], Awaitable[None]]
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_EVENTS_TAKEN = REPLIES.labels("event", "200")
+
+
 class Application:
     """What the HTTP server calls."""
 
@@ -66,7 +69,7 @@ class Application:
                 if scope["method"] != "POST":
                     raise MethodNotAllowed("send this event with POST")
                 await self._event(scope, receive, send, kind)
-                REPLIES.labels("event", "200").inc()
+                _EVENTS_TAKEN.inc()
                 return
             other = self._others.get(path)
             if other is None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from fourthwatch.api.access import Access, Caller
-from fourthwatch.api.request import Receive, Scope, Send, decompressed, header, read_body, send_json
+from fourthwatch.api.request import Receive, Scope, Send, decompressed, read_body, send_json
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock, Millis
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
@@ -26,6 +26,14 @@ def settle(settled: Settled) -> None:
             ticket.set_result(outcome)
 
 
+_READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent"})
+
+
+def _headers_of(scope: Scope) -> dict[bytes, str]:
+    """The headers that an event may have for us, gathered in one pass; of a repeated one the first counts."""
+    return {name: str(value, "latin-1") for name, value in reversed(scope["headers"]) if name in _READ}
+
+
 class Intake:
     """Takes events for whoever has the right."""
 
@@ -37,14 +45,16 @@ class Intake:
 
     async def event(self, scope: Scope, receive: Receive, send: Send, kind: Kind) -> None:
         """`POST /event/v1/<kind>`."""
-        caller = self.admit(header(scope, _KEY_HEADER), "ingest")
-        key = header(scope, b"idempotency-key")
+        sent = _headers_of(scope)
+        caller = self.admit(sent.get(_KEY_HEADER), "ingest")
+        key = sent.get(b"idempotency-key")
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")
-        raw = decompressed(await read_body(receive), header(scope, b"content-encoding"))
+        raw = decompressed(await read_body(receive), sent.get(b"content-encoding"))
         received_ms = self._clock.now_ms()
-        decoded = decode_event(raw, kind, received_ms, header(scope, b"user-agent") or "")
-        wants_score = b"return_score=true" in scope["query_string"].lower()
+        decoded = decode_event(raw, kind, received_ms, sent.get(b"user-agent", ""))
+        query: bytes = scope["query_string"]
+        wants_score = query != b"" and b"return_score=true" in query.lower()
         answer = await self.submit(caller, decoded, received_ms, key, wants_score=wants_score)
         if answer.replayed:
             await send_json(send, 200, encode(answer.receipt), _REPLAYED)

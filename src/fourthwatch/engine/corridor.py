@@ -8,7 +8,7 @@ answered before its batch is durable; when a batch fails, everyone in it hears s
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NewType
 
@@ -68,6 +68,8 @@ class Corridor:
         self._waiting: deque[tuple[Submission, Ticket]] = deque()
         self._alone: deque[tuple[Submission, Ticket]] = deque()
         """Events of a batch that met a fault; each walks by itself."""
+        self._under_way: Batch = ()
+        """The batch that is not answered yet."""
         self._walk: Walk | None = None
         self._is_turning = False
         self._idle = threading.Event()
@@ -75,6 +77,7 @@ class Corridor:
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._snapshots = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._snapshot: SnapshotInSlices | None = None
+        self._finishing: Future[None] | None = None
         self._snapshot_seq = 0
 
     @property
@@ -111,16 +114,26 @@ class Corridor:
         if walk is not None and self._state != "broken":
             self._state = "stopped"
             if walk.ledger.last_seq > self._snapshot_seq:  # what was written since the newest one began is not in it
-                snapshot = SnapshotInSlices(walk, self._settings.directory)
-                while not snapshot.advance():
-                    pass
-                snapshot.finish()
+                try:
+                    self._snapshot = SnapshotInSlices(walk, self._settings.directory)
+                    while not self._snapshot.advance():
+                        pass
+                    self._snapshot.finish()
+                except OSError as error:
+                    log.warning("snapshot_failed", reason=str(error))
+                    self._drop_snapshot()
             walk.ledger.close()
 
     # One batch after the other.
 
     def _turn(self) -> None:
         """Walk the next batch and hand it to the committer; `_committed` goes on from there."""
+        try:
+            self._begin_batch()
+        except Exception as error:  # noqa: BLE001 (whatever it was: nobody may wait for an answer that never comes)
+            self._give_up(error)
+
+    def _begin_batch(self) -> None:
         walk = self._walk
         assert walk is not None
         waiting = self._waiting
@@ -131,6 +144,7 @@ class Corridor:
         else:
             self._rest(walk)
             return
+        self._under_way = batch
         QUEUE_WAITING.set(len(waiting))
         if not self._has_room():
             self._state = "full"
@@ -140,6 +154,9 @@ class Corridor:
         started_s = self._clock.monotonic_s()
         try:
             taken = walk.take([submission for submission, _ in batch])
+        except LedgerError as failure:
+            self._failed(batch, failure)
+            return
         except Exception as error:  # noqa: BLE001 (a fault of ours in one event must not stop all others)
             self._isolate(batch, error)
             return
@@ -147,19 +164,26 @@ class Corridor:
 
     def _commit(self, walk: Walk, batch: Batch, taken: Taken, started_s: float) -> None:
         """On the committer's thread: the only part of a batch that waits for the disk."""
-        failure: LedgerError | None = None
+        failure: Exception | None = None
         try:
             taken.append_to(walk.ledger)
-        except LedgerError as error:
+        except Exception as error:  # noqa: BLE001 (handed on to `_committed`)
             failure = error
         self._post(lambda: self._committed(walk, batch, taken, started_s, failure))
 
-    def _committed(self, walk: Walk, batch: Batch, taken: Taken, started_s: float, failure: LedgerError | None) -> None:
-        if failure is not None:
-            self._failed(batch, failure)
+    def _committed(self, walk: Walk, batch: Batch, taken: Taken, started_s: float, failure: Exception | None) -> None:
+        try:
+            if isinstance(failure, LedgerError):
+                self._failed(batch, failure)
+                return
+            if failure is not None:
+                raise failure
+            outcomes = walk.answers(taken)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._give_up(error)
             return
-        outcomes = walk.answers(taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(batch, outcomes, strict=True)])
+        self._under_way = ()
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - started_s)
         BATCH_EVENTS.observe(len(batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
@@ -181,18 +205,25 @@ class Corridor:
     # When something goes wrong.
 
     def _failed(self, batch: Batch, failure: LedgerError) -> None:
+        if not isinstance(failure, LedgerFull):
+            self._give_up(failure)
+            return
         log.error("batch_failed", events=len(batch), reason=str(failure))
-        self._state = "full" if isinstance(failure, LedgerFull) else "broken"
-        self._refuse(batch, _unavailable(self._state))
-        self._refuse(self._everyone(), _unavailable(self._state))
-        if self._state == "broken":
-            # After a failed sync nobody knows what the disk holds: answer no more, let the process be started anew.
-            self._drop_snapshot()
-            self._idle.set()
-            self._on_broken()
-        else:
-            self._begin_again()
-            self._turn()
+        self._state = "full"
+        self._refuse([*batch, *self._everyone()], _unavailable("full"))
+        self._under_way = ()
+        self._begin_again()
+        self._turn()
+
+    def _give_up(self, error: Exception) -> None:
+        """After a failed sync nobody knows what the disk holds: answer no more, let the process be started anew."""
+        log.error("giving_up", reason=str(error), exc_info=None if isinstance(error, LedgerError) else error)
+        self._state = "broken"
+        self._refuse([*self._under_way, *self._everyone()], _unavailable("broken"))
+        self._under_way = ()
+        self._drop_snapshot()
+        self._idle.set()
+        self._on_broken()
 
     def _begin_again(self) -> None:
         """The windows hold what the ledger does not: forget them and come back from the disk."""
@@ -209,6 +240,7 @@ class Corridor:
             self._refuse(batch, Internal("a fault of the server; it was logged, and nothing of the event was kept"))
         else:
             self._alone.extend(batch)
+        self._under_way = ()
         self._turn()
 
     def _everyone(self) -> Batch:
@@ -241,7 +273,7 @@ class Corridor:
         return walk
 
     def _begin_snapshot_when_due(self, walk: Walk) -> None:
-        if self._snapshot is not None:
+        if self._snapshot is not None or (self._finishing is not None and not self._finishing.done()):
             return
         if walk.ledger.last_seq - self._snapshot_seq < self._settings.snapshot_every_events:
             return
@@ -258,7 +290,7 @@ class Corridor:
         try:
             if snapshot.advance():
                 self._snapshot = None
-                self._snapshots.submit(self._finish_snapshot, snapshot)
+                self._finishing = self._snapshots.submit(self._finish_snapshot, snapshot)
         except OSError as error:
             log.warning("snapshot_failed", reason=str(error))
             self._drop_snapshot()

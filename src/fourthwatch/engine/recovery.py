@@ -72,8 +72,6 @@ class SnapshotInSlices:
             self._at += len(names)
             self._writer.add(Chunk(names, [packed for _, packed in self._windows.packed(names)], {}))
             return False
-        # The links go last, whole: a link that came meanwhile knows its position and does no harm.
-        self._writer.add(Chunk([], [], self._windows.session_users()))
         return True
 
     def finish(self) -> None:

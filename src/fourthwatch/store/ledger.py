@@ -171,10 +171,12 @@ class Ledger:
 
 def chain_hash(before: bytes, event: EventRow) -> bytes:
     """16 bytes that stand for this event and all before it: shows lost, changed and swapped rows."""
-    head = f"{event.seq} {event.tenant} {event.kind} {event.occurred_ms} {event.received_ms} {event.name}".encode()
-    digest = hashlib.blake2b(head, digest_size=16, key=before)
-    digest.update(event.identity)
+    numbers = f"{event.seq} {event.tenant} {event.kind} {event.occurred_ms} {event.received_ms} {len(event.body)}"
+    digest = hashlib.blake2b(f"{numbers} {event.name!a} {event.subject!a}".encode(), digest_size=16, key=before)
+    digest.update(event.nonce + event.identity + event.fingerprint)
     digest.update(event.body)
+    if event.warnings is not None:
+        digest.update(event.warnings)
     return digest.digest()
 
 

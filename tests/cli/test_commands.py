@@ -1,0 +1,215 @@
+"""The command line as scripts use it: exit codes, streams, JSON, and commands beside a running server."""
+
+import json
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from fourthwatch.cli.main import root
+from served import PROGRAM, Served, run
+
+pytestmark = pytest.mark.slow
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from commands(inner, (*path, name))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands(root)], ids=" ".join)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
+    told = run(*path, "--help")
+    assert told.returncode == 0
+    assert "Example: " in told.stdout
+    assert told.stderr == ""
+
+
+def test_there_are_as_many_commands_as_documented() -> None:
+    assert len(list(commands(root))) == 12
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve",),
+        ("nothing",),
+        ("keys", "create", "--data", "x"),
+        ("keys", "create", "--data", "x", "--name", "n", "--scope", "everything"),
+        ("serve", "--data", "x", "--listen", "nowhere"),
+        ("replay", "missing.jsonl", "--to", "http://127.0.0.1:1", "--key", "k"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_says_why_on_standard_error(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [str(PROGRAM), *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr != ""
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_setting_that_cannot_be_read_ends_with_2_and_names_it(tmp_path: Path) -> None:
+    ended = run("serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0", FOURTHWATCH_RED_ABOVE="170")
+    assert ended.returncode == 2
+    assert "FOURTHWATCH_RED_ABOVE" in ended.stderr
+
+
+def test_a_key_is_printed_alone_and_has_at_most_32_characters_and_no_blank(tmp_path: Path) -> None:
+    made = run("keys", "create", "--data", str(tmp_path), "--name", "web shop", "--scope", "ingest")
+    assert made.returncode == 0
+    assert re.fullmatch(r"fw_[A-Za-z0-9]{27}\n", made.stdout)
+    listed = json.loads(run("keys", "list", "--data", str(tmp_path), "--json").stdout)
+    assert [(row["name"], row["scopes"], row["revoked_at"]) for row in listed] == [("web shop", ["ingest"], None)]
+    assert made.stdout.strip() not in json.dumps(listed)
+    for file in tmp_path.iterdir():
+        assert made.stdout.strip().encode() not in file.read_bytes()
+
+
+def test_revoking_what_is_not_there_ends_with_1(tmp_path: Path) -> None:
+    assert run("keys", "create", "--data", str(tmp_path), "--name", "a").returncode == 0
+    assert run("keys", "revoke", "--data", str(tmp_path), "b").returncode == 1
+    assert run("keys", "revoke", "--data", str(tmp_path), "a").returncode == 0
+    assert run("keys", "revoke", "--data", str(tmp_path), "a").returncode == 1
+
+
+def test_serve_prints_one_line_when_ready_and_ends_with_0_on_sigterm(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [str(PROGRAM), "serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    rest = process.stdout.read()
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert re.fullmatch(r"listening on http://127\.0\.0\.1:\d+\n", first)
+    assert rest == ""
+
+
+def recording(path: Path, orders: int) -> None:
+    lines = []
+    for number in range(orders):
+        body: dict[str, Any] = {"_userId": f"u-{number % 3}", "_orderId": f"o-{number}", "_amount": "12.50"}
+        body["_originTimestamp"] = str(1_700_000_000_000 + number * 60_000)
+        lines.append(json.dumps({"event": "createOrder", "body": body}))
+        lines.append(
+            json.dumps({"event": "custom_event", "body": {**body, "_eventName": "seen", "deep": {"n": number}}})
+        )
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_a_recording_is_replayed_exported_and_replayed_again_without_a_second_effect(tmp_path: Path) -> None:
+    source = tmp_path / "recording.jsonl"
+    recording(source, 40)
+    with Served(tmp_path / "data") as server:
+        key = server.key("ingest", "read")
+        done = run("replay", str(source), "--to", server.url, "--key", key, "--json")
+        assert done.returncode == 0, done.stderr
+        figures = json.loads(done.stdout)
+        assert (figures["sent"], figures["acknowledged"], figures["refused"]) == (80, 80, 0)
+        again = json.loads(
+            run("replay", str(source), "--to", server.url, "--key", key, "--json", "--from-start").stdout
+        )
+        assert again["acknowledged"] == 80
+        skipped = json.loads(run("replay", str(source), "--to", server.url, "--key", key, "--json").stdout)
+        assert (skipped["sent"], skipped["settled_before"]) == (0, 80)
+        exported = run("events", "export", "--data", str(tmp_path / "data"))
+        assert exported.returncode == 0
+    rows = [json.loads(line) for line in exported.stdout.splitlines()]
+    sent = [json.loads(line) for line in source.read_text().splitlines()]
+
+    def content(row: dict[str, Any]) -> str:
+        return json.dumps([row["event"], row["body"]], sort_keys=True)
+
+    assert sorted(map(content, rows)) == sorted(map(content, sent))
+    assert [row["position"] for row in rows] == list(range(1, 81))
+
+
+def test_a_refused_event_is_named_by_its_line_and_ends_with_1(tmp_path: Path) -> None:
+    source = tmp_path / "recording.jsonl"
+    source.write_text('{"event":"login","body":{"_userId":"u"}}\n{"event":"createOrder","body":{"_userId":"u"}}\n')
+    with Served(tmp_path / "data") as server:
+        done = run("replay", str(source), "--to", server.url, "--key", server.key("ingest"), "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["refused"] == 1
+    assert "line 2: refused with 400" in done.stderr
+
+
+def test_doctor_finds_nothing_on_a_sound_file_and_ends_with_1_on_a_damaged_one(tmp_path: Path) -> None:
+    with Served(tmp_path) as server:
+        key = server.key("ingest")
+        for number in range(50):
+            body = {"_userId": "u", "_orderId": f"o-{number}", "_description": "x" * 2_000}
+            assert server.send(key, "createOrder", body).status == 200
+        beside = run("doctor", "--data", str(tmp_path), "--json")
+        assert beside.returncode == 0, beside.stdout
+    findings = {
+        row["name"]: row["grade"] for row in json.loads(run("doctor", "--data", str(tmp_path), "--json").stdout)
+    }
+    assert {"sqlite", "disk sync", "page checksums", "pages", "chain", "clock", "open files"} <= findings.keys()
+    assert "finding" not in findings.values()
+    file = tmp_path / "fourthwatch.db"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    file.write_bytes(content)
+    damaged = run("doctor", "--data", str(tmp_path), "--json")
+    assert damaged.returncode == 1
+    assert "Traceback" not in damaged.stderr
+
+
+def test_doctor_says_that_a_port_is_taken(tmp_path: Path) -> None:
+    with Served(tmp_path / "data") as server:
+        told = run("doctor", "--data", str(tmp_path / "data"), "--listen", f"127.0.0.1:{server.port}")
+    assert told.returncode == 1
+    assert "cannot be listened on" in told.stdout
+
+
+def test_the_demo_prints_address_key_and_curl_and_tells_rings_from_shoppers(tmp_path: Path) -> None:
+    directory = tmp_path / "demo"
+    told = run(
+        "demo", "--data", str(directory), "--listen", "127.0.0.1:0", "--days", "2", "--orders-per-hour", "40",
+        "--past-only", timeout_s=300,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr[-2000:]
+    assert re.search(r"^address  http://127\.0\.0\.1:\d+$", told.stdout, re.MULTILINE)
+    assert re.search(r"^key      fw_[A-Za-z0-9]{27}$", told.stdout, re.MULTILINE)
+    assert "curl -s -X POST http://127.0.0.1:" in told.stdout
+    assert re.search(r"^first red order \S+: score (7[1-9]|[89]\d|100), ", told.stdout, re.MULTILINE)
+    worth = re.search(r"AUC of the scores (0\.\d+|1\.0+)", told.stdout)
+    assert worth is not None
+    assert float(worth.group(1)) >= 0.80
+    truths = (directory / "demo-truth.csv").read_text().split()
+    assert len(truths) > 1_000
+    rows = run("events", "export", "--data", str(directory)).stdout
+    for ring in ("card_testing", "promotion_abuse", "account_takeover"):
+        assert any(line.endswith(ring) for line in truths)
+        assert ring not in rows
+
+
+def test_the_demos_curl_line_works_while_it_runs_and_it_stops_cleanly(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [str(PROGRAM), "demo", "--data", str(tmp_path / "demo"), "--listen", "127.0.0.1:0", "--days", "0.05"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    guard = threading.Timer(120, process.kill)
+    guard.start()
+    line = next(line for line in process.stdout if line.strip().startswith("curl "))
+    answered = subprocess.run(["sh", "-c", line.strip()], capture_output=True, text=True, timeout=60, check=False)
+    process.send_signal(signal.SIGINT)
+    process.stdout.read()
+    process.stdout.close()
+    code = process.wait(60)
+    guard.cancel()
+    assert code == 0
+    assert json.loads(answered.stdout)["score"] >= 0
