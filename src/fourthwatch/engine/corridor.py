@@ -119,7 +119,7 @@ class Corridor:
                     while not self._snapshot.advance():
                         pass
                     self._snapshot.finish()
-                except OSError as error:
+                except (OSError, LedgerError) as error:
                     log.warning("snapshot_failed", reason=str(error))
                     self._drop_snapshot()
             walk.ledger.close()
@@ -173,15 +173,17 @@ class Corridor:
 
     def _committed(self, walk: Walk, batch: Batch, taken: Taken, started_s: float, failure: Exception | None) -> None:
         try:
-            if isinstance(failure, LedgerError):
+            if failure is None:
+                self._answer(walk, batch, taken, started_s)
+            elif isinstance(failure, LedgerError):
                 self._failed(batch, failure)
-                return
-            if failure is not None:
-                raise failure
-            outcomes = walk.answers(taken)
+            else:
+                self._give_up(failure)
         except Exception as error:  # noqa: BLE001 (as above)
             self._give_up(error)
-            return
+
+    def _answer(self, walk: Walk, batch: Batch, taken: Taken, started_s: float) -> None:
+        outcomes = walk.answers(taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(batch, outcomes, strict=True)])
         self._under_way = ()
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - started_s)

@@ -1,0 +1,105 @@
+"""A disk that fills up under load, a real one: events are refused in time, none is lost, and it goes on by itself."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faults.broken import broken
+from faults.history import check_file, differing, judge, seeded, stored_in
+from faults.load import Load
+from served import Reply, Served
+
+pytestmark = pytest.mark.slow
+
+_DISK_BYTES = 40 << 20
+_BALLAST_BYTES = 24 << 20
+_RESERVE_BYTES = 6 << 20
+_BACK_S = 5.0
+_RESERVE = {"FOURTHWATCH_DISK_RESERVE_BYTES": str(_RESERVE_BYTES)}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for a few hundred events, most of it taken by a file `ballast`."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", str(path)]
+    mounted = subprocess.run(command, capture_output=True, text=True)
+    assert mounted.returncode == 0, (
+        f"a small file system cannot be mounted; run as root or under `unshare -rm`: {mounted.stderr}"
+    )
+    try:
+        with (path / "ballast").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, _BALLAST_BYTES)
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def test_a_full_disk_is_refused_in_time_and_taken_again_once_there_is_room(disk: Path) -> None:
+    data = disk / "data"
+    with Served(data, environment=_RESERVE) as server:
+        key = server.key("ingest", "read")
+        with Load(server, key, seeded("full disk")) as load:
+            load.resume()
+            refused = load.wait_for_refusal(503)
+            assert refused.headers["retry-after"] == "5"
+            assert "nearly full" in refused.json["message"]
+            assert server.request("GET", "/readyz").status == 503
+            assert server.request("GET", "/healthz").status == 200
+            assert server.get(key, "/api/v1/orders/o1-1-0").status in (200, 404), "reading goes on"
+            assert free_bytes(disk) > _RESERVE_BYTES // 2, "the reserve is there for what is under way, and no more"
+            assert judge(load.history, stored_in(data)).lost == []
+            (disk / "ballast").unlink()
+            wait_until_ready(server)
+            load.wait_for(100)
+        assert not any("batch_failed" in line for line in server.log), "SQLite met the full disk first"
+        assert server.stop() == 0
+    verdict = judge(load.history, stored_in(data))
+    assert verdict.is_sound, verdict
+    assert check_file(data) >= len(load.history.acknowledged())
+    assert differing(data) == []
+
+
+def test_without_a_reserve_the_full_disk_itself_is_answered_503_and_nothing_is_lost(disk: Path) -> None:
+    data = disk / "data"
+    with Served(data, environment={"FOURTHWATCH_DISK_RESERVE_BYTES": "0"}) as server:
+        key = server.key("ingest", "read")
+        with Load(server, key, seeded("no reserve")) as load:
+            load.resume()
+            refused: Reply = load.wait_for_refusal(503)
+            assert "retry-after" in refused.headers
+            (disk / "ballast").unlink()
+            load.wait_for(100)
+        assert any("batch_failed" in line for line in server.log), "the disk never was full"
+        assert server.stop() == 0
+    verdict = judge(load.history, stored_in(data))
+    assert verdict.is_sound, verdict
+    check_file(data)
+    assert differing(data) == []
+
+
+def test_a_build_that_ignores_the_reserve_is_caught(disk: Path) -> None:
+    with Served(disk / "data", program=broken("ignores-the-reserve"), environment=_RESERVE) as server:
+        key = server.key("ingest")
+        with Load(server, key, seeded("ignored reserve")) as load:
+            load.resume()
+            load.wait_for_refusal(503)
+            (disk / "ballast").unlink()
+        assert any("batch_failed" in line for line in server.log)
+
+
+def free_bytes(path: Path) -> int:
+    space = os.statvfs(path)
+    return space.f_bavail * space.f_frsize
+
+
+def wait_until_ready(server: Served) -> None:
+    """Asks again and again, for as long as is promised."""
+    deadline = time.monotonic() + _BACK_S
+    while server.request("GET", "/readyz").status != 200:
+        assert time.monotonic() < deadline, f"not ready again {_BACK_S} s after there was room"
