@@ -78,9 +78,10 @@ SQL_STARTS = (
 )  # fmt: skip
 BROAD_CATCHES = frozenset(
     {
-        ("engine/corridor.py", "_live"),
-        ("engine/corridor.py", "_take"),
-        ("engine/corridor.py", "_isolate"),
+        ("engine/corridor.py", "_turn"),
+        ("engine/corridor.py", "_begin_batch"),
+        ("engine/corridor.py", "_commit"),
+        ("engine/corridor.py", "_committed"),
         ("workbench/sender.py", "_work"),
     }
 )
@@ -390,7 +391,7 @@ BROKEN: dict[str, tuple[Rule, str, str]] = {
     "catching everything": (catches_are_narrow, "api/app.py", DOC + "try:\n    pass\nexcept:\n    pass\n"),
     "catching BaseException": (
         catches_are_narrow, "engine/corridor.py",
-        DOC + "def _live() -> None:\n    try:\n        pass\n    except BaseException:\n        raise\n",
+        DOC + "def _turn() -> None:\n    try:\n        pass\n    except BaseException:\n        raise\n",
     ),
     "catching Exception among others": (
         catches_are_narrow, "store/ledger.py",

@@ -32,6 +32,9 @@ WARNINGS_MAX = 32
 """Warnings in one reply; one more says how many were left out."""
 ITEMS_MAX = 200
 """Order lines, payment methods or promotions of one event that are looked at; the rest is kept, not counted."""
+MASKING_WORK_MAX = 20_000
+"""Windows of digits looked at for card numbers in one body; beyond it every long run of digits is masked whole.
+Enough to read a text as large as a body twice over."""
 
 # Time.
 FUTURE_SLACK_MS = 5 * 60 * 1000
@@ -68,7 +71,6 @@ ADDRESSES_CACHED_MAX = 16_384
 # Windows.
 EXACT_ENTRIES_MAX = 96
 """Entries an entity keeps one by one; older ones beyond it are folded into buckets."""
-FOLDED_ENTRIES_MAX = 512
 
 # Pages of the management API.
 PAGE_ROWS_MAX = 500
@@ -77,4 +79,3 @@ assert BATCH_MAX < QUEUE_MAX
 assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160
 assert HEADER_BYTES_MAX < BODY_BYTES_MAX < DRAIN_BYTES_MAX
-assert EXACT_ENTRIES_MAX < FOLDED_ENTRIES_MAX

@@ -120,7 +120,7 @@ def test_two_tenants_share_no_identity(till: Till) -> None:
 
 
 def test_event_ids_are_of_the_randomness_that_is_handed_in(tmp_path: Path) -> None:
-    ids = []
+    ids: list[str] = []
     for seed in (1, 1, 2):
         till = Till(tmp_path / str(len(ids)), seed=seed)
         ids.append(till.receipt("createOrder", **ORDER).event_id)
@@ -162,7 +162,7 @@ def test_the_stored_decision_is_the_one_that_was_told(till: Till) -> None:
     assert made is not None
     assert (made.score, made.flag, made.verdict) == (receipt.score, receipt.flag, receipt.verdict)
     detail = msgspec.json.decode(made.detail)
-    assert detail["reasons"] == msgspec.to_builtins(receipt.reasons)
+    assert detail["reasons"] == list(msgspec.to_builtins(receipt.reasons))
     assert len(detail["vector"]) == len(INDEX)
 
 
@@ -273,7 +273,6 @@ def test_a_guests_order_is_inherited_whether_it_is_remembered_or_read_back(tmp_p
     till.tell("createOrder", NOW_MS + 2, _orderId="ord-2", _sessionId="s-1")
     till.close()
     restarted = Till(tmp_path)
-    restarted.walk = type(restarted.walk)(restarted.ledger, restarted.windows, Policy(), Random(1).randbytes)
     for order_id in ("ord-1", "ord-2"):
         restarted.tell("order_status", NOW_MS + 3, _orderId=order_id, _orderStatus="_rto")
     restarted.tell("createOrder", NOW_MS + 4, _orderId="ord-3", _userId="asha")
@@ -347,8 +346,8 @@ def test_the_stored_events_walked_again_give_the_same_decisions_and_windows(tmp_
         till.take(*batch)
     again = list(stored_again(till.rows()))
     while again:
-        clean.take(*again[: random.randint(1, 40)])
-        again = again[clean.ledger.last_seq - till.ledger.last_seq :] if again else again
+        batch, again = again[:7], again[7:]
+        clean.take(*batch)
     assert summary(clean) == summary(till)
     assert clean.memory() == till.memory()
     till.close()

@@ -43,8 +43,8 @@ class Till:
         keys.close()
         self.ledger = Ledger(directory)
         self.windows = Windows()
-        self.walk = Walk(self.ledger, self.windows, policy or Policy(), Random(seed).randbytes)
-        read_again(self.walk, 0, lambda done, total: None)
+        read_again(self._new_walk(Policy(), seed), 0, lambda done, total: None)
+        self.walk = self._new_walk(policy or Policy(), seed)  # one that remembers no orders, as after a snapshot
 
     def take(self, *batch: Submission) -> list[Outcome]:
         """One batch."""
@@ -81,6 +81,9 @@ class Till:
         """Close the ledger."""
         self.ledger.close()
 
+    def _new_walk(self, policy: Policy, seed: int) -> Walk:
+        return Walk(self.ledger, self.windows, policy, Random(seed).randbytes)
+
 
 def stored_again(rows: list[tuple[EventRow, DecisionRow | None]]) -> Iterator[Submission]:
     """Stored events as submissions that make each of them anew."""
@@ -89,8 +92,9 @@ def stored_again(rows: list[tuple[EventRow, DecisionRow | None]]) -> Iterator[Su
         yield Submission(
             tenant=row.tenant,
             decoded=Decoded(
-                kind=kind, event=read_stored(kind, row.body), body=row.body, fingerprint=row.fingerprint,
+                kind=kind, event=read_stored(kind, row.body, from_go=row.from_go), body=row.body, fingerprint=row.fingerprint,
                 occurred_ms=Millis(row.occurred_ms), sent_ms=None, name=row.name, warnings=(),
+                from_go=row.from_go,
             ),
             received_ms=Millis(row.received_ms),
             idempotency_key=f"again-{row.seq}",

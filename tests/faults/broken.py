@@ -84,6 +84,19 @@ def ignores_the_reserve() -> None:
     corridor.free_bytes = lambda directory: 1 << 60  # type: ignore[attr-defined]
 
 
+def stumbles() -> None:
+    """Orders whose id begins with `stumble` bring the walk down."""
+    subject_of = walk.subject_of  # type: ignore[attr-defined]
+
+    def stumbling(kind: Any, event: Any) -> str | None:
+        if str(event.order_id).startswith("stumble"):
+            raise RuntimeError("broken on purpose")
+        told: str | None = subject_of(kind, event)
+        return told
+
+    walk.subject_of = stumbling  # type: ignore[attr-defined]
+
+
 def shares_the_directory() -> None:
     """A second server on the same directory is let in."""
     module: Any = importlib.import_module("fourthwatch.server.serve")
@@ -93,7 +106,8 @@ def shares_the_directory() -> None:
 WAYS: dict[str, Callable[[], None]] = {
     way.__name__.replace("_", "-"): way
     for way in (
-        answers_early, counts_twice, forgets_at_start, swallows_write_errors, ignores_the_reserve, shares_the_directory,
+        answers_early, counts_twice, forgets_at_start, swallows_write_errors, ignores_the_reserve, stumbles,
+        shares_the_directory,
     )
 }  # fmt: skip
 

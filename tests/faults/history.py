@@ -17,12 +17,14 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine.recovery import read_again, recover_windows
 from fourthwatch.engine.walk import Walk
 from fourthwatch.features.windows import SessionUser, Windows
+from fourthwatch.store.file import FILE_NAME
 from fourthwatch.store.ledger import EventRow, Ledger
 from fourthwatch.store.reader import LedgerReader
 
 Outcome = Literal["ok", "fail", "unknown"]
 
 _SHOWN_MAX = 5
+_CHECKSUM_BYTES = 8
 
 
 class Call(NamedTuple):
@@ -140,6 +142,8 @@ def check_file(directory: Path) -> int:
         assert events == reader.count()
         assert reader.pragma("integrity_check") == "ok"
         assert reader.pragma("foreign_key_check") is None
+        with (directory / FILE_NAME).open("rb") as file:
+            assert file.read(21)[20] == _CHECKSUM_BYTES, "the pages have no checksums"
         return events
     finally:
         reader.close()

@@ -79,10 +79,8 @@ def sweep_once(directory: Path, armed: Armed) -> bool:
     if armed.second is not None:
         run_script(directory, history, wrapper=armed_with(*armed.second, directory))
     where = f"{armed} in {directory}"
-    if (directory / FILE_NAME).exists() and killed:
-        if armed.second is None:
-            # Looked at first by what a crash left, without a server having come back on it.
-            assert differing(directory) == [], where
+    if killed and (directory / FILE_NAME).exists():
+        assert differing(directory) == [], where
         verdict = judge(history, stored_in(directory))
         assert verdict.is_sound, f"{where}: {verdict}"
         check_file(directory)

@@ -132,6 +132,25 @@ def test_a_snapshot_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_event_that_the_server_stumbles_over_is_refused_alone(tmp_path: Path) -> None:
+    with Served(tmp_path, program=broken("stumbles")) as server:
+        key = server.key("ingest", "read")
+        with Load(server, key, seeded("stumbling")) as load:
+            load.resume()
+            for number in range(5):
+                load.wait_for(20)
+                reply = server.send(key, "createOrder", {"_orderId": f"stumble{number}", "_userId": "u"})
+                assert reply.status == 500
+                assert reply.json["code"] == "internal"
+            load.wait_for(20)
+        assert [reply for reply in load.replies if reply.status != 200] == []
+        assert server.stop() == 0
+    verdict = judge(load.history, stored_in(tmp_path))
+    assert verdict.is_sound, verdict
+    assert differing(tmp_path) == []
+
+
+@pytest.mark.slow
 def test_a_second_server_on_a_directory_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     with Served(tmp_path) as first:
         key = first.key("ingest")

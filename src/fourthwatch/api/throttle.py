@@ -6,6 +6,7 @@ from fourthwatch.clock import Clock
 from fourthwatch.errors import TooMany
 
 _KEYS_MAX = 10_000
+_ROUNDING_S = 1e-6
 
 
 class Throttle:
@@ -24,8 +25,9 @@ class Throttle:
         now_s = self._clock.monotonic_s()
         due_s = max(self._due_s.get(key_id, now_s), now_s)
         ahead_s = due_s - now_s
-        if ahead_s > 1.0 - gap_s * 0.5:
-            raise TooMany("this key is over its rate; slow down", retry_after_s=max(1, math.ceil(ahead_s - 1.0)))
+        early_s = max(0.0, 1.0 - gap_s)  # below one call a second there is no burst
+        if ahead_s > early_s + _ROUNDING_S:
+            raise TooMany("this key is over its rate; slow down", retry_after_s=max(1, math.ceil(ahead_s - early_s)))
         if len(self._due_s) >= _KEYS_MAX:
             self._due_s.clear()
         self._due_s[key_id] = due_s + gap_s

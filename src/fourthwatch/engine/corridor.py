@@ -243,7 +243,7 @@ class Corridor:
         else:
             self._alone.extend(batch)
         self._under_way = ()
-        self._turn()
+        self._post(self._turn)  # and not from here: a queue full of such events would be as many calls deep
 
     def _everyone(self) -> Batch:
         everyone = [*self._alone, *self._waiting]

@@ -14,7 +14,7 @@ from fourthwatch.wire.decode import read_stored
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
-    """An order and who is involved in it."""
+    """An order and who is involved in it, as it says itself: whose a session is, is told when it is asked."""
 
     order: CreateOrder
     involved: Involved
@@ -40,10 +40,10 @@ class Orders:
         placed = self._warm.get((tenant, order_id))
         if placed is not None:
             return placed
-        found = self._ledger.body_before(tenant, order_subject(order_id), ORDER_KINDS, before_seq)
+        found = self._ledger.order_before(tenant, order_subject(order_id), ORDER_KINDS, before_seq)
         if found is None:
             return None
-        order = read_stored(KIND_OF_NUMBER[found[0]], found[1])
+        order = read_stored(KIND_OF_NUMBER[found[0]], found[1], from_go=found[2])
         assert isinstance(order, CreateOrder)
         placed = Placed(order, involved_in(order))
         self.place(tenant, order_id, placed)

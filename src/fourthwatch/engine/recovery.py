@@ -45,7 +45,7 @@ def read_again(walk: Walk, after_seq: int, progress: Progress) -> int:
     done = 0
     for row in walk.ledger.read_after(after_seq):
         kind = KIND_OF_NUMBER[row.kind]
-        walk.replay(row, kind, read_stored(kind, row.body))
+        walk.replay(row, kind, read_stored(kind, row.body, from_go=row.from_go))
         done += 1
         if done % _PROGRESS_EVERY == 0:
             progress(done, total)

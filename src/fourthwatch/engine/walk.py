@@ -125,12 +125,13 @@ class Walk:
             received_ms=submission.received_ms,
             body=decoded.body,
             warnings=encode(decoded.warnings) if decoded.warnings else None,
+            from_go=decoded.from_go,
         )
         step.add(event, None if decision is None else _decision_row(seq, tenant, decision, answered=answered))
         return Answer(receipt_of(event.event_id, decoded.warnings, decision if answered else None), replayed=False)
 
     def _subject(self, tenant: int, seq: int, kind: Kind, event: Event, occurred_ms: int) -> Subject:
-        involved = self._recognised(tenant, involved_in(event), seq)
+        involved = involved_in(event)
         order: CreateOrder | None = None
         if isinstance(event, CreateOrder):
             order = event
@@ -141,6 +142,8 @@ class Walk:
             if placed is not None:
                 order = placed.order
                 involved = completed(involved, placed.involved)
+        # Last, and as of this event: an order read back from the ledger must lend the same as one that is remembered.
+        involved = self._recognised(tenant, involved, seq)
         return Subject(
             tenant=tenant, seq=seq, kind=kind, event=event, occurred_ms=occurred_ms, involved=involved, order=order
         )

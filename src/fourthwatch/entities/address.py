@@ -102,7 +102,12 @@ def looks_typed_at_random(text: str) -> bool | None:
     Names of some languages are misjudged (Welsh and Czech ones without a vowel): a hint, never proof.
     None: fewer than six letters left, or mostly another script.
     """
-    folded = _folded(text[:ADDRESS_LINE_CHARS_MAX])
+    return _looks_typed_at_random(text[:ADDRESS_LINE_CHARS_MAX])
+
+
+@lru_cache(maxsize=ADDRESSES_CACHED_MAX)
+def _looks_typed_at_random(line: str) -> bool | None:
+    folded = _folded(line)
     latin = _LATIN_WORD.findall(folded)
     words = [word for word in latin if len(word) > 3 and not _is_bare_abbreviation(word)]
     letters = "".join(words)

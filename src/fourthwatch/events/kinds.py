@@ -10,7 +10,7 @@ import msgspec
 from fourthwatch.events.parts import Address, Item, PaymentMethod, Promotion, wire_name
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name, forbid_unknown_fields=True):
     """What every kind may carry. The contract leaves some of these out of some kinds; we read them everywhere."""
 
     user_id: str | None = None
@@ -204,7 +204,7 @@ class Untag(Event, frozen=True):
     analyst: str | None = None
 
 
-class CustomEvent(Event, frozen=True):
+class CustomEvent(Event, frozen=True, forbid_unknown_fields=False):
     """Anything else a shop wants to tell: a name, any fields, perhaps an order and its new state."""
 
     order_status: str | None = None

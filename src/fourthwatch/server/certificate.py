@@ -21,10 +21,8 @@ def self_signed(directory: Path, clock: Clock) -> tuple[Path, Path]:
     """Certificate and key for localhost, made or renewed when needed; clients have to trust the certificate file."""
     now = datetime.datetime.fromtimestamp(clock.now_ms() / SECOND_MS, datetime.UTC)
     certificate_path, key_path = directory / "tls-certificate.pem", directory / "tls-key.pem"
-    if certificate_path.exists() and key_path.exists():
-        current = x509.load_pem_x509_certificate(certificate_path.read_bytes())
-        if current.not_valid_after_utc - now > datetime.timedelta(days=_RENEW_DAYS):
-            return certificate_path, key_path
+    if key_path.exists() and _lasts(certificate_path, now + datetime.timedelta(days=_RENEW_DAYS)):
+        return certificate_path, key_path
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Fourthwatch at localhost")])
     names: list[x509.GeneralName] = [
@@ -52,6 +50,14 @@ def self_signed(directory: Path, clock: Clock) -> tuple[Path, Path]:
     ))  # fmt: skip
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     return certificate_path, key_path
+
+
+def _lasts(certificate_path: Path, until: datetime.datetime) -> bool:
+    """Whether there is a certificate that is valid until then; a start that was killed may have left half of one."""
+    try:
+        return x509.load_pem_x509_certificate(certificate_path.read_bytes()).not_valid_after_utc > until
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -40,6 +40,9 @@ from fourthwatch.store.reader import LedgerReader
 
 _BACKLOG = 2_048
 _DRAIN_S = 10
+_GC_THRESHOLDS = (50_000, 1_000, 1_000)
+"""Histories hold no cycles but are looked at all the same: with the defaults a full collection over a million of them
+would stop the server every few seconds. Young garbage is still collected."""
 _SWITCH_INTERVAL_S = 0.001
 """The loop and the committer share the interpreter; the default of 5 ms would be most of a reply's time."""
 
@@ -98,6 +101,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     server = _Server(_config(application, certificate, key), lambda: announce(_url(sock, certificate is not None)))
     gc.collect()
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
+    gc.set_threshold(*_GC_THRESHOLDS)
     following = asyncio.create_task(access.follow())
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):

@@ -33,6 +33,8 @@ class EventRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     received_ms: int
     body: bytes
     warnings: bytes | None
+    from_go: bool = False
+    """Sent by the Go client, whose absent booleans are false."""
 
     @property
     def event_id(self) -> str:
@@ -56,7 +58,7 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 NONCE_BYTES = 10
 EVENT_COLUMNS = (
-    "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings"
+    "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings, from_go"
 )
 DECISION_COLUMNS = "seq, tenant, score, flag, verdict, answered, detail"
 _INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES "
@@ -121,14 +123,17 @@ class Ledger:
             tenant, subject, *kinds,
         )  # fmt: skip
 
-    def body_before(self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int) -> tuple[int, bytes] | None:
-        """Kind and body of the newest event of these kinds about the subject, before a position."""
+    def order_before(
+        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
+    ) -> tuple[int, bytes, bool] | None:
+        """Kind, body and Go's mark of the newest event of these kinds about the subject, before a position."""
         marks = ",".join("?" * len(kinds))
-        return self._pair(
-            f"SELECT kind, body FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"
+        row = self._one(
+            f"SELECT kind, body, from_go FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"
             " ORDER BY seq DESC LIMIT 1",
             tenant, subject, before_seq, *kinds,
         )  # fmt: skip
+        return None if row is None else (row[0], row[1], bool(row[2]))
 
     def stored(self, seq: int) -> tuple[EventRow, DecisionRow | None]:
         """The event at a position that is known to exist, and its decision."""
@@ -180,9 +185,13 @@ def chain_hash(before: bytes, event: EventRow) -> bytes:
     return digest.digest()
 
 
+_HEAD_FIELDS = EventRow.__struct_fields__[:-1]
+
+
 def event_row(row: Sequence[Any]) -> EventRow:
     """A row of `EVENT_COLUMNS`."""
-    return EventRow(**dict(zip(EventRow.__struct_fields__, row, strict=True)))
+    *head, from_go = row
+    return EventRow(**dict(zip(_HEAD_FIELDS, head, strict=True)), from_go=bool(from_go))
 
 
 def decision_row(row: Sequence[Any]) -> DecisionRow:

@@ -41,6 +41,7 @@ STEPS: tuple[str, ...] = (
         received_ms INTEGER NOT NULL,   -- our clock
         body BLOB NOT NULL,             -- as sent, card data masked
         warnings BLOB,                  -- JSON, as answered
+        from_go INTEGER NOT NULL,       -- 1 when absent booleans mean false
         chain BLOB NOT NULL             -- hash over this row and the chain before it
     ) STRICT;
     CREATE UNIQUE INDEX event_identity ON event (tenant, identity);

@@ -1,0 +1,301 @@
+"""The corridor: a bounded queue, every ticket settled once and after its commit, and faults that stay where they are."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from engine.till import Till, submission
+from fourthwatch.clock import ManualClock
+from fourthwatch.decision import Policy
+from fourthwatch.engine import corridor as corridors
+from fourthwatch.engine.corridor import Corridor, CorridorSettings, Settled, Ticket
+from fourthwatch.engine.walk import Answer, Submission
+from fourthwatch.errors import Internal, LedgerUnusable, Refused, Unavailable
+from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.snapshots import FILE_NAME as SNAPSHOT_NAME
+from story import NOW_MS
+
+PATIENCE_S = 60.0
+"""A test that waits longer than this for a commit fails; nothing is measured against it."""
+
+
+class Owner:
+    """The thread that a corridor lives on: this one. Work is done when `work` is called, and not before."""
+
+    def __init__(self, directory: Path, *, disk_reserve_bytes: int = 0, snapshot_every_events: int = 10_000) -> None:
+        self.directory = directory
+        self.settled: list[tuple[object, object]] = []
+        self.broken = 0
+        self.stored_when_settled: list[int] = []
+        self._posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._byte = 0
+        settings = CorridorSettings(
+            directory=directory,
+            policy=Policy(),
+            disk_reserve_bytes=disk_reserve_bytes,
+            snapshot_every_events=snapshot_every_events,
+        )
+        self.corridor = Corridor(
+            settings, ManualClock(NOW_MS), self._some_bytes, self._settle, self._on_broken, self._posted.put
+        )
+
+    def submit(self, *submissions: Submission) -> None:
+        for number, one in enumerate(submissions, len(self.settled)):
+            self.corridor.submit(one, Ticket(number))
+
+    def work(self, until: int) -> list[object]:
+        """Do what is posted until so many tickets are settled; the outcomes in the order of settling."""
+        while len(self.settled) < until:
+            self._posted.get(timeout=PATIENCE_S)()
+        return [outcome for _, outcome in self.settled]
+
+    def stop(self) -> None:
+        """Stop as the server does, from another thread, while this one goes on working."""
+        stopping = threading.Thread(target=self.corridor.stop)
+        stopping.start()
+        while stopping.is_alive() or not self._posted.empty():
+            try:
+                self._posted.get(timeout=0.01)()
+            except queue.Empty:
+                continue
+        stopping.join()
+
+    def stored(self) -> int:
+        reader = LedgerReader(self.directory)
+        count = reader.count()
+        reader.close()
+        return count
+
+    def _settle(self, settled: Settled) -> None:
+        self.settled += settled
+        self.stored_when_settled += [self.stored()] * len(settled)
+
+    def _on_broken(self) -> None:
+        self.broken += 1
+
+    def _some_bytes(self, number: int) -> bytes:
+        self._byte += 1
+        return self._byte.to_bytes(number, "big")
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    made = Owner(tmp_path)
+    made.corridor.start()
+    yield made
+    made.stop()
+
+
+def login(number: int) -> Submission:
+    return submission("login", NOW_MS + number, _userId=f"user-{number % 7}", _deviceId="dv-1")
+
+
+def poisoned(number: int) -> Submission:
+    """An event that no event can be: whatever looks at it raises."""
+    one = login(number)
+    return msgspec.structs.replace(one, decoded=msgspec.structs.replace(one.decoded, event=cast(Any, None)))
+
+
+def test_every_ticket_is_settled_once_in_order_and_after_its_commit(owner: Owner) -> None:
+    owner.submit(*[login(number) for number in range(300)])
+    outcomes = owner.work(300)
+    assert [ticket for ticket, _ in owner.settled] == list(range(300))
+    assert all(isinstance(outcome, Answer) and not outcome.replayed for outcome in outcomes)
+    for position, stored in enumerate(owner.stored_when_settled, 1):
+        assert stored >= position
+
+
+def test_a_batch_is_bounded(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corridors, "BATCH_MAX", 10)
+    owner.submit(*[login(number) for number in range(35)])
+    owner.work(35)
+    assert [owner.stored_when_settled.count(stored) for stored in (10, 20, 30, 35)] == [10, 10, 10, 5]
+
+
+def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corridors, "QUEUE_MAX", 5)
+    owner.submit(*[login(number) for number in range(5)])
+    with pytest.raises(Unavailable, match="too many events are waiting") as refused:
+        owner.submit(login(5))
+    assert refused.value.retry_after_s == 1
+    owner.work(5)
+    owner.corridor.submit(login(6), Ticket(5))
+    assert len(owner.work(6)) == 6
+    assert owner.stored() == 6
+
+
+def test_nothing_is_taken_before_the_past_is_read(tmp_path: Path) -> None:
+    owner = Owner(tmp_path)
+    assert owner.corridor.state == "starting"
+    with pytest.raises(Unavailable, match="still reading its log"):
+        owner.submit(login(1))
+    assert owner.settled == []
+
+
+def test_nothing_is_taken_after_the_stop(tmp_path: Path) -> None:
+    owner = Owner(tmp_path)
+    owner.corridor.start()
+    owner.stop()
+    assert owner.corridor.state == "stopped"
+    with pytest.raises(Unavailable, match="is stopping"):
+        owner.submit(login(1))
+    assert owner.settled == []
+
+
+def test_a_stop_finishes_what_waits_and_leaves_a_snapshot(tmp_path: Path) -> None:
+    owner = Owner(tmp_path)
+    owner.corridor.start()
+    owner.submit(*[login(number) for number in range(400)])
+    owner.stop()
+    assert len(owner.settled) == 400
+    assert owner.stored() == 400
+    assert (tmp_path / SNAPSHOT_NAME).exists()
+
+
+def test_a_stop_with_nothing_to_do_ends(tmp_path: Path) -> None:
+    owner = Owner(tmp_path)
+    owner.corridor.start()
+    owner.stop()
+    assert not (tmp_path / SNAPSHOT_NAME).exists()
+
+
+def test_a_started_corridor_knows_what_came_before(tmp_path: Path) -> None:
+    for start in range(3):
+        owner = Owner(tmp_path, snapshot_every_events=15)
+        owner.corridor.start()
+        owner.submit(*[login(number) for number in range(20)])
+        replayed = [outcome.replayed for outcome in owner.work(20) if isinstance(outcome, Answer)]
+        assert replayed == [start > 0] * 20
+        owner.stop()
+    assert owner.stored() == 20
+
+
+def test_a_poison_event_is_refused_alone(owner: Owner, tmp_path: Path) -> None:
+    batch = [login(number) for number in range(20)]
+    batch[7] = poisoned(7)
+    owner.submit(*batch)
+    owner.work(20)
+    by_ticket = dict(owner.settled)
+    assert len(by_ticket) == len(owner.settled) == 20
+    refused = by_ticket.pop(7)
+    assert isinstance(refused, Internal)
+    assert "user-" not in refused.message
+    assert all(isinstance(outcome, Answer) for outcome in by_ticket.values())
+    assert owner.stored() == 19
+    owner.corridor.submit(login(50), Ticket(20))
+    assert isinstance(owner.work(21)[-1], Answer)
+    assert owner.broken == 0
+
+
+def test_after_a_poison_event_the_windows_hold_what_the_ledger_holds(tmp_path: Path) -> None:
+    owner = Owner(tmp_path / "poisoned")
+    owner.corridor.start()
+    owner.submit(*[login(0), login(1), poisoned(2), login(3)])
+    owner.work(4)
+    owner.submit(submission("createOrder", NOW_MS + 10, _orderId="ord-1", _userId="user-0", _deviceId="dv-1"))
+    owner.work(5)
+    owner.stop()
+    clean = Till(tmp_path / "clean")
+    clean.take(login(0), login(1), login(3))
+    clean.tell("createOrder", NOW_MS + 10, _orderId="ord-1", _userId="user-0", _deviceId="dv-1")
+    again = Till(tmp_path / "poisoned")
+    assert again.vector() == clean.vector()
+    assert again.memory() == clean.memory()
+    again.close()
+    clean.close()
+
+
+def test_nothing_but_poison_is_refused_one_by_one_and_the_corridor_goes_on(owner: Owner) -> None:
+    owner.submit(*[poisoned(number) for number in range(400)], login(1))
+    outcomes = owner.work(401)
+    assert [type(outcome) for outcome in outcomes] == [Internal] * 400 + [Answer]
+    assert owner.stored() == 1
+    assert (owner.broken, owner.corridor.state) == (0, "ready")
+
+
+def test_a_disk_without_room_refuses_and_says_when_to_come_again(tmp_path: Path) -> None:
+    owner = Owner(tmp_path, disk_reserve_bytes=1 << 62)
+    owner.corridor.start()
+    owner.submit(login(1), login(2))
+    for outcome in owner.work(2):
+        assert isinstance(outcome, Unavailable)
+        assert outcome.retry_after_s == 5
+    assert owner.corridor.state == "full"
+    with pytest.raises(Unavailable, match="nearly full"):
+        owner.submit(login(3))
+    assert owner.stored() == 0
+    owner.stop()
+
+
+def only_so_many_pages(owner: Owner, pages: int) -> None:
+    walk = owner.corridor._walk
+    assert walk is not None
+    walk.ledger._connection.pragma("max_page_count", pages)
+
+
+def test_a_file_that_is_full_refuses_the_batch_and_those_who_wait_and_goes_on(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corridors, "BATCH_MAX", 10)
+    only_so_many_pages(owner, 1)
+    big = [submission("login", NOW_MS + number, _userId="asha", _note="x" * 5_000) for number in range(25)]
+    owner.submit(*big)
+    outcomes = owner.work(25)
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert owner.stored() == 0
+    for number, one in enumerate(big, 25):
+        owner.corridor.submit(one, Ticket(number))
+    assert all(isinstance(outcome, Answer) for outcome in owner.work(50)[25:])
+    assert owner.stored() == 25
+    assert owner.broken == 0
+
+
+def test_a_file_that_cannot_be_written_ends_it_and_everyone_hears(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corridors, "BATCH_MAX", 10)
+    owner.submit(login(1))
+    owner.work(1)
+    walk = owner.corridor._walk
+    assert walk is not None
+    walk.ledger._connection.pragma("query_only", "ON")
+    for number in range(1, 26):
+        owner.corridor.submit(login(100 + number), Ticket(number))
+    outcomes = owner.work(26)[1:]
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert [ticket for ticket, _ in owner.settled] == list(range(26))
+    assert (owner.broken, owner.corridor.state) == (1, "broken")
+    with pytest.raises(Unavailable, match="has to be started again"):
+        owner.submit(login(999))
+    assert owner.stored() == 1
+
+
+def test_a_past_that_cannot_be_read_again_ends_it_and_everyone_hears(owner: Owner) -> None:
+    owner.submit(login(1))
+    owner.work(1)
+    walk = owner.corridor._walk
+    assert walk is not None
+    walk.ledger._connection.pragma("user_version", 999)
+    owner.corridor.submit(poisoned(2), Ticket(1))
+    owner.corridor.submit(login(3), Ticket(2))
+    outcomes = owner.work(3)[1:]
+    assert all(isinstance(outcome, Refused) for outcome in outcomes)
+    assert (owner.broken, owner.corridor.state) == (1, "broken")
+
+
+def test_a_past_that_cannot_be_read_keeps_it_from_starting(tmp_path: Path) -> None:
+    Till(tmp_path).close()
+    till = Till(tmp_path)
+    till.ledger._connection.pragma("user_version", 999)
+    till.close()
+    owner = Owner(tmp_path)
+    with pytest.raises(LedgerUnusable, match="newer version"):
+        owner.corridor.start()
+    assert owner.corridor.state == "starting"
