@@ -63,6 +63,8 @@ ADDRESS_LINE_CHARS_MAX = 512
 FORWARDED_CHARS_MAX = 512
 """Of a list of addresses as proxies write it; about ten of the longest."""
 NAME_CHARS_MAX = 128
+AMOUNT_CHARS_MAX = 40
+AMOUNTS_CACHED_MAX = 16_384
 NORMAL_FORMS_CACHED_MAX = 65_536
 """Per kind of slow normal form; short texts only, so at most about 20 MB each."""
 DOMAINS_CACHED_MAX = 8_192

@@ -24,8 +24,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """FOURTHWATCH_EVENTS_PER_SECOND: rate of one key; unlimited when not set."""
     snapshot_every_events: int = 20_000
     """FOURTHWATCH_SNAPSHOT_EVERY_EVENTS: a snapshot begins when so many events came since the last; at least 1."""
+    number_fields: str = ""
+    """FOURTHWATCH_NUMBER_FIELDS: keys, with commas between, whose numbers are the shop's own and never masked."""
     log_level: str = "info"
     """FOURTHWATCH_LOG_LEVEL: debug, info, warning or error."""
+
+    @property
+    def number_field_names(self) -> frozenset[str]:
+        """The keys in `number_fields`; blanks around them do not count."""
+        return frozenset(name.strip() for name in self.number_fields.split(",") if name.strip())
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fourthwatch.wire.masking import Masked, is_card_number, mask, mask_text, may_hold_card_data
+from fourthwatch.limits import MASKING_WORK_MAX, TEXT_ID_MAX, WARNINGS_MAX
+from fourthwatch.wire.masking import Masked, Work, is_card_number, mask, mask_text, may_hold_card_data
 
 VISA = "4111111111111111"
 TEST_NUMBERS = (
@@ -335,7 +336,7 @@ def test_ids_are_masked_too_unless_their_field_is_kept() -> None:
     masked, found = mask(document, keep=frozenset({"_orderId"}))
     assert found == [Masked("/_items/0/_note", "card_number_masked")]
     assert masked == {"_orderId": VISA, "_items": [{"_orderId": int(VISA), "_note": "411111******1111"}]}
-    assert "kept fields" in found[0].sentence
+    assert "FOURTHWATCH_NUMBER_FIELDS" in found[0].sentence
 
 
 def test_a_kept_field_keeps_bare_digits_only() -> None:
@@ -491,6 +492,112 @@ def test_the_prefilter_never_misses_what_masking_finds(document: object) -> None
         assert mask(masked)[1] == []
     else:
         assert masked is document
+
+
+# Bodies built to cost much.
+
+
+def test_an_ordinary_order_costs_next_to_nothing_of_the_work_that_a_body_is_given() -> None:
+    work = Work()
+    mask(order() | {"_note": f"paid by {VISA}, and 4111 1111 1111 1111 before"}, work=work)
+    assert 0 < MASKING_WORK_MAX - work.left < 100
+
+
+def linked(count: int) -> str:
+    """Card numbers of which each comes to light when the one behind it was masked."""
+    chance = random.Random(7)
+    chunks = ["411111"]
+    while len(chunks) < count:
+        start = "4" + "".join(chance.choices("0123456789", k=8))
+        chunks.append(next(start + end for end in "0123456789" if is_card_number(start + end + chunks[-1][:6])))
+    return " ".join(reversed(chunks))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3 0 " * 65_000,
+        "4 " * 130_000,
+        (VISA + " ") * 15_000,
+        "%34%20%30%20" * 20_000,
+        "٤ ٠ " * 40_000,
+        base64.b64encode(b"3 0 " * 48_000).decode(),
+        (base64.b64encode(VISA.encode()).decode() + " ") * 10_000,
+        linked(20_000),
+    ],
+    ids=["diners", "visa", "cards", "escaped", "other script", "base64", "base64 runs", "linked"],
+)
+def test_a_text_with_endless_digits_is_masked_whole_before_it_costs_much(text: str) -> None:
+    work = Work()
+    masked, found = mask({"_note": text}, work=work)
+    assert work.is_over
+    assert work.left > -MASKING_WORK_MAX
+    assert [one.code for one in found] == ["card_number_masked"]
+    note = masked["_note"] if isinstance(masked, dict) else None
+    assert isinstance(note, str)
+    assert re.search(r"[0-9٠٤](?:[ /_.+-]{0,4}[0-9٠٤]){12}", note) is None
+    assert mask(masked) == (masked, [])
+    assert may_hold_card_data(json.dumps({"_note": text}).encode())
+
+
+def test_many_small_texts_share_the_work_of_one_body() -> None:
+    work = Work()
+    masked, found = mask(["6011 " * 4] * 10_000, work=work)
+    assert work.is_over
+    assert isinstance(masked, list)
+    assert masked[0] == "6011 " * 4
+    assert masked[-1].strip() == "***"
+    assert 0 < len(found) < 10_000
+    assert work.left > -MASKING_WORK_MAX
+
+
+def test_without_work_left_every_spelling_of_a_card_number_is_masked_and_short_numbers_stay() -> None:
+    chance = random.Random(8)
+    for spelling in SPELLINGS:
+        for _ in range(50):
+            number = card_number(chance)
+            masked, found = mask({"_note": spelling(number, chance), "_zipcode": "411001"}, work=Work(0))
+            assert found
+            assert not holds(masked, number)
+            assert isinstance(masked, dict)
+            assert masked["_zipcode"] == "411001"
+    assert mask(["1111 1111 1111 1", 1111111111111], work=Work(0))[0] == ["***", "***"]
+
+
+def test_digits_that_start_no_card_number_cost_nothing() -> None:
+    work = Work()
+    document = ["1 7 9 0 " * 10_000, "1" * 50_000, "2024 2025 2026 2027 " * 2_000]
+    assert mask(document, work=work) == (document, [])
+    assert work.left == MASKING_WORK_MAX
+
+
+def test_a_free_name_for_a_masked_key_is_found_without_trying_all_taken_ones_again() -> None:
+    class Counted(dict[str, object]):
+        asked = 0
+
+        def __contains__(self, key: object) -> bool:
+            self.asked += 1
+            return super().__contains__(key)
+
+    alike = (f"411111{middle:06d}1111" for middle in range(10**6))
+    document = Counted({key: 1 for key in (next(alike) for _ in range(10_000)) if is_card_number(key)})
+    assert len(document) == 1_000
+    masked, _ = mask(document)
+    assert isinstance(masked, dict)
+    assert len(masked) == 1_000
+    assert document.asked < 3_000
+
+
+def test_pointers_stay_small_however_long_the_keys_and_however_many_the_numbers() -> None:
+    _, found = mask({"k" * 10_000: [VISA] * 100})
+    assert found[1] == Masked(f"/{'k' * TEXT_ID_MAX}/1", "card_number_masked")
+    assert [one.pointer for one in found[WARNINGS_MAX:]] == [""] * (100 - WARNINGS_MAX)
+
+
+def test_a_long_run_of_backslashes_is_read_once() -> None:
+    text = "\\" * 200_000 + " cvv: 123"
+    assert mask_text(text) == "\\" * 200_000 + " cvv: ***"
+    assert may_hold_card_data(json.dumps([text]).encode())
 
 
 # At scale.

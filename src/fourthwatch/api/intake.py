@@ -37,7 +37,16 @@ def _headers_of(scope: Scope) -> dict[bytes, str]:
 class Intake:
     """Takes events for whoever has the right."""
 
-    def __init__(self, access: Access, throttle: Throttle, corridor: Corridor, clock: Clock) -> None:
+    def __init__(
+        self,
+        access: Access,
+        throttle: Throttle,
+        corridor: Corridor,
+        clock: Clock,
+        *,
+        number_fields: frozenset[str] = frozenset(),
+    ) -> None:
+        self.number_fields = number_fields
         self._access = access
         self._throttle = throttle
         self._corridor = corridor
@@ -52,7 +61,7 @@ class Intake:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")
         raw = decompressed(await read_body(receive), sent.get(b"content-encoding"))
         received_ms = self._clock.now_ms()
-        decoded = decode_event(raw, kind, received_ms, sent.get(b"user-agent", ""))
+        decoded = decode_event(raw, kind, received_ms, sent.get(b"user-agent", ""), keep=self.number_fields)
         query: bytes = scope["query_string"]
         wants_score = query != b"" and b"return_score=true" in query.lower()
         answer = await self.submit(caller, decoded, received_ms, key, wants_score=wants_score)

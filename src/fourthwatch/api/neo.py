@@ -83,7 +83,8 @@ class Neo:
             "_description": document.get("message"),
         }
         received_ms = self._clock.now_ms()
-        decoded = decode_document(status, encode(status), KIND_OF_NAME["order_status"], received_ms)
+        kind, keep = KIND_OF_NAME["order_status"], self._intake.number_fields
+        decoded = decode_document(status, encode(status), kind, received_ms, keep=keep)
         answer = await self._intake.submit(caller, decoded, received_ms)
         await send_json(send, 200, encode(answer.receipt))
 
@@ -93,7 +94,8 @@ class Neo:
         raw = decompressed(await read_body(receive), header(scope, b"content-encoding"))
         document = order_document(object_of(raw))
         received_ms = self._clock.now_ms()
-        decoded = decode_document(document, encode(document), KIND_OF_NAME["createOrder"], received_ms)
+        kind, keep = KIND_OF_NAME["createOrder"], self._intake.number_fields
+        decoded = decode_document(document, encode(document), kind, received_ms, keep=keep)
         answer = await self._intake.submit(caller, decoded, received_ms)
         await send_json(send, 200, encode(answer.receipt))
 

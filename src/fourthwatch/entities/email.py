@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from fourthwatch.limits import DOMAINS_CACHED_MAX, EMAIL_CHARS_MAX, NAME_CHARS_MAX
+from fourthwatch.limits import ADDRESSES_CACHED_MAX, DOMAINS_CACHED_MAX, EMAIL_CHARS_MAX, NAME_CHARS_MAX
 
 MailboxRule = Callable[[str], str]
 """Local part in lower case -> the mailbox it is delivered to; empty when there can be none."""
@@ -113,8 +113,11 @@ class _Domain(NamedTuple):
 
 def _split(text: str) -> tuple[str, _Domain] | None:
     """Local part in lower case and domain, or None when the form is none of an address."""
-    if len(text) > 2 * EMAIL_CHARS_MAX:
-        return None
+    return None if len(text) > 2 * EMAIL_CHARS_MAX else _split_short(text)
+
+
+@lru_cache(maxsize=ADDRESSES_CACHED_MAX)
+def _split_short(text: str) -> tuple[str, _Domain] | None:
     if text.isascii():
         matched = _ASCII_ADDRESS.fullmatch(text.strip().lower())
         if matched is None:

@@ -10,7 +10,15 @@ import msgspec
 from fourthwatch.events.parts import Address, Item, PaymentMethod, Promotion, wire_name
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name, forbid_unknown_fields=True):
+class Event(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    rename=wire_name,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """What every kind may carry. The contract leaves some of these out of some kinds; we read them everywhere."""
 
     user_id: str | None = None

@@ -18,7 +18,15 @@ def wire_name(attribute: str) -> str:
     return "_" + head + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name, forbid_unknown_fields=True):
+class Part(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    rename=wire_name,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """Anything that travels inside an event under the contract's keys."""
 
 

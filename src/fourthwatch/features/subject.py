@@ -4,6 +4,7 @@ Everything that judges is a function of a `Subject` and of what the windows knew
 """
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 import xxhash
@@ -11,9 +12,9 @@ import xxhash
 from fourthwatch.entities import Involved
 from fourthwatch.events import Address, CreateAccount, CreateOrder, Event, Kind, PaymentMethod, Transaction
 from fourthwatch.events.values import is_cash
+from fourthwatch.limits import AMOUNT_CHARS_MAX, AMOUNTS_CACHED_MAX
 
 _AMOUNT_MINOR_MAX = 10**15
-_SCALES = (1, 10, 100, 1_000)
 _ZERO_DECIMALS = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
 _THREE_DECIMALS = frozenset({"BHD", "KWD", "OMR", "JOD", "TND"})
 
@@ -84,13 +85,14 @@ def minor_units(amount: str | None, currency: str | None) -> int | None:
     >>> minor_units("19.99", "INR"), minor_units("500", "JPY"), minor_units("much", "INR")
     (1999, 500, None)
     """
-    if amount is None:
-        return None
+    return None if amount is None else _minor_units(amount[:AMOUNT_CHARS_MAX], currency and currency[:3])
+
+
+@lru_cache(maxsize=AMOUNTS_CACHED_MAX)
+def _minor_units(amount: str, currency: str | None) -> int | None:
     places = 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
-    if amount.isascii() and amount.isdigit() and len(amount) <= 12:
-        return int(amount) * _SCALES[places]
     try:
-        exact = Decimal(amount.strip().replace(",", "")[:40]).scaleb(places)
+        exact = Decimal(amount.strip().replace(",", "")).scaleb(places)
         return int(exact) if exact.is_finite() and abs(exact) <= _AMOUNT_MINOR_MAX else None
     except ArithmeticError:  # no number, or one with an exponent past all reason
         return None

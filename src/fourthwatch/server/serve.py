@@ -91,7 +91,8 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     await asyncio.to_thread(corridor.start)
     keys, addresses, reader = KeyStore(directory, clock), PostbackAddresses(directory, clock), LedgerReader(directory)
     access = Access(keys, clock)
-    intake = Intake(access, Throttle(settings.events_per_second, clock), corridor, clock)
+    throttle = Throttle(settings.events_per_second, clock)
+    intake = Intake(access, throttle, corridor, clock, number_fields=settings.number_field_names)
     application = Application(
         intake,
         Neo(intake, reader, addresses, clock),

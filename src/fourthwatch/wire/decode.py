@@ -17,7 +17,7 @@ from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX, WARNINGS_MAX
 from fourthwatch.wire import masking
 from fourthwatch.wire.coerce import coerced
 from fourthwatch.wire.reply import BodyWarning, encode, within_limit
-from fourthwatch.wire.strict import canonical_of, pointer_to, read_object
+from fourthwatch.wire.strict import canonical_of, is_plain, pointer_to, read_object
 from fourthwatch.wire.times import read_timestamp_ms
 
 ANCHORS = ("_userId", "_sessionId", "_orderId", "_transactionId", "_itemId", "_userEmail", "_phone", "_deviceId")
@@ -58,49 +58,103 @@ class _Shape(msgspec.Struct, frozen=True):
     parts: tuple[tuple[str, type[msgspec.Struct]], ...]
 
 
-def decode_event(raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = "") -> Decoded:
-    """Read one event; raises `Malformed` and then nothing of it is kept."""
+def decode_event(
+    raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = "", *, keep: frozenset[str] = frozenset()
+) -> Decoded:
+    """Read one event; raises `Malformed` and then nothing of it is kept. `keep`: keys of the shop's own numbers."""
+    if not user_agent.endswith("/go"):
+        decoded = _decode_plain(raw, kind, received_ms)
+        if decoded is not None:
+            return decoded
     document, canonical = read_object(raw)
-    return _decode(document, canonical, raw, kind, received_ms, user_agent)
+    return _decode(document, canonical, raw, kind, received_ms, user_agent, keep)
 
 
 def decode_document(
-    document: dict[str, Any], raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = ""
+    document: dict[str, Any],
+    raw: bytes,
+    kind: Kind,
+    received_ms: Millis,
+    user_agent: str = "",
+    *,
+    keep: frozenset[str] = frozenset(),
 ) -> Decoded:
     """As `decode_event`, for a body that is already a JSON object; takes the document over and changes it."""
-    return _decode(document, canonical_of(document), raw, kind, received_ms, user_agent)
+    return _decode(document, canonical_of(document), raw, kind, received_ms, user_agent, keep)
+
+
+def _decode_plain(raw: bytes, kind: Kind, received_ms: Millis) -> Decoded | None:
+    """The event, when its bytes are just what its type declares and nothing needs a word, as of most; else `None`."""
+    if kind.type is _CUSTOM or b'""' in raw or b"null" in raw or masking.may_hold_card_data(raw):
+        return None
+    try:
+        event = _DECODERS[kind.type].decode(raw)
+    except (ValueError, RecursionError):
+        return None
+    canonical = canonical_of(event)
+    sent_ms = read_timestamp_ms(event.origin_timestamp)
+    named = event.user_id or event.session_id or event.order_id
+    if (
+        named is None
+        or (kind.required and event.order_id is None)
+        or (sent_ms is None and event.origin_timestamp is not None)
+        or (sent_ms is not None and sent_ms > received_ms + FUTURE_SLACK_MS)
+        or max(len(event.user_id or ""), len(event.session_id or ""), len(event.order_id or "")) > TEXT_ID_MAX
+        or not is_plain(raw, canonical)
+    ):
+        return None
+    if event.custom_info and event.device_id is None:
+        device = _device_in(event.custom_info)
+        if device is not None:
+            event = msgspec.structs.replace(event, device_id=device)
+    return Decoded(
+        kind=kind,
+        event=event,
+        body=raw,
+        fingerprint=_fingerprint(canonical, kind),
+        occurred_ms=received_ms if sent_ms is None else Millis(sent_ms),
+        sent_ms=sent_ms,
+        name=None,
+        from_go=False,
+        warnings=(),
+    )
+
+
+def _fingerprint(canonical: bytes, kind: Kind) -> bytes:
+    return hashlib.blake2b(canonical, digest_size=16, key=kind.name.encode()).digest()
 
 
 def _decode(
-    document: dict[str, Any], canonical: bytes, raw: bytes, kind: Kind, received_ms: Millis, user_agent: str
+    document: dict[str, Any],
+    canonical: bytes,
+    raw: bytes,
+    kind: Kind,
+    received_ms: Millis,
+    user_agent: str,
+    keep: frozenset[str],
 ) -> Decoded:
     warnings: list[BodyWarning] = []
     from_go = user_agent.endswith("/go")
     body = raw
     if masking.may_hold_card_data(raw):
-        masked, found = masking.mask(document)
+        masked, found = masking.mask(document, keep)
         if found:
             assert isinstance(masked, dict)
             document, body, canonical = masked, encode(masked), canonical_of(masked)
             warnings += [BodyWarning(hit.pointer, hit.code, hit.sentence) for hit in found]
-    fingerprint = hashlib.blake2b(canonical, digest_size=16, key=kind.name.encode()).digest()
     _read_number_as_time(document)
     _hoist_device(document)
-    event = None
-    if b'""' not in canonical and b"null" not in canonical and not from_go:
-        event = _as_it_is(document, kind)
-    if event is None:
-        _tidy(document, _SHAPES[kind.type], "", warnings, open_keys=kind.type is _CUSTOM)
-        if from_go:
-            _fill_go_booleans(document, kind)
-        event = _typed(document, kind.type, warnings)
+    _tidy(document, _SHAPES[kind.type], "", warnings, open_keys=kind.type is _CUSTOM)
+    if from_go:
+        _fill_go_booleans(document, kind)
+    event = _typed(document, kind.type, warnings)
     _require(document, kind)
     sent_ms = _sent_ms(document, warnings)
     return Decoded(
         kind=kind,
         event=event,
         body=body,
-        fingerprint=fingerprint,
+        fingerprint=_fingerprint(canonical, kind),
         occurred_ms=_occurred_ms(sent_ms, received_ms, warnings),
         sent_ms=sent_ms,
         name=_custom_name(document) if kind.type is _CUSTOM else None,
@@ -142,6 +196,7 @@ _SHAPES: dict[type, _Shape] = {}
 for _kind in KINDS:
     _SHAPES[_kind.type] = _shape_of(_kind.type)
 _CUSTOM = KIND_OF_NAME["custom_event"].type
+_DECODERS = {kind.type: msgspec.json.Decoder(kind.type) for kind in KINDS}
 
 
 def _tidy(
@@ -233,11 +288,17 @@ def _hoist_device(document: dict[str, Any]) -> None:
     """Let `_customInfo.deviceId` count as `_deviceId`: the contract has no key for the shopper's device."""
     info = document.get("_customInfo")
     if type(info) is dict and info and document.get("_deviceId") in (None, ""):
-        for key in _DEVICE_KEYS:
-            value = info.get(key)
-            if type(value) is str and value:
-                document["_deviceId"] = value
-                return
+        device = _device_in(info)
+        if device is not None:
+            document["_deviceId"] = device
+
+
+def _device_in(info: dict[str, Any]) -> str | None:
+    for key in _DEVICE_KEYS:
+        value = info.get(key)
+        if type(value) is str and value:
+            return value
+    return None
 
 
 def _fill_go_booleans(document: dict[str, Any], kind: Kind) -> None:

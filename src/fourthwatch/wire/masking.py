@@ -212,6 +212,9 @@ class _Walk:
             return "***"
         if kept or abs(number) < _BARE_NUMBER_BELOW:
             return number
+        if self.work.is_over:
+            self._record(("card_number_masked",))
+            return _WHOLE
         masked, codes = _masked_text(digits, self.work)
         self._record(codes)
         return masked if codes else number

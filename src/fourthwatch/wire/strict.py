@@ -63,6 +63,19 @@ def _read(raw: bytes) -> tuple[Any, bytes]:
     return document, canonical
 
 
+def is_plain(raw: bytes, canonical: bytes) -> bool:
+    """Whether a body that a typed decoder took is surely free of all that is refused here, by its bytes alone."""
+    colons = raw.count(b":")
+    return (
+        colons == canonical.count(b":")
+        and colons <= KEYS_MAX
+        and raw.count(b"{") + raw.count(b"[") <= JSON_DEPTH_MAX
+        and b"\\u003" not in raw
+        and b"\\u0000" not in raw
+        and _LONG_RUN not in raw.translate(_BLURRED_DIGITS)
+    )
+
+
 def canonical_of(document: Any) -> bytes:
     """The same bytes for the same content, however keys were ordered and blanks were set."""
     return msgspec.json.encode(document, order="sorted")
