@@ -49,6 +49,11 @@ BATCH_MAX = 128
 """Events of one commit."""
 ORDERS_CACHED_MAX = 50_000
 
+CHECKPOINT_EVERY_PAGES = 1_000
+"""Pages of 4 KiB that may be new in SQLite's log file before they are moved into the data file."""
+LOG_PAGES_MAX = 16_000
+"""At this length the log file is begun anew, between two commits."""
+
 # Keys.
 API_KEY_CHARS_MAX = 32
 """The WooCommerce settings field takes no more (contract, section 1)."""
@@ -78,6 +83,7 @@ EXACT_ENTRIES_MAX = 96
 PAGE_ROWS_MAX = 500
 
 assert BATCH_MAX < QUEUE_MAX
+assert CHECKPOINT_EVERY_PAGES < LOG_PAGES_MAX
 assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160
 assert HEADER_BYTES_MAX < BODY_BYTES_MAX < DRAIN_BYTES_MAX

@@ -19,9 +19,10 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine.recovery import SnapshotInSlices, read_again, recover_windows
 from fourthwatch.engine.walk import Outcome, Submission, Taken, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
-from fourthwatch.limits import BATCH_MAX, QUEUE_MAX
+from fourthwatch.limits import BATCH_MAX, CHECKPOINT_EVERY_PAGES, QUEUE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING, SNAPSHOT_SEQ
+from fourthwatch.store.checkpoint import Checkpointer
 from fourthwatch.store.file import free_bytes
 from fourthwatch.store.ledger import Ledger
 
@@ -75,7 +76,10 @@ class Corridor:
         self._idle = threading.Event()
         self._idle.set()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._snapshots = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="background")
+        self._background_is_free = True
+        self._checkpointer = Checkpointer(settings.directory)
+        self._checkpointed_pages = 0
         self._snapshot: SnapshotInSlices | None = None
         self._finishing: Future[None] | None = None
         self._snapshot_seq = 0
@@ -108,7 +112,8 @@ class Corridor:
         """Finish what waits, write a snapshot, close the ledger; to be called on another thread than the owner's."""
         self._idle.wait()
         self._committer.shutdown()
-        self._snapshots.shutdown()
+        self._background.shutdown()
+        self._checkpointer.close()
         walk = self._walk
         self._drop_snapshot()
         if walk is not None and self._state != "broken":
@@ -190,9 +195,10 @@ class Corridor:
         BATCH_EVENTS.observe(len(batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
         ENTITIES.set(len(walk.windows))
+        self._checkpoint_when_due(walk)
         self._begin_snapshot_when_due(walk)
         self._continue_snapshot()
-        self._turn()
+        self._post(self._turn)  # behind the requests that were just woken: they answer before others walk
 
     def _rest(self, walk: Walk) -> None:
         """Nobody waits: use the time for a snapshot when one is due, a slice at a time."""
@@ -292,7 +298,7 @@ class Corridor:
         try:
             if snapshot.advance():
                 self._snapshot = None
-                self._finishing = self._snapshots.submit(self._finish_snapshot, snapshot)
+                self._finishing = self._background.submit(self._finish_snapshot, snapshot)
         except OSError as error:
             log.warning("snapshot_failed", reason=str(error))
             self._drop_snapshot()
@@ -304,6 +310,25 @@ class Corridor:
             SNAPSHOT_SEQ.set(snapshot.seq)
         except OSError as error:
             log.warning("snapshot_failed", reason=str(error))
+
+    def _checkpoint_when_due(self, walk: Walk) -> None:
+        pages = walk.ledger.log_pages
+        self._checkpointed_pages = min(self._checkpointed_pages, pages)  # the log file may have begun anew
+        if pages - self._checkpointed_pages >= CHECKPOINT_EVERY_PAGES and self._background_is_free:
+            self._checkpointed_pages = pages
+            self._background_is_free = False
+            self._background.submit(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        try:
+            self._checkpointer.run()
+        except LedgerFull as error:
+            log.warning("checkpoint_failed", reason=str(error))
+        except LedgerError as error:
+            failure = error
+            self._post(lambda: self._give_up(failure))
+        finally:
+            self._background_is_free = True
 
     def _drop_snapshot(self) -> None:
         if self._snapshot is not None:

@@ -51,7 +51,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     connection.pragma("synchronous", "FULL")
     connection.pragma("foreign_keys", "ON")
     connection.pragma("cache_size", -65_536)  # KiB
-    connection.pragma("wal_autocheckpoint", 4_000)
+    connection.pragma("wal_autocheckpoint", 0)
     if read_only:
         connection.pragma("query_only", "ON")
     return connection

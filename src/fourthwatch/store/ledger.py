@@ -14,6 +14,7 @@ import apsw
 import msgspec
 
 from fourthwatch.errors import LedgerBroken
+from fourthwatch.limits import LOG_PAGES_MAX
 from fourthwatch.store.file import ledger_error, open_file
 
 
@@ -73,6 +74,9 @@ class Ledger:
 
     def __init__(self, directory: Path) -> None:
         self._connection = open_file(directory)
+        self.log_pages = 0
+        """Pages in SQLite's log file after the newest commit; they are moved on by a `Checkpointer`."""
+        self._connection.set_wal_hook(self._note_log_pages)
         row = self._one("SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1")
         self.last_seq: int = 0 if row is None else row[0]
         self._chain: bytes = _CHAIN_START if row is None else row[1]
@@ -89,6 +93,8 @@ class Ledger:
             rows.append((*msgspec.structs.astuple(event), link))
         connection = self._connection
         try:
+            if self.log_pages >= LOG_PAGES_MAX:
+                self._start_log_anew()
             connection.execute("BEGIN IMMEDIATE")
             self._insert(_INSERT_EVENT, rows)
             self._insert(_INSERT_DECISION, [msgspec.structs.astuple(decision) for decision in decisions])
@@ -100,6 +106,15 @@ class Ledger:
             raise ledger_error(error) from error
         self._chain = link
         self.last_seq = events[-1].seq
+
+    def _note_log_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _start_log_anew(self) -> None:
+        """Under steady load the log file has no end of its own; nearly all of it has been moved by now."""
+        with suppress(apsw.BusyError):  # somebody reads; next time
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     def _insert(self, head: str, rows: Sequence[tuple[Any, ...]]) -> None:
         at = 0

@@ -17,7 +17,8 @@ _BLURRED_RUN = b"0" * 13
 _NO_CARD_STARTS = b"0179"
 _BLURRED_RUN_REST = re.compile(rb"0*")
 # Empty group: may be one of the words. Group: a bank's response to a verification value, with no room for a value.
-_BLURRED_WORD = re.compile(rb"cv(?:v(revponvecode:(?:[a-z0]{0,2}|nvll)[,}])|[vcnd]|rdc|rdverif|tion[vcn])")
+# Both look ahead only, since the end of one word can be the start of the next ("card" and "cvv").
+_BLURRED_WORD = re.compile(rb"cv(?=v(revponvecode:(?:[a-z0]{0,2}|nvll)[,}])|[vcnd]|rdc|rdverif|tion[vcn])")
 _BLURRED_PHRASE = b"vecuritycode"
 _HINTED_WORDS = frozenset((b"csc", b"cav", b"cvn", b"cvd", b"car"))
 _HINTS_MAX = 2_048
