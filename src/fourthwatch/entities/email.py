@@ -83,6 +83,13 @@ def mentions_name(email: str, *names: str | None) -> bool | None:
     >>> mentions_name("j.garcia77@example.com", "José", "García")
     True
     """
+    if len(email) > EMAIL_CHARS_MAX:
+        return None
+    return _mentions_name(email, tuple([None if name is None else name[:NAME_CHARS_MAX] for name in names]))
+
+
+@lru_cache(maxsize=ADDRESSES_CACHED_MAX)
+def _mentions_name(email: str, names: tuple[str | None, ...]) -> bool | None:
     address = _split(email)
     if address is None:
         return None
@@ -91,7 +98,7 @@ def mentions_name(email: str, *names: str | None) -> bool | None:
     for name in names:
         if name is None:
             continue
-        for word in _without_accents(name[:NAME_CHARS_MAX].replace("'", "").replace("’", "")).split():
+        for word in _without_accents(name.replace("'", "").replace("’", "")).split():
             letters = "".join(filter(str.isalpha, word))
             if len(letters) < _NAME_LETTERS_MIN or (local.isascii() and not letters.isascii()):
                 continue
