@@ -1,4 +1,4 @@
-"""The corridor: a bounded queue, every ticket settled once and after its commit, and faults that stay where they are."""
+"""The corridor: a bounded queue, every ticket settled once and after its commit, faults that stay where they are."""
 
 import queue
 import threading
@@ -33,6 +33,7 @@ class Owner:
         self.broken = 0
         self.stored_when_settled: list[int] = []
         self._posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._reader: LedgerReader | None = None
         self._byte = 0
         settings = CorridorSettings(
             directory=directory,
@@ -56,20 +57,20 @@ class Owner:
 
     def stop(self) -> None:
         """Stop as the server does, from another thread, while this one goes on working."""
-        stopping = threading.Thread(target=self.corridor.stop)
+        stopping = threading.Thread(target=self.corridor.stop, daemon=True)
         stopping.start()
+        waited_s = 0.0
         while stopping.is_alive() or not self._posted.empty():
             try:
                 self._posted.get(timeout=0.01)()
             except queue.Empty:
-                continue
-        stopping.join()
+                waited_s += 0.01
+                assert waited_s < PATIENCE_S, "the stop does not end"
 
     def stored(self) -> int:
-        reader = LedgerReader(self.directory)
-        count = reader.count()
-        reader.close()
-        return count
+        if self._reader is None:
+            self._reader = LedgerReader(self.directory)
+        return self._reader.count()
 
     def _settle(self, settled: Settled) -> None:
         self.settled += settled
@@ -173,8 +174,8 @@ def test_a_started_corridor_knows_what_came_before(tmp_path: Path) -> None:
         owner.submit(*[login(number) for number in range(20)])
         replayed = [outcome.replayed for outcome in owner.work(20) if isinstance(outcome, Answer)]
         assert replayed == [start > 0] * 20
+        assert owner.stored() == 20
         owner.stop()
-    assert owner.stored() == 20
 
 
 def test_a_poison_event_is_refused_alone(owner: Owner, tmp_path: Path) -> None:

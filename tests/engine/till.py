@@ -92,11 +92,17 @@ def stored_again(rows: list[tuple[EventRow, DecisionRow | None]]) -> Iterator[Su
         yield Submission(
             tenant=row.tenant,
             decoded=Decoded(
-                kind=kind, event=read_stored(kind, row.body, from_go=row.from_go), body=row.body, fingerprint=row.fingerprint,
-                occurred_ms=Millis(row.occurred_ms), sent_ms=None, name=row.name, warnings=(),
+                kind=kind,
+                event=read_stored(kind, row.body, from_go=row.from_go),
+                body=row.body,
+                fingerprint=row.fingerprint,
+                occurred_ms=Millis(row.occurred_ms),
+                sent_ms=None,
+                name=row.name,
+                warnings=(),
                 from_go=row.from_go,
             ),
             received_ms=Millis(row.received_ms),
             idempotency_key=f"again-{row.seq}",
             wants_score=made is not None and made.answered,
-        )  # fmt: skip
+        )

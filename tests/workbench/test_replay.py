@@ -11,11 +11,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from event_taker import KEY, Taker, Trouble, taking
 
 from fourthwatch.errors import RecordingError, SendingStopped, UsageError
 from fourthwatch.workbench.recording import line_of, write_recording
 from fourthwatch.workbench.replay import Progress, replay
+from workbench.event_taker import KEY, Taker, Trouble, taking
 
 
 @pytest.fixture

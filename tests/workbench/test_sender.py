@@ -11,13 +11,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from event_taker import KEY, Taker, Trouble, taking
 
 from fourthwatch.clock import SystemClock
 from fourthwatch.errors import SendingStopped, UsageError
 from fourthwatch.workbench.demo import perform
 from fourthwatch.workbench.sender import Connection, Outgoing, Sender, Target
 from fourthwatch.workbench.simulator import DemoShop
+from workbench.event_taker import KEY, Taker, Trouble, taking
 
 
 @pytest.fixture

@@ -191,7 +191,10 @@ class Ledger:
 
 def chain_hash(before: bytes, event: EventRow) -> bytes:
     """16 bytes that stand for this event and all before it: shows lost, changed and swapped rows."""
-    numbers = f"{event.seq} {event.tenant} {event.kind} {event.occurred_ms} {event.received_ms} {len(event.body)}"
+    numbers = (
+        f"{event.seq} {event.tenant} {event.kind} {event.occurred_ms} {event.received_ms}"
+        f" {len(event.body)} {event.from_go:d}"
+    )
     digest = hashlib.blake2b(f"{numbers} {event.name!a} {event.subject!a}".encode(), digest_size=16, key=before)
     digest.update(event.nonce + event.identity + event.fingerprint)
     digest.update(event.body)
