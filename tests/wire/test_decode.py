@@ -15,7 +15,7 @@ from fourthwatch.clock import Millis
 from fourthwatch.errors import Malformed
 from fourthwatch.events import KIND_OF_NAME, KINDS, CreateAccount, CreateOrder, Kind, OrderStatus, Tag
 from fourthwatch.limits import TEXT_ID_MAX, WARNINGS_MAX
-from fourthwatch.wire.decode import ANCHORS, Decoded, decode_event, read_stored
+from fourthwatch.wire.decode import ANCHORS, Decoded, decode_document, decode_event, read_stored
 
 _NOW = Millis(1_800_000_000_000)
 _SEEDS: list[dict[str, Any]] = json.loads((Path(__file__).parent.parent / "fuzz" / "seeds.json").read_text())
@@ -377,3 +377,19 @@ def test_the_body_is_kept_byte_for_byte() -> None:
     assert decoded.body == raw
     assert isinstance(decoded.event, OrderStatus)
     assert decoded.event.order_id == "oé/"
+
+
+@settings(max_examples=300, deadline=None)
+@given(_bodies(), st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_the_short_way_of_plain_bodies_ends_where_the_long_way_does(
+    drawn: tuple[Kind, dict[str, Any]], separators: tuple[str, str]
+) -> None:
+    kind, body = drawn
+    raw = json.dumps(body, separators=separators).encode()
+    assert decode_event(raw, kind, _NOW) == decode_document(json.loads(raw), raw, kind, _NOW)
+
+
+@pytest.mark.parametrize("seed", _SEEDS, ids=lambda seed: f"{seed['client']}-{seed['event']}")
+def test_recorded_bodies_end_the_same_on_the_short_and_on_the_long_way(seed: dict[str, Any]) -> None:
+    kind, raw = KIND_OF_NAME[seed["event"]], json.dumps(seed["body"]).encode()
+    assert decode_event(raw, kind, _NOW) == decode_document(json.loads(raw), raw, kind, _NOW)
