@@ -45,6 +45,9 @@ def openapi() -> dict[str, Any]:
     types = [*(kind.type for kind in KINDS), Receipt, ScoreReply, ErrorReply, EventView, OrderView]
     types += [PostbacksView, PostbackRegistration, MerchantDecision, Done]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    for component in components.values():
+        # Our decoders are told to notice unknown keys, in order to warn about them; a sender may send any.
+        component.pop("additionalProperties", None)
     by_type = dict(zip(types, schemas, strict=True))
     paths: dict[str, Any] = {f"/event/v1/{kind.name}": {"post": _event(kind, by_type)} for kind in KINDS}
     paths["/neo/v1/score"] = {"get": _score(by_type)}
