@@ -23,6 +23,8 @@ from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 from fourthwatch import limits
 from fourthwatch.api.protocol import BoundedHttpProtocol
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 20.0
 """A test that waits longer than this on a socket fails; nothing is measured against it."""
 HEAD = b"Host: shop.example.com\r\n"

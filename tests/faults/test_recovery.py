@@ -22,6 +22,8 @@ from fourthwatch.store.file import FILE_NAME
 from fourthwatch.store.snapshots import Head, SnapshotWriter, read_snapshot
 from served import PROGRAM, Served, run
 
+pytestmark = pytest.mark.slow
+
 NOON_MS = 1_750_000_000_000
 _SNAPSHOT_AT = 300
 

@@ -172,6 +172,7 @@ def test_things_seen_again_are_counted_at_least_once_and_at_most_as_often_as_see
     assert len(naive.things) <= told <= seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("events", "series_used", "apart_ms"), [(200_000, 1, MINUTE_MS), (20_000, 4, 20 * MINUTE_MS), (5_000, 21, HOUR_MS)]
 )

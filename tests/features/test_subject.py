@@ -74,6 +74,7 @@ def test_marks_are_the_same_in_every_process_and_version() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_marks_of_a_million_ids_do_not_meet() -> None:
     assert len({mark_of(f"user-{number}") for number in range(1_000_000)}) == 1_000_000
 

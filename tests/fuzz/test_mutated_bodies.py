@@ -146,6 +146,7 @@ async def _nowhere(message: MutableMapping[str, Any]) -> None:
     """Send to nobody."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "noticed"),
     [

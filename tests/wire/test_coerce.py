@@ -172,6 +172,7 @@ def _keys_of(document_type: Any) -> list[str]:
     return [field.encode_name for field in msgspec.inspect.type_info(document_type).fields]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(KINDS), st.data())
 def test_any_value_in_any_field_of_any_kind_is_taken(kind: Any, data: st.DataObject) -> None:

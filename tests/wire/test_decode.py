@@ -354,6 +354,7 @@ def _bodies(draw: st.DrawFn) -> tuple[Kind, dict[str, Any]]:
     return kind, {**draw(st.dictionaries(keys, _VALUES, max_size=7)), "_userId": "u", "_orderId": "o"}
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(_bodies())
 def test_a_stored_body_is_read_again_as_the_same_event(drawn: tuple[Kind, dict[str, Any]]) -> None:
@@ -379,6 +380,7 @@ def test_the_body_is_kept_byte_for_byte() -> None:
     assert decoded.event.order_id == "oé/"
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(_bodies(), st.sampled_from([(",", ":"), (", ", ": ")]))
 def test_the_short_way_of_plain_bodies_ends_where_the_long_way_does(

@@ -482,6 +482,7 @@ DOCUMENTS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(DOCUMENTS)
 def test_the_prefilter_never_misses_what_masking_finds(document: object) -> None:
@@ -611,6 +612,7 @@ def test_the_byte_scan_sees_a_number_in_each_spelling() -> None:
             assert holds({"_note": spelling(number, chance)}, number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_of_25_000_planted_numbers_none_is_left_and_none_passes_the_prefilter(seed: int) -> None:
     chance = random.Random(seed)

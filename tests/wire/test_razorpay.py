@@ -110,6 +110,7 @@ _ODD = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_any_value_in_any_place_is_taken_or_refused_as_malformed(data: st.DataObject) -> None:

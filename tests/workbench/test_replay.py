@@ -17,6 +17,8 @@ from fourthwatch.workbench.recording import line_of, write_recording
 from fourthwatch.workbench.replay import Progress, replay
 from workbench.event_taker import KEY, Taker, Trouble, taking
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def taker() -> Iterator[Taker]:

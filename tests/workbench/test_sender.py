@@ -19,6 +19,8 @@ from fourthwatch.workbench.sender import Connection, Outgoing, Sender, Target
 from fourthwatch.workbench.simulator import DemoShop
 from workbench.event_taker import KEY, Taker, Trouble, taking
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def taker() -> Iterator[Taker]:

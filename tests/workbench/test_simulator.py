@@ -14,6 +14,8 @@ from fourthwatch.clock import DAY_MS, HOUR_MS
 from fourthwatch.workbench.rings import KINDS
 from fourthwatch.workbench.simulator import TRUTHS, DemoShop, SimEvent
 
+pytestmark = pytest.mark.slow
+
 START_MS = 1_700_000_000_000
 DAYS = 7
 CONTRACT = json.loads((Path(__file__).parent / "contract_keys.json").read_text())
