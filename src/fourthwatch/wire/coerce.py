@@ -4,7 +4,6 @@ Only events that the typed decoder did not take come here, so this may be slow; 
 """
 
 import re
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,8 +17,6 @@ _FALSE = frozenset({"false", "0", "no"})
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")
 """Magento writes quantities as `1.0000`."""
 _NUMBER_CHARS_MAX = 40
-
-Field = tuple[str, Callable[[Any, str, list[BodyWarning]], Any]]
 
 
 def coerced(document: dict[str, Any], target: type[msgspec.Struct], warnings: list[BodyWarning]) -> dict[str, Any]:
