@@ -79,7 +79,7 @@ SQL_STARTS = (
 BROAD_CATCHES = frozenset(
     {
         ("engine/corridor.py", "_turn"),
-        ("engine/corridor.py", "_begin_batch"),
+        ("engine/corridor.py", "_walk_some"),
         ("engine/corridor.py", "_commit"),
         ("engine/corridor.py", "_committed"),
         ("workbench/sender.py", "_work"),

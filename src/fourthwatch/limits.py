@@ -47,7 +47,12 @@ QUEUE_MAX = 2_048
 """Events waiting for the engine; beyond it 503."""
 BATCH_MAX = 128
 """Events of one commit."""
+BATCH_WELL_FILLED = 24
+"""With so many events walked a commit begins, however many more are waiting; with fewer it begins when none is."""
+RECENT_EVENTS = 20_000
+"""Events remembered by identity, twice; those that are not yet durable are among them."""
 ORDERS_CACHED_MAX = 50_000
+"""Orders remembered; those that are not yet durable are among them."""
 
 CHECKPOINT_EVERY_PAGES = 1_000
 """Pages of 4 KiB that may be new in SQLite's log file before they are moved into the data file."""
@@ -82,7 +87,8 @@ EXACT_ENTRIES_MAX = 96
 # Pages of the management API.
 PAGE_ROWS_MAX = 500
 
-assert BATCH_MAX < QUEUE_MAX
+assert BATCH_WELL_FILLED <= BATCH_MAX < QUEUE_MAX
+assert min(RECENT_EVENTS, ORDERS_CACHED_MAX) > 2 * BATCH_MAX  # one batch is being written, one is walking
 assert CHECKPOINT_EVERY_PAGES < LOG_PAGES_MAX
 assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160

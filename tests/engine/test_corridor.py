@@ -55,6 +55,10 @@ class Owner:
             self._posted.get(timeout=PATIENCE_S)()
         return [outcome for _, outcome in self.settled]
 
+    def do_what_is_posted(self) -> None:
+        while not self._posted.empty():
+            self._posted.get()()
+
     def stop(self) -> None:
         """Stop as the server does, from another thread, while this one goes on working."""
         stopping = threading.Thread(target=self.corridor.stop, daemon=True)
@@ -219,6 +223,97 @@ def test_nothing_but_poison_is_refused_one_by_one_and_the_corridor_goes_on(owner
     assert [type(outcome) for outcome in outcomes] == [Internal] * 400 + [Answer]
     assert owner.stored() == 1
     assert (owner.broken, owner.corridor.state) == (0, "ready")
+
+
+class Held:
+    """Holds back the commits of a corridor until it is told to let one through."""
+
+    def __init__(self, owner: Owner) -> None:
+        walk = owner.corridor._walk
+        assert walk is not None
+        self._append = walk.ledger.append
+        self._may = threading.Semaphore(0)
+        self.began = threading.Semaphore(0)
+        walk.ledger.append = self._held  # type: ignore[method-assign, assignment]
+
+    def _held(self, *rows: Any) -> None:
+        self.began.release()
+        assert self._may.acquire(timeout=PATIENCE_S)
+        self._append(*rows)
+
+    def let_through(self, commits: int) -> None:
+        self._may.release(commits)
+
+
+def turn_while_writing(owner: Owner, held: Held) -> None:
+    """Let everything walk that may, while the first batch is being written."""
+    while not held.began.acquire(blocking=False):
+        owner._posted.get(timeout=PATIENCE_S)()
+    owner.do_what_is_posted()
+
+
+def test_the_next_batch_walks_while_one_is_written_and_is_answered_after_its_own_commit(owner: Owner) -> None:
+    held = Held(owner)
+    owner.submit(login(0))
+    turn_while_writing(owner, held)
+    for number in range(1, 4):
+        owner.corridor.submit(login(number), Ticket(number))
+    owner.do_what_is_posted()
+    walk = owner.corridor._walk
+    assert walk is not None
+    assert walk.last_seq == 4
+    assert (owner.settled, owner.stored()) == ([], 0)
+    held.let_through(1)
+    assert len(owner.work(1)) == 1
+    assert owner.stored_when_settled == [1]
+    held.let_through(1)
+    owner.work(4)
+    assert owner.stored_when_settled == [1, 4, 4, 4]
+
+
+def test_a_retry_of_an_event_that_is_being_written_is_the_same_event(owner: Owner) -> None:
+    held = Held(owner)
+    owner.submit(login(0))
+    turn_while_writing(owner, held)
+    owner.corridor.submit(login(0), Ticket(1))
+    owner.do_what_is_posted()
+    held.let_through(2)
+    first, again = owner.work(2)
+    assert isinstance(first, Answer)
+    assert isinstance(again, Answer)
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first.receipt.event_id == again.receipt.event_id
+    assert owner.stored() == 1
+
+
+def test_poison_that_walks_while_a_batch_is_written_harms_neither_that_batch_nor_the_others(owner: Owner) -> None:
+    held = Held(owner)
+    owner.submit(login(0))
+    turn_while_writing(owner, held)
+    for number, one in enumerate((login(1), poisoned(2), login(3)), 1):
+        owner.corridor.submit(one, Ticket(number))
+    owner.do_what_is_posted()
+    held.let_through(1)
+    owner.work(4)
+    kinds = {ticket: type(outcome) for ticket, outcome in owner.settled}
+    assert kinds == {0: Answer, 1: Answer, 2: Internal, 3: Answer}
+    assert (owner.stored(), owner.broken) == (3, 0)
+
+
+def test_when_a_batch_does_not_fit_what_walked_behind_it_is_refused_too(owner: Owner) -> None:
+    held = Held(owner)
+    owner.submit(submission("login", NOW_MS, _userId="asha", _note="x" * 200_000))
+    turn_while_writing(owner, held)
+    owner.corridor.submit(login(1), Ticket(1))
+    owner.do_what_is_posted()
+    only_so_many_pages(owner, 1)
+    held.let_through(1)
+    assert [type(outcome) for outcome in owner.work(2)] == [Unavailable, Unavailable]
+    assert owner.stored() == 0
+    owner.corridor.submit(login(1), Ticket(2))
+    answer = owner.work(3)[-1]
+    assert isinstance(answer, Answer)
+    assert not answer.replayed
 
 
 def test_a_disk_without_room_refuses_and_says_when_to_come_again(tmp_path: Path) -> None:

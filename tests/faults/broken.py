@@ -5,6 +5,7 @@ A way replaces one function of the program before it starts.
 
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,21 +20,23 @@ from fourthwatch.store.ledger import DecisionRow, EventRow, Ledger
 
 
 class LazyConnection:
-    """Commits only every `every`-th time it is told to."""
+    """Commits only every `every`-th time it is told to; questions see what is not committed yet."""
 
     def __init__(self, connection: Any, every: int) -> None:
         self._connection = connection
         self._every = every
         self._commits = 0
+        self._one_at_a_time = threading.Lock()
 
     def execute(self, statement: str, *bindings: Any) -> Any:
-        if statement.startswith("BEGIN") and self._connection.in_transaction:
-            return None
-        if statement == "COMMIT":
-            self._commits += 1
-            if self._commits % self._every:
+        with self._one_at_a_time:
+            if statement.startswith("BEGIN") and self._connection.in_transaction:
                 return None
-        return self._connection.execute(statement, *bindings)
+            if statement == "COMMIT":
+                self._commits += 1
+                if self._commits % self._every:
+                    return None
+            return iter(list(self._connection.execute(statement, *bindings)))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -45,7 +48,8 @@ def answers_early() -> None:
 
     def started(self: Ledger, directory: Path) -> None:
         start(self, directory)
-        self._connection = LazyConnection(self._connection, 20)  # type: ignore[assignment]
+        self._reading.close()
+        self._connection = self._reading = LazyConnection(self._connection, 20)  # type: ignore[assignment]
 
     Ledger.__init__ = started  # type: ignore[method-assign]
 

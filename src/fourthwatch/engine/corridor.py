@@ -1,14 +1,15 @@
 """The bounded queue in front of the walk, and the one thread that commits.
 
-The walk runs on the owner's thread, the event loop's; only what waits for the disk runs beside it. Whatever is waiting
-when a commit ends becomes the next batch: alone an event waits for nobody, under load a sync serves many. Nothing is
-answered before its batch is durable; when a batch fails, everyone in it hears so.
+The walk runs on the owner's thread, the event loop's; only what waits for the disk runs beside it. While one batch is
+being written the next one walks: alone an event waits for nobody, under load a sync serves many. Nothing is answered
+before its batch is durable; when a batch fails, everyone in it and behind it hears so.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NewType
 
@@ -19,18 +20,29 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine.recovery import SnapshotInSlices, read_again, recover_windows
 from fourthwatch.engine.walk import Outcome, Submission, Taken, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
-from fourthwatch.limits import BATCH_MAX, CHECKPOINT_EVERY_PAGES, QUEUE_MAX
+from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, CHECKPOINT_EVERY_PAGES, QUEUE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING, SNAPSHOT_SEQ
 from fourthwatch.store.checkpoint import Checkpointer
 from fourthwatch.store.file import free_bytes
 from fourthwatch.store.ledger import Ledger
 
+_WALK_AT_ONCE = 8
+"""Events that walk before the loop looks at its sockets again."""
 State = Literal["starting", "ready", "full", "broken", "stopped"]
 Ticket = NewType("Ticket", object)
 """Whatever the submitter needs to find its request again."""
 Settled = list[tuple[Ticket, Outcome | Refused]]
 Batch = Sequence[tuple[Submission, Ticket]]
+
+
+class Flight:
+    """A batch between the queue and its answers."""
+
+    def __init__(self, started_s: float) -> None:
+        self.started_s = started_s
+        self.batch: list[tuple[Submission, Ticket]] = []
+        self.taken = Taken()
 
 
 class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,10 +81,12 @@ class Corridor:
         self._waiting: deque[tuple[Submission, Ticket]] = deque()
         self._alone: deque[tuple[Submission, Ticket]] = deque()
         """Events of a batch that met a fault; each walks by itself."""
-        self._under_way: Batch = ()
-        """The batch that is not answered yet."""
+        self._walking: Flight | None = None
+        self._writing: Flight | None = None
+        self._faulty: tuple[Batch, Exception] | None = None
+        """What met a fault while the batch before it was being written."""
         self._walk: Walk | None = None
-        self._is_turning = False
+        self._turn_is_posted = False
         self._idle = threading.Event()
         self._idle.set()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -103,10 +117,8 @@ class Corridor:
         if len(self._waiting) >= QUEUE_MAX:
             raise Unavailable("too many events are waiting; send this one again shortly", retry_after_s=1)
         self._waiting.append((submission, ticket))
-        if not self._is_turning:
-            self._is_turning = True
-            self._idle.clear()
-            self._post(self._turn)
+        self._idle.clear()
+        self._post_turn()
 
     def stop(self) -> None:
         """Finish what waits, write a snapshot, close the ledger; to be called on another thread than the owner's."""
@@ -129,106 +141,127 @@ class Corridor:
                     self._drop_snapshot()
             walk.ledger.close()
 
-    # One batch after the other.
+    # One batch walks while the one before it is being written.
+
+    def _post_turn(self) -> None:
+        if not self._turn_is_posted:
+            self._turn_is_posted = True
+            self._post(self._turn)
 
     def _turn(self) -> None:
-        """Walk the next batch and hand it to the committer; `_committed` goes on from there."""
+        """Let some of what waits walk, begin a commit when it is time; behind the requests that have just come in."""
+        self._turn_is_posted = False
+        walk = self._walk
+        if walk is None or self._state == "broken":
+            return
         try:
-            self._begin_batch()
+            walked = self._walk_some(walk)
+            self._write_when_due(walk, more=walked)
+            if walked:
+                self._post_turn()
+            elif self._writing is None:
+                self._rest(walk)
         except Exception as error:  # noqa: BLE001 (whatever it was: nobody may wait for an answer that never comes)
             self._give_up(error)
 
-    def _begin_batch(self) -> None:
-        walk = self._walk
-        assert walk is not None
-        waiting = self._waiting
-        if self._alone:
-            batch = [self._alone.popleft()]
-        elif waiting:
-            batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
-        else:
-            self._rest(walk)
-            return
-        self._under_way = batch
-        QUEUE_WAITING.set(len(waiting))
-        if not self._has_room():
-            self._state = "full"
-            self._refuse(batch, _unavailable("full"))
-            self._post(self._turn)
-            return
-        started_s = self._clock.monotonic_s()
+    def _walk_some(self, walk: Walk) -> bool:
+        """Whether anything was taken from the queue."""
+        if self._walking is None and self._writing is None:
+            self._begin_snapshot_when_due(walk)
+        elif self._alone or self._faulty is not None or self._snapshot_is_due(walk):
+            return False  # these want the ledger and the windows to be at one
+        queue = self._alone or self._waiting
+        if not queue:
+            return False
+        flight = self._walking
+        if flight is None:
+            if not self._has_room():
+                self._state = "full"
+                self._refuse(self._everyone(), _unavailable("full"))
+                return True
+            flight = self._walking = Flight(self._clock.monotonic_s())
+        room = 1 if self._alone else min(_WALK_AT_ONCE, BATCH_MAX - len(flight.batch))
+        some = [queue.popleft() for _ in range(min(len(queue), room))]
+        QUEUE_WAITING.set(len(self._waiting))
+        flight.batch += some
         try:
-            taken = walk.take([submission for submission, _ in batch])
-        except LedgerError as failure:
-            self._failed(batch, failure)
-            return
+            walk.take([submission for submission, _ in some], flight.taken)
+        except LedgerError:
+            raise
         except Exception as error:  # noqa: BLE001 (a fault of ours in one event must not stop all others)
-            self._isolate(batch, error)
-            return
-        self._committer.submit(self._commit, walk, batch, taken, started_s)
+            self._walking, self._faulty = None, (flight.batch, error)
+            if self._writing is None:
+                self._isolate()
+        return bool(some)
 
-    def _commit(self, walk: Walk, batch: Batch, taken: Taken, started_s: float) -> None:
+    def _write_when_due(self, walk: Walk, *, more: bool) -> None:
+        """Begin a commit unless one is under way, or a few more events are sure to join."""
+        flight = self._walking
+        if flight is not None and self._writing is None and not (more and len(flight.batch) < BATCH_WELL_FILLED):
+            self._walking, self._writing = None, flight
+            self._committer.submit(self._commit, walk, flight)
+
+    def _commit(self, walk: Walk, flight: Flight) -> None:
         """On the committer's thread: the only part of a batch that waits for the disk."""
         failure: Exception | None = None
         try:
-            taken.append_to(walk.ledger)
+            flight.taken.append_to(walk.ledger)
         except Exception as error:  # noqa: BLE001 (handed on to `_committed`)
             failure = error
-        self._post(lambda: self._committed(walk, batch, taken, started_s, failure))
+        self._post(lambda: self._committed(walk, flight, failure))
 
-    def _committed(self, walk: Walk, batch: Batch, taken: Taken, started_s: float, failure: Exception | None) -> None:
+    def _committed(self, walk: Walk, flight: Flight, failure: Exception | None) -> None:
+        if flight is not self._writing:  # given up meanwhile
+            return
         try:
-            if failure is None:
-                self._answer(walk, batch, taken, started_s)
-            elif isinstance(failure, LedgerError):
-                self._failed(batch, failure)
-            else:
+            if isinstance(failure, LedgerFull):
+                self._fill_up(failure)
+            elif failure is not None:
                 self._give_up(failure)
+            else:
+                self._writing = None
+                self._write_when_due(walk, more=bool(self._waiting))  # the disk need not wait for the answers
+                self._answer(walk, flight)
+                if self._faulty is not None:
+                    self._isolate()
+                self._post_turn()
         except Exception as error:  # noqa: BLE001 (as above)
             self._give_up(error)
 
-    def _answer(self, walk: Walk, batch: Batch, taken: Taken, started_s: float) -> None:
-        outcomes = walk.answers(taken)
-        self._settle([(ticket, outcome) for (_, ticket), outcome in zip(batch, outcomes, strict=True)])
-        self._under_way = ()
-        COMMIT_SECONDS.observe(self._clock.monotonic_s() - started_s)
-        BATCH_EVENTS.observe(len(batch))
+    def _answer(self, walk: Walk, flight: Flight) -> None:
+        outcomes = walk.answers(flight.taken)
+        self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
+        COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
+        BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
         ENTITIES.set(len(walk.windows))
         self._checkpoint_when_due(walk)
-        self._begin_snapshot_when_due(walk)
         self._continue_snapshot()
-        self._post(self._turn)  # behind the requests that were just woken: they answer before others walk
 
     def _rest(self, walk: Walk) -> None:
-        """Nobody waits: use the time for a snapshot when one is due, a slice at a time."""
-        self._begin_snapshot_when_due(walk)
+        """Nobody waits: use the time for a snapshot when one is under way, a slice at a time."""
         if self._snapshot is not None:
             self._continue_snapshot()
-            self._post(self._turn)
-            return
-        self._is_turning = False
-        self._idle.set()
+            self._post_turn()
+        elif not self._waiting and not self._alone:
+            self._idle.set()
 
     # When something goes wrong.
 
-    def _failed(self, batch: Batch, failure: LedgerError) -> None:
-        if not isinstance(failure, LedgerFull):
-            self._give_up(failure)
-            return
-        log.error("batch_failed", events=len(batch), reason=str(failure))
+    def _fill_up(self, failure: LedgerFull) -> None:
+        """Nothing of the batch was kept, so nothing behind it may be: all hear so, and the past is read again."""
+        everyone = self._everyone()
+        log.error("batch_failed", events=len(everyone), reason=str(failure))
         self._state = "full"
-        self._refuse([*batch, *self._everyone()], _unavailable("full"))
-        self._under_way = ()
+        self._refuse(everyone, _unavailable("full"))
         self._begin_again()
-        self._turn()
+        self._post_turn()
 
     def _give_up(self, error: Exception) -> None:
         """After a failed sync nobody knows what the disk holds: answer no more, let the process be started anew."""
         log.error("giving_up", reason=str(error), exc_info=None if isinstance(error, LedgerError) else error)
         self._state = "broken"
-        self._refuse([*self._under_way, *self._everyone()], _unavailable("broken"))
-        self._under_way = ()
+        self._refuse(self._everyone(), _unavailable("broken"))
         self._drop_snapshot()
         self._idle.set()
         self._on_broken()
@@ -240,19 +273,24 @@ class Corridor:
             self._walk.ledger.close()
         self._walk = self._recover()
 
-    def _isolate(self, batch: Batch, error: Exception) -> None:
+    def _isolate(self) -> None:
         """A batch met a fault of ours: take its events one by one, and refuse the one that brings it about."""
+        assert self._faulty is not None
+        batch, error = self._faulty
         log.error("walk_failed", events=len(batch), fault=type(error).__name__, exc_info=error)
         self._begin_again()
+        self._faulty = None
         if len(batch) == 1:
             self._refuse(batch, Internal("a fault of the server; it was logged, and nothing of the event was kept"))
         else:
             self._alone.extend(batch)
-        self._under_way = ()
-        self._post(self._turn)  # and not from here: a queue full of such events would be as many calls deep
 
     def _everyone(self) -> Batch:
-        everyone = [*self._alone, *self._waiting]
+        """All who have no answer yet, taken from wherever they are."""
+        flights = [flight.batch for flight in (self._writing, self._walking) if flight is not None]
+        faulty = [] if self._faulty is None else self._faulty[0]
+        everyone = [*chain.from_iterable(flights), *faulty, *self._alone, *self._waiting]
+        self._writing = self._walking = self._faulty = None
         self._alone.clear()
         self._waiting.clear()
         return everyone
@@ -280,10 +318,15 @@ class Corridor:
         ENTITIES.set(len(windows))
         return walk
 
+    def _snapshot_is_due(self, walk: Walk) -> bool:
+        return (
+            self._snapshot is None
+            and walk.ledger.last_seq - self._snapshot_seq >= self._settings.snapshot_every_events
+            and (self._finishing is None or self._finishing.done())
+        )
+
     def _begin_snapshot_when_due(self, walk: Walk) -> None:
-        if self._snapshot is not None or (self._finishing is not None and not self._finishing.done()):
-            return
-        if walk.ledger.last_seq - self._snapshot_seq < self._settings.snapshot_every_events:
+        if not self._snapshot_is_due(walk):
             return
         self._snapshot_seq = walk.ledger.last_seq
         try:

@@ -34,6 +34,8 @@ _OF_USER = {*_TAG_KINDS, *_ACCOUNT_KINDS, KIND_OF_TYPE[LinkSessionToUser].number
 # First byte of an identity: a time in milliseconds keeps it at 0 or 1 until the year 10889.
 _BY_KEY = b"\xff"
 _BY_NONCE = b"\xfe"
+TIMED_BELOW = b"\x02"
+"""Identities that begin with the sender's time sort below this, all others above it."""
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,6 @@
 """The walk of one event: has it been here, who is involved, what is known, what do we answer, made durable.
 
-A batch walks together and is committed as one. Synchronous, one thread; the clock and chance are handed in.
+A batch is committed as one; while it is, the next one may walk. Synchronous, one thread; chance is handed in.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
 from fourthwatch.engine.orders import Orders, Placed
+from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.entities import Involved, completed, involved_in
 from fourthwatch.errors import Conflict
 from fourthwatch.events import CreateOrder, Event, Kind
@@ -44,13 +45,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 Outcome = Answer | Conflict
 
 
-class Taken(msgspec.Struct, frozen=True, gc=False):
-    """A batch that has walked, on its way to the disk."""
+class Taken:
+    """Events that have walked, on their way to the disk, and what their senders are to be told then."""
 
-    events: list[EventRow]
-    decisions: list[DecisionRow]
-    outcomes: list[Outcome | int]
-    """Per submission its outcome, or the position of the event that it repeats."""
+    def __init__(self) -> None:
+        self.events: list[EventRow] = []
+        self.decisions: list[DecisionRow] = []
+        self.outcomes: list[Outcome | int] = []
+        """Per submission its outcome, or the position of the event that it repeats."""
 
     def append_to(self, ledger: Ledger) -> None:
         """Make it durable; raises `LedgerFull` or `LedgerBroken`."""
@@ -64,6 +66,9 @@ class Walk:
     def __init__(self, ledger: Ledger, windows: Windows, policy: Policy, random_bytes: Callable[[int], bytes]) -> None:
         self.ledger = ledger
         self.windows = windows
+        self.last_seq = ledger.last_seq
+        """Position of the newest event that walked; the ledger's own is that of the newest that is durable."""
+        self._recent = Recent(ledger)
         self._orders = Orders(ledger)
         self._policy = policy
         self._random_bytes = random_bytes
@@ -78,22 +83,24 @@ class Walk:
         taken.append_to(self.ledger)
         return self.answers(taken)
 
-    def take(self, batch: Sequence[Submission]) -> "Taken":
-        """Walk a batch in memory; nothing is durable yet, and nobody may be answered."""
-        step = _Batch(self.ledger)
-        outcomes: list[Outcome | int] = []
+    def take(self, batch: Sequence[Submission], taken: Taken | None = None) -> Taken:
+        """Walk a batch in memory, behind those of `taken`; nothing is durable yet, and nobody may be answered.
+
+        What was taken before may still be on its way to the disk; should it not arrive, this walk is of no more use.
+        """
+        taken = Taken() if taken is None else taken
         for submission in batch:
             identity = identity_of(submission.decoded, submission.idempotency_key)
-            seen = step.find(submission, identity)
+            seen = self._find(submission, identity)
             if seen is None:
-                outcomes.append(self._take(submission, identity, step))
+                taken.outcomes.append(self._take(submission, identity, taken))
             elif identity.by_key and seen[1] != submission.decoded.fingerprint:
-                outcomes.append(Conflict("this Idempotency-Key was used before with another body; use a new one"))
+                taken.outcomes.append(Conflict("this Idempotency-Key was used before with another body; use a new one"))
             else:
-                outcomes.append(seen[0])
-        return Taken(step.events, step.decisions, outcomes)
+                taken.outcomes.append(seen[0])
+        return taken
 
-    def answers(self, taken: "Taken") -> list[Outcome]:
+    def answers(self, taken: Taken) -> list[Outcome]:
         """One outcome per submission of a batch that is durable now."""
         return [self._old_answer(outcome) if isinstance(outcome, int) else outcome for outcome in taken.outcomes]
 
@@ -101,9 +108,20 @@ class Walk:
         """Let a stored event count again, as it did when it came in."""
         self.windows.add(self._subject(row.tenant, row.seq, kind, event, row.occurred_ms))
 
-    def _take(self, submission: Submission, identity: Identity, step: "_Batch") -> Answer:
+    def _find(self, submission: Submission, identity: Identity) -> Seen | None:
+        """The event that this submission repeats."""
+        tenant, decoded = submission.tenant, submission.decoded
+        if identity.exact is not None:
+            return self._recent.by_identity(tenant, identity.exact)
+        subject = subject_of(decoded.kind, decoded.event) if identity.family else None
+        if subject is None:
+            return None
+        newest = self._recent.newest_of(tenant, subject, identity.family)
+        return newest if newest is not None and newest[1] == decoded.fingerprint else None
+
+    def _take(self, submission: Submission, identity: Identity, taken: Taken) -> Answer:
         decoded, tenant = submission.decoded, submission.tenant
-        seq = step.next_seq()
+        seq = self.last_seq + 1
         nonce = self._random_bytes(NONCE_BYTES)
         subject = self._subject(tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms)
         answered = decoded.kind.decided or submission.wants_score
@@ -127,7 +145,11 @@ class Walk:
             warnings=encode(decoded.warnings) if decoded.warnings else None,
             from_go=decoded.from_go,
         )
-        step.add(event, None if decision is None else _decision_row(seq, tenant, decision, answered=answered))
+        taken.events.append(event)
+        if decision is not None:
+            taken.decisions.append(_decision_row(seq, tenant, decision, answered=answered))
+        self._recent.add(event)
+        self.last_seq = seq
         return Answer(receipt_of(event.event_id, decoded.warnings, decision if answered else None), replayed=False)
 
     def _subject(self, tenant: int, seq: int, kind: Kind, event: Event, occurred_ms: int) -> Subject:
@@ -172,47 +194,6 @@ class Walk:
 
 class _Reasons(msgspec.Struct):
     reasons: tuple[Reason, ...]
-
-
-class _Batch:
-    """What a batch has brought so far: visible to its own later events, not yet durable."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self.events: list[EventRow] = []
-        self.decisions: list[DecisionRow] = []
-        self._by_identity: dict[tuple[int, bytes], EventRow] = {}
-        self._by_subject: dict[tuple[int, str, int], EventRow] = {}
-
-    def next_seq(self) -> int:
-        return self._ledger.last_seq + len(self.events) + 1
-
-    def add(self, event: EventRow, decision: DecisionRow | None) -> None:
-        self.events.append(event)
-        if decision is not None:
-            self.decisions.append(decision)
-        self._by_identity[event.tenant, event.identity] = event
-        if event.subject is not None:
-            self._by_subject[event.tenant, event.subject, event.kind] = event
-
-    def find(self, submission: Submission, identity: Identity) -> tuple[int, bytes] | None:
-        """Position and fingerprint of the event that this submission repeats."""
-        tenant, decoded = submission.tenant, submission.decoded
-        if identity.exact is not None:
-            here = self._by_identity.get((tenant, identity.exact))
-            return (here.seq, here.fingerprint) if here is not None else self._ledger.find(tenant, identity.exact)
-        subject = subject_of(decoded.kind, decoded.event) if identity.family else None
-        if subject is None:
-            return None
-        rows = [
-            self._by_subject[key]
-            for number in identity.family
-            if (key := (tenant, subject, number)) in self._by_subject
-        ]
-        newest = max(((row.seq, row.fingerprint) for row in rows), default=None)
-        if newest is None:
-            newest = self._ledger.newest_of_subject(tenant, subject, identity.family)
-        return newest if newest is not None and newest[1] == decoded.fingerprint else None
 
 
 def receipt_of(event_id: str, warnings: tuple[BodyWarning, ...], decision: Decision | None) -> Receipt:

@@ -70,10 +70,14 @@ _CHAIN_START = bytes(16)
 
 
 class Ledger:
-    """The writing end; lives in one thread of one process."""
+    """The one end that writes, on one thread; the questions have a connection of their own and another thread.
+
+    A question is answered from what was durable when it was asked.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._connection = open_file(directory)
+        self._reading = open_file(directory, read_only=True)
         self.log_pages = 0
         """Pages in SQLite's log file after the newest commit; they are moved on by a `Checkpointer`."""
         self._connection.set_wal_hook(self._note_log_pages)
@@ -129,6 +133,13 @@ class Ledger:
         """Position and fingerprint of the event with this identity."""
         return self._pair("SELECT seq, fingerprint FROM event WHERE tenant = ? AND identity = ?", tenant, identity)
 
+    def greatest_identity(self, tenant: int, below: bytes) -> bytes | None:
+        """The greatest identity of the tenant's events that sorts below another."""
+        row = self._one(
+            "SELECT identity FROM event WHERE tenant = ? AND identity < ? ORDER BY identity DESC LIMIT 1", tenant, below
+        )
+        return None if row is None else row[0]
+
     def newest_of_subject(self, tenant: int, subject: str, kinds: Sequence[int]) -> tuple[int, bytes] | None:
         """Position and fingerprint of the newest event of these kinds about the subject."""
         marks = ",".join("?" * len(kinds))
@@ -158,11 +169,9 @@ class Ledger:
         return event_row(row), None if made is None else decision_row(made)
 
     def read_after(self, seq: int) -> Iterator[EventRow]:
-        """Every event after a position, in order; to be read to its end before anything is appended."""
+        """Every event after a position, in order, that was durable when the first was asked for."""
         try:
-            for row in self._connection.execute(
-                f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq", (seq,)
-            ):
+            for row in self._reading.execute(f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq", (seq,)):
                 yield event_row(row)
         except apsw.Error as error:
             raise LedgerBroken(f"the data file could not be read: {error}") from error
@@ -174,6 +183,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file; what was appended is safe with or without it."""
+        self._reading.close()
         self._connection.close()
 
     def _pair(self, statement: str, *bindings: Any) -> tuple[int, bytes] | None:
@@ -182,7 +192,7 @@ class Ledger:
 
     def _one(self, statement: str, *bindings: Any) -> Any:
         try:
-            for row in self._connection.execute(statement, bindings):
+            for row in self._reading.execute(statement, bindings):
                 return row
         except apsw.Error as error:
             raise LedgerBroken(f"the data file could not be read: {error}") from error
