@@ -16,9 +16,12 @@ FourthwatchError
 │   ├── LedgerBroken        a write or sync failed: nothing more is acknowledged by this process
 │   └── LedgerUnusable      cannot be opened: wrong version, damaged, in use, unsafe SQLite
 ├── RecordingError          a file of recorded events is not one; names the file and the line
+├── LanguageError           a text is not an expression, or not one over what there is; has diagnostics
 ├── SendingStopped          a server cannot be sent to: not there, not ours, or the key is refused
 └── UsageError              a command was called wrongly; exit code 2
 """
+
+import msgspec
 
 
 class FourthwatchError(Exception):
@@ -112,6 +115,30 @@ class LedgerUnusable(LedgerError):
 
 class RecordingError(FourthwatchError):
     """A file of recorded events is not one; the text names the file and the line, and no value from it."""
+
+
+class Diagnostic(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One fault of a text, and where. Columns count characters; they and lines begin at 1."""
+
+    line: int
+    column: int
+    end_column: int
+    """The first column after the fault, on the same line; never less than `column`."""
+    code: str
+    """For programs; does not change."""
+    message: str
+    hint: str | None = None
+    """What would be right; `None` when nothing is certain enough to be said."""
+
+
+class LanguageError(FourthwatchError):
+    """A text is not an expression, or not one over what there is; at least one diagnostic, by place in the text."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        first = diagnostics[0]
+        more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
+        super().__init__(f"line {first.line}, column {first.column}: {first.message}{more}")
+        self.diagnostics = diagnostics
 
 
 class SendingStopped(FourthwatchError):

@@ -84,6 +84,23 @@ ADDRESSES_CACHED_MAX = 16_384
 EXACT_ENTRIES_MAX = 96
 """Entries an entity keeps one by one; older ones beyond it are folded into buckets."""
 
+# The language of features, conditions and filters.
+EXPRESSION_CHARS_MAX = 8_000
+EXPRESSION_NODES_MAX = 1_000
+"""Nodes of one tree: names, literals (those of lists included), operators, calls, clauses."""
+EXPRESSION_DEPTH_MAX = 48
+"""Levels of one tree, and of brackets and signs in its text; keeps every walk over it far from the stack's end."""
+EXPRESSION_AGGREGATES_MAX = 32
+"""Different aggregates in one expression; each is read from the histories for every event."""
+DIAGNOSTICS_MAX = 20
+"""Faults reported of one text."""
+WINDOW_MS_MAX = 400 * 24 * 60 * 60 * 1000
+"""The longest `last` and `until`: 400 days, a year and a month of slack. Without `last` a window has no end."""
+BY_ENTITIES_MAX = 3
+"""Entities that one combination is made of (`by user+card`)."""
+PREVIOUS_NTH_MAX = 4
+"""How many earlier values are kept one by one."""
+
 # Pages of the management API.
 PAGE_ROWS_MAX = 500
 
@@ -92,4 +109,5 @@ assert min(RECENT_EVENTS, ORDERS_CACHED_MAX) > 2 * BATCH_MAX  # one batch is bei
 assert CHECKPOINT_EVERY_PAGES < LOG_PAGES_MAX
 assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160
+assert EXPRESSION_AGGREGATES_MAX < EXPRESSION_NODES_MAX < EXPRESSION_CHARS_MAX
 assert HEADER_BYTES_MAX < BODY_BYTES_MAX < DRAIN_BYTES_MAX

@@ -1,0 +1,317 @@
+"""Checked tree to closures over inputs: what the rooms above call for every event.
+
+Three-valued and pure: the same inputs give the same result, nothing raises, and what cannot be computed is `None`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+import msgspec
+
+from fourthwatch.language.check import Checked
+from fourthwatch.language.functions import FUNCTIONS, Function, Type
+from fourthwatch.language.operators import (
+    ARITHMETIC,
+    KIND_OF,
+    NUMBER,
+    ORDER,
+    SCALAR,
+    TEXT,
+    TRUTH,
+    Given,
+    Value,
+    calculate,
+    is_equal,
+    is_in,
+)
+from fourthwatch.language.tree import (
+    Aggregate,
+    Arithmetic,
+    Call,
+    Compare,
+    Duration,
+    Expression,
+    ListOf,
+    Logic,
+    Membership,
+    Name,
+    Negate,
+    Not,
+    Number,
+    Text,
+    Truth,
+    without_places,
+)
+
+
+class FieldInput(msgspec.Struct, frozen=True, tag_field="input", tag="field"):
+    """A field of the event."""
+
+    path: tuple[str, ...]
+
+
+class NameInput(msgspec.Struct, frozen=True, tag_field="input", tag="name"):
+    """A feature or fact that has been given a name."""
+
+    name: str
+
+
+class AggregateInput(msgspec.Struct, frozen=True, tag_field="input", tag="aggregate"):
+    """An aggregate over the past; the node has no places, so the same question is the same input in every text.
+
+    Its value is a number, seconds for `since_…`, a truth for `seen`, the field's value for `previous`.
+    """
+
+    node: Aggregate
+
+
+Input = FieldInput | NameInput | AggregateInput
+Run = Callable[[Sequence[Given]], Given]
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """An expression to be run."""
+
+    inputs: tuple[Input, ...]
+    """Each once, in the order of the values that `run` takes."""
+    run: Callable[[Sequence[Given]], Value | None]
+    """The result from one value per input, `None` for unknown. Numbers are finite, whole ones within 63 bits; a custom
+    field may be any JSON value. `None`: unknown."""
+
+
+class _Code(NamedTuple):
+    run: Run
+    constant: bool = False
+    at: int = -1
+    """Position of the input, when it is no more than that."""
+
+
+def compile_expression(checked: Checked) -> Compiled:
+    """The closure of a checked tree."""
+    compiler = _Compiler(checked.named, checked.functions)
+    code = compiler.code(checked.tree)
+    return Compiled(tuple(compiler.inputs), _finished(code.run, checked.tree, checked.type))
+
+
+def compile_filter(condition: Expression, functions: Mapping[str, Function] = FUNCTIONS) -> Compiled:
+    """The closure of a checked condition behind `where`; its inputs are fields of the past event."""
+    compiler = _Compiler(frozenset(), functions)
+    code = compiler.code(condition)
+    return Compiled(tuple(compiler.inputs), _finished(code.run, condition, "truth"))
+
+
+def _finished(run: Run, tree: Expression, wanted: Type) -> Run:
+    """Makes unknown what is not of the type wanted; only a custom field or an `any` below the top can bring that."""
+    if isinstance(tree, Aggregate | Logic | Not | Compare | Membership | Arithmetic | Negate):
+        return run
+    fit = SCALAR if wanted == "any" else TRUTH if wanted == "truth" else TEXT if wanted == "text" else NUMBER
+
+    def only_fit(values: Sequence[Given]) -> Given:
+        value = run(values)
+        return value if type(value) in fit else None
+
+    return only_fit
+
+
+class _Compiler:
+    def __init__(self, named: frozenset[str], functions: Mapping[str, Function]) -> None:
+        self._named = named
+        self._functions = functions
+        self.inputs: dict[Input, int] = {}
+
+    def code(self, node: Expression) -> _Code:
+        """The code of a node; what needs no input is computed here, once."""
+        match node:
+            case Number(value) | Text(value) | Truth(value):
+                return _constant(value)
+            case Duration(ms):
+                return _constant(ms // 1_000)
+            case ListOf(items):
+                return _constant(tuple(self.code(item).run(()) for item in items))
+            case Name(path):
+                dotted = node.dotted
+                return self._input(NameInput(dotted) if dotted in self._named else FieldInput(path))
+            case Aggregate():
+                return self._input(AggregateInput(without_places(node)))
+            case Not(operand):
+                return _folded(_not, self.code(operand))
+            case Logic(operator, operands):
+                return _logic(operator == "and", [self.code(operand) for operand in operands])
+            case Compare(operator, left, right):
+                return _compare(operator, self.code(left), self.code(right))
+            case Membership(item, container, negated):
+                found = _membership(self.code(item), self.code(container))
+                return _folded(_not, found) if negated else found
+            case Arithmetic(operator, left, right):
+                return _arithmetic(operator, self.code(left), self.code(right))
+            case Negate(operand):
+                return _arithmetic("-", _constant(0), self.code(operand))
+            case Call(function, arguments):
+                return _call(self._functions[function], [self.code(argument) for argument in arguments])
+
+    def _input(self, leaf: Input) -> _Code:
+        at = self.inputs.setdefault(leaf, len(self.inputs))
+        return _Code(itemgetter(at), at=at)
+
+
+def _constant(value: Given) -> _Code:
+    return _Code(lambda _: value, constant=True)
+
+
+def _folded(make: Callable[..., Run], *parts: _Code) -> _Code:
+    run = make(*(part.run for part in parts))
+    return _constant(run(())) if all(part.constant for part in parts) else _Code(run)
+
+
+def _not(operand: Run) -> Run:
+    def negated(values: Sequence[Given]) -> bool | None:
+        value = operand(values)
+        return False if value is True else True if value is False else None
+
+    return negated
+
+
+def _logic(is_and: bool, parts: list[_Code]) -> _Code:
+    """`and` is decided by the first false operand, `or` by the first true one; else unknown if any operand is."""
+    deciding, neutral = (False, True) if is_and else (True, False)
+    if any(part.constant and part.run(()) is deciding for part in parts):
+        return _constant(deciding)
+    left = [part for part in parts if not (part.constant and part.run(()) is neutral)]
+    if not left:
+        return _constant(neutral)
+    make = _logic_of_two if len(left) == 2 else _logic_of_many
+    return _folded(lambda *operands: make(deciding, neutral, operands), *left)
+
+
+def _logic_of_two(deciding: bool, neutral: bool, operands: Sequence[Run]) -> Run:
+    first, second = operands
+
+    def both(values: Sequence[Given]) -> Given:
+        one = first(values)
+        if one is deciding:
+            return deciding
+        other = second(values)
+        if other is deciding:
+            return deciding
+        return neutral if one is neutral and other is neutral else None
+
+    return both
+
+
+def _logic_of_many(deciding: bool, neutral: bool, operands: Sequence[Run]) -> Run:
+    def every(values: Sequence[Given]) -> Given:
+        result: bool | None = neutral
+        for operand in operands:
+            value = operand(values)
+            if value is deciding:
+                return deciding
+            if value is not neutral:
+                result = None
+        return result
+
+    return every
+
+
+def _compare(operator: str, left: _Code, right: _Code) -> _Code:
+    if operator in ORDER:
+        if left.at >= 0 and right.constant and type(right.run(())) in NUMBER:
+            return _Code(_order_of_input(operator, left.at, right.run(())))
+        return _folded(lambda one, other: _order(operator, one, other), left, right)
+    if left.at >= 0 and right.constant and KIND_OF.get(type(right.run(()))) is not None:
+        return _Code(_equality_of_input(left.at, right.run(()), wanted=operator == "=="))
+    return _folded(lambda one, other: _equality(one, other, wanted=operator == "=="), left, right)
+
+
+def _order(operator: str, left: Run, right: Run) -> Run:
+    holds = ORDER[operator]
+
+    def compared(values: Sequence[Given]) -> bool | None:
+        one, other = left(values), right(values)
+        return holds(one, other) if type(one) in NUMBER and type(other) in NUMBER else None
+
+    return compared
+
+
+def _order_of_input(operator: str, at: int, limit: int | float) -> Run:
+    """The commonest condition, `input > 3`, with nothing called in between."""
+    holds = ORDER[operator]
+
+    def compared(values: Sequence[Given]) -> bool | None:
+        value = values[at]
+        return holds(value, limit) if type(value) in NUMBER else None
+
+    return compared
+
+
+def _equality(left: Run, right: Run, *, wanted: bool) -> Run:
+    def compared(values: Sequence[Given]) -> bool | None:
+        same = is_equal(left(values), right(values))
+        return None if same is None else same is wanted
+
+    return compared
+
+
+def _equality_of_input(at: int, constant: Value, *, wanted: bool) -> Run:
+    classes = frozenset(one for one, kind in KIND_OF.items() if kind == KIND_OF[type(constant)])
+
+    def compared(values: Sequence[Given]) -> bool | None:
+        value = values[at]
+        return (value == constant) is wanted if type(value) in classes else None
+
+    return compared
+
+
+def _membership(item: _Code, container: _Code) -> _Code:
+    values = container.run(()) if container.constant else None
+    if not isinstance(values, tuple) or not values:
+        return _folded(lambda one, other: lambda given: is_in(one(given), other(given)), item, container)
+    classes = frozenset(one for one, kind in KIND_OF.items() if kind == KIND_OF[type(values[0])])
+    members = frozenset(values)
+    return _folded(lambda one: _membership_of(one, classes, members), item)
+
+
+def _membership_of(item: Run, classes: frozenset[type], members: frozenset[Value]) -> Run:
+    def held(values: Sequence[Given]) -> bool | None:
+        value = item(values)
+        return value in members if type(value) in classes else None
+
+    return held
+
+
+def _arithmetic(operator: str, left: _Code, right: _Code) -> _Code:
+    operation = ARITHMETIC[operator]
+    return _folded(lambda one, other: lambda values: calculate(operation, one(values), other(values)), left, right)
+
+
+def _call(function: Function, arguments: list[_Code]) -> _Code:
+    last = len(function.parameters) - 1
+    classes = [function.parameters[min(at, last)].classes for at in range(len(arguments))]
+    if not function.strict:
+        return _folded(lambda *parts: _call_with_all(function.run, parts), *arguments)
+    if len(arguments) == 1:
+        return _folded(lambda part: _call_with_one(function.run, part, classes[0]), *arguments)
+    return _folded(lambda *parts: _call_with_fit(function.run, parts, classes), *arguments)
+
+
+def _call_with_all(run: Callable[..., Given], parts: Sequence[Run]) -> Run:
+    return lambda values: run(*[part(values) for part in parts])
+
+
+def _call_with_one(run: Callable[..., Given], part: Run, classes: frozenset[type]) -> Run:
+    def called(values: Sequence[Given]) -> Given:
+        value = part(values)
+        return run(value) if type(value) in classes else None
+
+    return called
+
+
+def _call_with_fit(run: Callable[..., Given], parts: Sequence[Run], classes: Sequence[frozenset[type]]) -> Run:
+    def called(values: Sequence[Given]) -> Given:
+        given = [part(values) for part in parts]
+        for value, fit in zip(given, classes, strict=True):
+            if type(value) not in fit:
+                return None
+        return run(*given)
+
+    return called
