@@ -35,11 +35,12 @@ RANK = {False: 0, None: 1, True: 2}
 def answer(tree: Expression, wanted: str, known: Mapping[str | Aggregate, Any]) -> Any:
     """The result from fields and names by dotted path and aggregates by node; what is not there is unknown.
 
-    A result that is not of the type wanted is unknown; an aggregate by itself is handed through.
+    A result that is not of the type wanted is unknown; an aggregate by itself is handed through, but for `previous`.
     """
     value = _value(tree, known)
     kinds = {"any": ("number", "text", "truth"), "duration": ("number",), "time": ("number",)}.get(wanted, (wanted,))
-    return value if isinstance(tree, Aggregate) or kind(value) in kinds else None
+    handed_through = isinstance(tree, Aggregate) and tree.function != "previous"
+    return value if handed_through or kind(value) in kinds else None
 
 
 def kind(value: Any) -> str:

@@ -51,7 +51,7 @@ def test_the_checker_tells_every_fault_at_once_and_each_once() -> None:
     with pytest.raises(LanguageError) as caught:
         read("amout > 3 and curency == 5 or count(ordr, by usr, last 500d) > lenght(user_email)", SHOP, "truth")
     assert [diagnostic.code for diagnostic in caught.value.diagnostics] == [
-        "unknown_name", "unknown_name", "window_too_long", "unknown_event", "unknown_entity", "unknown_function",
+        "unknown_name", "unknown_name", "unknown_event", "unknown_entity", "window_too_long", "unknown_function",
     ]  # fmt: skip
 
 

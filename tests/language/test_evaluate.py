@@ -187,6 +187,9 @@ def test_an_any_that_is_expected_to_be_a_truth_is_unknown_when_it_is_not() -> No
     one = compile_expression(read("custom.x", SHOP, "truth"))
     assert one.run([True]) is True
     assert one.run([1]) is None
+    earlier = compile_expression(read("previous(custom.x of order, by user)", SHOP, "truth"))
+    assert earlier.run([True]) is True
+    assert earlier.run([1]) is None
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ class _Reader:
         self._until_ms: int | None = None
         self._including = False
         self._nth = 1
-        self._given: set[str] = set()
+        self._given: dict[str, int] = {}
+        """The clauses read so far, and where each begins."""
         self._first = True
         self.complete = True
         """Whether nothing was skipped; if something was, no more is said about what is missing."""
@@ -81,6 +82,9 @@ class _Reader:
             start=name.start,
             end=cursor.end_before,
             name_end=name.end,
+            last_start=self._given.get("last", 0),
+            until_start=self._given.get("until", 0),
+            nth_start=self._given.get("nth", 0),
         )
 
     # What stands first.
@@ -213,7 +217,7 @@ class _Reader:
             self._cursor.fail("no_such_clause", f"{form.name} has no `{clause}`", hint, token)
         if clause in self._given:
             self._cursor.fail("twice", f"`{clause}` stands here twice", token=token)
-        self._given.add(clause)
+        self._given[clause] = token.start
 
     def _entities(self) -> tuple[EntityName, ...]:
         cursor = self._cursor

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from fourthwatch.language.aggregates import FORM_OF
 from fourthwatch.language.check import Checked
 from fourthwatch.language.functions import FUNCTIONS, Function, Type
 from fourthwatch.language.operators import (
@@ -102,8 +103,12 @@ def compile_filter(condition: Expression, functions: Mapping[str, Function] = FU
 
 
 def _finished(run: Run, tree: Expression, wanted: Type) -> Run:
-    """Makes unknown what is not of the type wanted; only a custom field or an `any` below the top can bring that."""
-    if isinstance(tree, Aggregate | Logic | Not | Compare | Membership | Arithmetic | Negate):
+    """Makes unknown what is not of the type wanted; only a custom field or an `any` below the top can bring that.
+
+    An aggregate by itself is handed through, unless it brings a field's value.
+    """
+    counted = isinstance(tree, Aggregate) and FORM_OF[tree.function].result != "field"
+    if counted or isinstance(tree, Logic | Not | Compare | Membership | Arithmetic | Negate):
         return run
     fit = SCALAR if wanted == "any" else TRUTH if wanted == "truth" else TEXT if wanted == "text" else NUMBER
 

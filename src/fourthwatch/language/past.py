@@ -122,21 +122,25 @@ class PastChecker:
 
     def _window(self, node: Aggregate) -> None:
         last_ms, until_ms = node.last_ms, node.until_ms
-        for name, window_ms in (("last", last_ms), ("until", until_ms)):
+        for clause, start, window_ms in (("last", node.last_start, last_ms), ("until", node.until_start, until_ms)):
             if window_ms is None:
                 continue
             if window_ms <= 0:
-                self._report(node, "empty_window", f"a window is longer than nothing, and `{name}` is 0")
+                self._report_clause(clause, start, "empty_window", f"`{clause}` is 0, and nothing is in such a window")
             if window_ms > WINDOW_MS_MAX:
-                message = f"`{name}` goes up to {WINDOW_MS_MAX // _DAY_MS} days, not {window_ms / _DAY_MS:,.0f}"
-                hint = "leave it out to look at all that is known" if name == "last" else None
-                self._report(node, "window_too_long", message, hint)
+                message = f"`{clause}` goes up to {WINDOW_MS_MAX // _DAY_MS} days, not {window_ms / _DAY_MS:,.0f}"
+                hint = "leave it out to look at all that is known" if clause == "last" else None
+                self._report_clause(clause, start, "window_too_long", message, hint)
         if last_ms is not None and until_ms is not None and 0 < last_ms <= until_ms:
             message = "the window ends before it begins: nothing is in it"
-            self._report(node, "empty_window", message, "both count back from now: last 90d, until 30d ago")
+            hint = "both count back from now, as in last 90d, until 30d ago"
+            self._report_clause("until", node.until_start, "empty_window", message, hint)
         if node.including_this and until_ms is not None:
             message = "a window that ends earlier does not hold the present event"
-            self._report(node, "empty_window", message, "leave out `including this`, or `until`")
+            self._report_clause("until", node.until_start, "empty_window", message, "leave out one of the two")
         if node.nth > PREVIOUS_NTH_MAX:
             message = f"the last {PREVIOUS_NTH_MAX} values are kept, so nth goes up to {PREVIOUS_NTH_MAX}"
-            self._report(node, "too_costly", message)
+            self._report_clause("nth", node.nth_start, "too_costly", message)
+
+    def _report_clause(self, clause: str, start: int, code: str, message: str, hint: str | None = None) -> None:
+        self._findings.report(start, start + len(clause), code, message, hint)

@@ -179,6 +179,10 @@ class Aggregate(Node, frozen=True, tag="aggregate"):
     """Of `previous`: 1 for the newest earlier event, 2 for the one before."""
     name_end: int = 0
     """The first offset after the function's name."""
+    last_start: int = 0
+    """Where the word `last` begins; so the next two."""
+    until_start: int = 0
+    nth_start: int = 0
 
 
 Expression = (
@@ -186,7 +190,7 @@ Expression = (
     | Call | Aggregate
 )  # fmt: skip
 
-_PLACES = frozenset({"start", "end", "name_end"})
+_PLACES = frozenset({"start", "end", "name_end", "last_start", "until_start", "nth_start"})
 _N = TypeVar("_N", bound=Node)
 
 
