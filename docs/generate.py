@@ -1,4 +1,4 @@
-"""Writes the generated pages of the reference: what the features and the commands say about themselves.
+"""Writes what is generated of the reference: what features, commands and functions say about themselves.
 
 Run `python docs/generate.py` after changing either; a test fails while a page is not what this would write.
 """
@@ -12,6 +12,7 @@ import click
 from fourthwatch.cli.main import root
 from fourthwatch.decision import Policy
 from fourthwatch.features.catalogue import CATALOGUE, FEATURES_VERSION
+from fourthwatch.language import FORMS, FUNCTIONS
 from fourthwatch.rules.scorecard import PRIOR_ODDS, SCORECARD, SCORECARD_VERSION, ScoreReason
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -19,8 +20,22 @@ _GENERATED = "<!-- Written by docs/generate.py; change the code it describes, th
 
 
 def pages() -> dict[str, str]:
-    """Every generated page by its file name in docs/reference."""
-    return {"features.md": features_page(), "cli.md": commands_page()}
+    """Every page that is generated, or holds something that is, by its file name in docs/reference."""
+    return {"features.md": features_page(), "cli.md": commands_page(), "language.md": language_page()}
+
+
+def language_page() -> str:
+    """The page as it is, with the tables of functions and aggregates written anew."""
+    page = (REFERENCE / "language.md").read_text("utf-8")
+    functions = [(function.usage, function.says, function.example) for function in FUNCTIONS.values()]
+    aggregates = [(form.usage, form.says, form.example) for form in FORMS]
+    for name, rows in (("functions", functions), ("aggregates", aggregates)):
+        table = ["| written | gives | for example |", "|---|---|---|"]
+        table += [f"| `{usage}` | {says} | `{example}` |" for usage, says, example in rows]
+        begin, end = f"<!-- {name}: written by docs/generate.py -->\n", f"<!-- end of {name} -->\n"
+        before, rest = page.split(begin)
+        page = "\n".join([before + begin, *table, "", end + rest.split(end)[1]])
+    return page
 
 
 def features_page() -> str:
