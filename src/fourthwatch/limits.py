@@ -83,6 +83,20 @@ ADDRESSES_CACHED_MAX = 16_384
 # Windows.
 EXACT_ENTRIES_MAX = 96
 """Entries an entity keeps one by one; older ones beyond it are folded into buckets."""
+THINGS_EXACT_MAX = 64
+"""Things of one series that an entity keeps one by one; of older distinct marks, as many stand for all."""
+LATEST_KEPT_MAX = 4
+"""Observations that a series of the latest keeps."""
+SERIES_MAX = 4_095
+"""Series of all kinds together: twelve bits of an entry."""
+KINDS_MAX = 4_096
+"""Kinds of entities, combinations included."""
+AT_MS_MAX = 2**43
+"""Latest time of an observation, and longest window: the year 2248."""
+QUERIES_MAX = 65_536
+"""Queries of one plan."""
+SOURCES_MAX = 1_024
+"""Keys, and marks, that one plan may name; also entities, and observations, of one addition."""
 
 # The language of features, conditions and filters.
 EXPRESSION_CHARS_MAX = 8_000

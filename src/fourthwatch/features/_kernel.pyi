@@ -1,0 +1,8 @@
+from fourthwatch.features.specification import Kernel as Kernel
+
+THINGS_EXACT_MAX: int
+LATEST_KEPT_MAX: int
+SERIES_MAX: int
+KINDS_MAX: int
+QUERIES_MAX: int
+SOURCES_MAX: int
