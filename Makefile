@@ -22,7 +22,9 @@ $(VENV)/.python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml
+KERNEL := setup.py src/fourthwatch/features/_kernel.c src/fourthwatch/features/_kernel_state.h
+
+$(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml $(KERNEL)
 	@echo "installing what the server needs …"
 	@$(PIP) -r requirements/run.txt -r requirements/build.txt
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .

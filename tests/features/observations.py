@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from fourthwatch.clock import DAY_MS, HOUR_MS
+from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from fourthwatch.features import kernel as chosen
 from fourthwatch.features import specification
 from fourthwatch.features.modes import ALL, Entity, Mode, Observation, Op, Query, RawEntry, refusal
@@ -61,6 +61,7 @@ def some_amount(random: Random) -> int:
 def stream(random: Random, number: int, keys: int, span_ms: int, marks: int) -> list[Event]:
     """Events in the order of their ledger. Marks come again, but those of ADD and PEAK only if they all fit."""
     fits = marks <= 32
+    grid_ms = random.choice((1, 1, 10 * MINUTE_MS, 2 * HOUR_MS))  # so that ages meet the edges of buckets
     events = []
     for seq in range(number):
         observations = []
@@ -72,7 +73,8 @@ def stream(random: Random, number: int, keys: int, span_ms: int, marks: int) -> 
             (KIND if key % 3 else ALWAYS_KIND, key)
             for key in (random.randint(0, keys) for _ in range(random.randint(1, 3)))
         ]
-        events.append(Event(seq, START_MS + random.randint(0, span_ms), entities, observations))
+        at_ms = START_MS + random.randint(0, span_ms)
+        events.append(Event(seq, at_ms - at_ms % grid_ms, entities, observations))
     return events
 
 

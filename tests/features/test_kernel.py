@@ -33,6 +33,13 @@ both = pytest.mark.parametrize("name", KERNELS)
 KEYS = range(1, 41)
 
 
+def blocks(number: int, fast: int) -> pytest.MarkDecorator:
+    """Blocks of seeds, of which only the first few are for every check."""
+    return pytest.mark.parametrize(
+        "block", [pytest.param(block, marks=[pytest.mark.slow] * (block >= fast)) for block in range(number)]
+    )
+
+
 def test_the_compiled_kernel_was_built() -> None:
     assert chosen.COMPILED
     assert chosen.Kernel is _kernel.Kernel
@@ -77,7 +84,7 @@ def test_the_order_of_events_does_not_show_in_large_states(name: str, seed: int)
     assert_order_does_not_show(name, Random(seed), number, (2, 40)[seed % 2], (100, 10**12)[seed % 4 // 2])
 
 
-@pytest.mark.parametrize("block", range(10))
+@blocks(10, 5)
 def test_the_order_of_events_does_not_show_in_states_of_some_hundreds(block: int) -> None:
     for seed in range(200 + 5 * block, 205 + 5 * block):
         random = Random(seed)
@@ -96,7 +103,7 @@ def test_repeats_do_not_show(name: str, block: int) -> None:
         assert state(once, KEYS) == state(often, KEYS)
 
 
-@pytest.mark.parametrize("block", range(20))
+@blocks(20, 8)
 def test_both_kernels_keep_and_answer_the_same(block: int) -> None:
     for seed in range(400 + 10 * block, 410 + 10 * block):
         random = Random(seed)
@@ -122,7 +129,7 @@ def test_both_kernels_keep_and_answer_the_same(block: int) -> None:
 
 
 @both
-@pytest.mark.parametrize("block", range(20))
+@blocks(20, 6)
 def test_a_small_state_answers_every_question_exactly(name: str, block: int) -> None:
     for seed in range(600 + 10 * block, 610 + 10 * block):
         random = Random(seed)
@@ -141,6 +148,19 @@ def test_a_small_state_answers_every_question_exactly(name: str, block: int) -> 
                 assert set(answers) <= {0, None}
             else:
                 assert answers == [naive.answer(query, until_ms, said) for query in queries]
+
+
+@both
+def test_a_bucket_is_left_for_a_wider_one_at_the_very_end_of_its_reach(name: str) -> None:
+    for reach_ms, width_ms in BUCKETS:
+        start_ms = START_MS - START_MS % DAY_MS + width_ms
+        kernel = made(name)
+        kernel.add(0, start_ms, [(KIND, 1)], [(Mode.ADD, 1, 1)])
+        for seq in range(2, 66):
+            kernel.add(seq, start_ms + reach_ms - 66 + seq, [(KIND, 1)], [(Mode.ADD, seq, 1)])
+        assert kernel.entries(1)[0][1:3] == (start_ms, FOLDED)
+        kernel.add(66, start_ms + reach_ms, [(KIND, 1)], [(Mode.ADD, 66, 1)])
+        assert kernel.entries(1)[0][1] < start_ms
 
 
 def width_ms(age_ms: int) -> int:
@@ -219,6 +239,10 @@ def test_a_mark_that_may_be_forgotten_is_unknown_and_not_absent(name: str) -> No
         kernel.add(seq, START_MS + seq * MINUTE_MS, [(KIND, 1)], seen)
     assert kernel.read(plan, START_MS + 999 * MINUTE_MS, [1], [low]) == [None, 0] * 3
     assert kernel.read(plan, START_MS - 1, [1], [low]) == [None] * 6
+    for series, kept in ((Mode.ADD, 64), (Mode.DISTINCT, 64), (Mode.LATEST, 4)):
+        age_ms = (kept - 1) * MINUTE_MS
+        edge = kernel.plan([(0, series, Op.HOLDS, age_ms + more, 0, 0) for more in (0, 1)])
+        assert kernel.read(edge, START_MS + 999 * MINUTE_MS, [1], [low]) == [0, None]
 
 
 @both

@@ -98,6 +98,8 @@ def test_a_series_that_is_not_defined_any_more_is_left_out(name: str) -> None:
     for content in all_slices(kernel, 1):
         restored.load(content)
     assert restored.entries(1) == [(Mode.LATEST, START_MS, EXACT, 2, 2)]
+    restored.define(Mode.ADD, Mode.ADD)
+    assert restored.entries(1) == [(Mode.LATEST, START_MS, EXACT, 2, 2)]
 
 
 @both

@@ -76,7 +76,8 @@ static PyObject *done(int failed) {
 
 static PyObject *kernel_define(Kernel *k, PyObject *const *args, Py_ssize_t n) {
     int64_t series, mode;
-    if (arguments(n, 2) || series_number(k, args[0], false, &series) || number(args[1], "mode", 1, MODES_END - 1, &mode))
+    if (arguments(n, 2) || series_number(k, args[0], false, &series) ||
+        number(args[1], "mode", 1, MODES_END - 1, &mode))
         return NULL;
     while (k->dropped[series] && k->sweeping) /* its old entries must be gone before the number means something again */
         if (sweep(k)) return NULL;
@@ -128,7 +129,8 @@ static PyObject *kernel_drop_series(Kernel *k, PyObject *arg) {
 typedef struct { uint64_t key; int64_t kind; } Involved;
 typedef struct { int64_t series, mark, amount; } Observation;
 
-static int add_to(Kernel *k, Involved who, int64_t seq, int64_t at_ms, const Observation *seen, Py_ssize_t number_seen) {
+static int add_to(Kernel *k, Involved who, int64_t seq, int64_t at_ms, const Observation *seen,
+                  Py_ssize_t number_seen) {
     const Route *route = k->routes[who.kind];
     bool wanted = route && route->always;
     for (Py_ssize_t i = 0; route && !wanted && i < number_seen; i++)
@@ -136,7 +138,6 @@ static int add_to(Kernel *k, Involved who, int64_t seq, int64_t at_ms, const Obs
     if (!wanted) return 0; /* were only known entities touched, the order of events would show */
     Slot *slot = find(k, who.key);
     if (slot ? about_to_change(k, slot) : !(slot = make(k, who.key, (uint64_t)seq, at_ms))) return -1;
-    if (k->sweeping) purge(k, slot);
     Block *b = slot->block;
     if ((uint64_t)seq < b->first_seq) b->first_seq = (uint64_t)seq;
     if ((uint64_t)at_ms < b->first_ms) b->first_ms = (uint64_t)at_ms;
@@ -207,7 +208,7 @@ end:
 typedef struct { int64_t from_ms; int32_t answer; uint8_t op; } Question;
 typedef struct { int64_t to_ms; int32_t source, series, without, number; uint8_t mode; bool together; } Cell;
 typedef struct { Cell cell; Question question; } Asked;
-typedef struct { Py_ssize_t sources, marks, questions, cells; Asked asked[]; } Plan; /* cells stand at their first question */
+typedef struct { Py_ssize_t sources, marks, questions; Asked asked[]; } Plan; /* a cell is that of its first question */
 
 static bool answers(uint8_t mode, int64_t op) {
     if (op == STANDING) return mode == DISTINCT;
@@ -647,8 +648,9 @@ static PyObject *kernel_end_snapshot(Kernel *k, PyObject *unused) {
 /* Whether the run could have come about: what every function above relies on, and what keeps numbers from being odd. */
 static bool is_possible(uint8_t mode, const Entry *e, size_t n) {
     size_t end = n - (flag_of(e[n - 1]) == LEVEL), older = end > EXACT_MAX ? end - EXACT_MAX : 0, reaching = 0;
-    if (end == 0 || (end < n && (mode != DISTINCT || end < EXACT_MAX || e[end].mark < 1 || e[end].mark > LEVEL_MAX + 1 ||
-                                 e[end].amount || time_of(e[end]) != (int64_t)LEVEL_TIME))) return false;
+    if (end == 0) return false;
+    if (end < n && (mode != DISTINCT || end < EXACT_MAX || e[end].mark < 1 || e[end].mark > LEVEL_MAX + 1 ||
+                    e[end].amount || time_of(e[end]) != (int64_t)LEVEL_TIME)) return false;
     if ((mode == DISTINCT && (end > 2 * EXACT_MAX || (end == n && older))) || (mode == LATEST && n > LATEST_MAX) ||
         (mode == FIRST && n > 1)) return false;
     for (size_t i = 0; i < end; i++) {
@@ -675,8 +677,8 @@ static size_t restore(Kernel *k, const char *words, size_t left) {
     memcpy(head, words, sizeof head);
     size_t count = head[2] & ((1 << 20) - 1);
     uint64_t first_ms = head[2] >> 20;
-    if (!head[0] || head[1] > INT64_MAX || first_ms > head[3] || head[3] > AT_MS_MAX || (left - 4) / 3 < count) return 0;
-    if (find(k, head[0])) return 0;
+    if (!head[0] || head[1] > INT64_MAX || first_ms > head[3] || head[3] > AT_MS_MAX) return 0;
+    if ((left - 4) / 3 < count || find(k, head[0])) return 0;
     Slot *slot = make(k, head[0], head[1], (int64_t)first_ms);
     if (!slot || reserve(slot, count)) goto wrong;
     Block *b = slot->block;
@@ -793,7 +795,8 @@ static PyType_Slot kernel_slots[] = {
     {Py_tp_doc, "What is known of entities; fourthwatch.features.specification.Kernel says what it does."},
     {Py_tp_new, kernel_new}, {Py_tp_dealloc, kernel_dealloc}, {Py_tp_methods, kernel_methods},
     {Py_sq_length, kernel_length}, {0, NULL}};
-static PyType_Spec kernel_spec = {"fourthwatch.features._kernel.Kernel", sizeof(Kernel), 0, Py_TPFLAGS_DEFAULT, kernel_slots};
+static PyType_Spec kernel_spec = {
+    "fourthwatch.features._kernel.Kernel", sizeof(Kernel), 0, Py_TPFLAGS_DEFAULT, kernel_slots};
 
 static int module_exec(PyObject *module) {
     static const struct { const char *name; int value; } BOUNDS[] = {

@@ -243,7 +243,8 @@ static void join(Entry *into, Entry e, bool peak) {
 
 /* The newest time of a run moved on: buckets [low, high) that got too old for their width go into wider ones.
  * Starts stay in order, so equal ones are neighbours. Returns how many entries went. */
-static size_t fold_older(Kernel *k, Slot *slot, size_t low, size_t high, int64_t newest_was, int64_t newest_ms, bool peak) {
+static size_t fold_older(Kernel *k, Slot *slot, size_t low, size_t high, int64_t newest_was, int64_t newest_ms,
+                         bool peak) {
     Entry *e = slot->block->entries;
     bool touched = false;
     if (low == high || newest_ms == newest_was) return 0;
