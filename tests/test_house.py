@@ -38,6 +38,7 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "apsw": frozenset({"store"}),
     "click": frozenset({"cli"}),
     "cryptography": frozenset({"server", "webhooks"}),
+    "disposable_email_domains": frozenset({"entities"}),
     "http": frozenset({"webhooks", "workbench"}),
     "httptools": frozenset({"api"}),
     "httpx": frozenset({"webhooks"}),
@@ -46,6 +47,7 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "phonenumbers": frozenset({"entities"}),
     "pickle": NOWHERE,
     "prometheus_client": frozenset({"metrics"}),
+    "publicsuffixlist": frozenset({"entities"}),
     "requests": NOWHERE,
     "shelve": NOWHERE,
     "sqlite3": NOWHERE,
@@ -53,9 +55,11 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "structlog": frozenset({"logs"}),
     "subprocess": frozenset({"cli"}),
     "time": frozenset({"clock"}),
+    "tzdata": frozenset({"entities"}),
     "urllib.request": NOWHERE,
     "uvicorn": frozenset({"api", "server"}),
     "uvloop": frozenset({"server"}),
+    "zoneinfo": frozenset({"entities"}),
 }
 """Libraries that only some rooms may import; the rest is free."""
 ASYNC_ROOMS = frozenset({"api", "console", "webhooks", "server"})

@@ -77,6 +77,10 @@ AMOUNT_CHARS_MAX = 40
 AMOUNTS_CACHED_MAX = 16_384
 NORMAL_FORMS_CACHED_MAX = 65_536
 """Per kind of slow normal form; short texts only, so at most about 20 MB each."""
+USER_AGENT_CHARS_MAX = 512
+"""Of a user agent that are looked at; browsers send up to about 250."""
+MESSAGE_CHARS_MAX = 4_096
+"""Of a message or review that are looked at."""
 DOMAINS_CACHED_MAX = 8_192
 ADDRESSES_CACHED_MAX = 16_384
 

@@ -66,6 +66,16 @@ def email_domain(text: str) -> str | None:
     return None if address is None else address[1].name
 
 
+def email_parts(text: str) -> tuple[str, str] | None:
+    """Local part in lower case, as it was written otherwise, and domain as `email_domain` gives it. None: no address.
+
+    >>> email_parts(" John.Doe+shop@GoogleMail.com ")
+    ('john.doe+shop', 'googlemail.com')
+    """
+    address = _split(text)
+    return None if address is None else (address[0], address[1].name)
+
+
 def email_local_digits(text: str) -> int | None:
     """How many decimal digits the local part has, as it was written. None: no address."""
     address = _split(text)

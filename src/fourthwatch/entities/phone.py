@@ -59,13 +59,26 @@ def phone_country(key: str) -> str | None:
     """
     if len(key) > PHONE_CHARS_MAX or not key.startswith("+"):
         return None
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(_calling_code(key), ())
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(calling_code(key), ())
     if len(regions) == 1:
         return None if regions[0] == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else regions[0]
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(key)) if regions else None
     except phonenumbers.NumberParseException:
         return None
+
+
+def calling_code(key: str) -> int:
+    """The country code that `+` is followed by; zero when it is none. No code is the beginning of another.
+
+    >>> calling_code("+919876543210"), calling_code("+12015550123"), calling_code("12")
+    (91, 1, 0)
+    """
+    for end in (2, 3, 4):
+        code = key[1:end]
+        if code.isascii() and code.isdigit() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return int(code)
+    return 0
 
 
 def _region(country: str | None) -> str | None:
@@ -99,7 +112,7 @@ def _parsed(text: str, region: str | None) -> str | None:
 
 def _has_national_prefix(key: str) -> bool:
     """Whether the library might take something off the national number if it read the key again."""
-    code = _calling_code(key)
+    code = calling_code(key)
     prefix = _national_prefix(code)
     found = None if prefix is None else prefix.match(key, 1 + len(str(code)))
     return found is not None and found.end() > found.start()
@@ -129,14 +142,5 @@ def _usable(key: str) -> str | None:
     if key[-3:] != key[-1] * 3 and not key.endswith(("7890", "6789")):
         # Nearly every number ends here: the rest costs five times as much.
         return key
-    national = key[1 + len(str(_calling_code(key))) :]
+    national = key[1 + len(str(calling_code(key))) :]
     return None if national in _FILLERS or national.count(national[:1]) == len(national) else key
-
-
-def _calling_code(key: str) -> int:
-    """The country code that `+` is followed by; zero when it is none. No code is the beginning of another."""
-    for end in (2, 3, 4):
-        code = key[1:end]
-        if code.isascii() and code.isdigit() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            return int(code)
-    return 0
