@@ -86,12 +86,19 @@ def address_facts(address1: str | None, address2: str | None) -> AddressFacts | 
         return None
     return AddressFacts(
         length=len(first) + len(second),
-        digits=sum(map(str.isdecimal, first)) + sum(map(str.isdecimal, second)),
+        digits=_decimals(first + second),
         tokens=len(tokens),
         has_house_number=any(token[0].isdecimal() and not _ORDINAL.fullmatch(token) for token in tokens),
         has_second_line=bool(second_tokens),
         repeated_tokens=len(tokens) - len(Counter(tokens)),
     )
+
+
+def _decimals(text: str) -> int:
+    if not text.isascii():
+        return sum(map(str.isdecimal, text))
+    plain = text.encode()
+    return len(plain) - len(plain.translate(None, b"0123456789"))
 
 
 def looks_typed_at_random(text: str) -> bool | None:
@@ -113,12 +120,13 @@ def _looks_typed_at_random(line: str) -> bool | None:
     letters = "".join(words)
     if len(letters) < _LETTERS_MIN or 2 * sum(map(len, latin)) < sum(map(str.isalpha, folded)):
         return None
-    return not _vowels_are_usual(letters) or any(map(_word_looks_typed_at_random, words))
+    if not _vowels_are_usual(letters) or _KEYBOARD_RUN.search(" ".join(words)):
+        return True
+    # What follows cannot be said of a shorter word.
+    return any([_word_looks_typed_at_random(word) for word in words if len(word) >= _LETTERS_MIN])  # noqa: C419 - faster
 
 
 def _word_looks_typed_at_random(word: str) -> bool:
-    if _KEYBOARD_RUN.search(word):
-        return True
     sounds = _CONSONANT_GROUP.sub("c", word)
     if _CONSONANT_RUN.search(sounds):
         return True

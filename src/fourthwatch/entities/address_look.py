@@ -84,8 +84,8 @@ def _look(first: str, second: str) -> AddressLook | None:
         has_locality_word=_is_one(distinct, _LOCALITIES, _LOCALITY_ENDS) if is_latin else None,
         has_landmark=not distinct.isdisjoint(_LANDMARKS) if is_latin else None,
         is_collection_point=not distinct.isdisjoint(_COLLECTING) and _COLLECTION.search(text) is not None,
-        holds_contact=(facts.digits >= _PHONE_DIGITS_MIN or "@" in text or "www." in text or "http" in text)
-        and _CONTACT.search(text) is not None,
+        holds_contact=(facts.digits >= _PHONE_DIGITS_MIN and _PHONE.search(text) is not None)
+        or (("@" in text or "www." in text or "http" in text) and _ONLINE.search(text) is not None),
         is_dummy=_is_dummy(distinct, letters),
         repeats_line=second != "" and first.strip().lower() == second.strip().lower(),
     )
@@ -190,9 +190,9 @@ _COLLECTION = re.compile(
     r"|\bpick ?-?up (?:point|station|store)\b|\bpaczkomat\b|\bc/o\b|\bcare of\b|\bfreight\b|\bforwarder|\bforwarding\b"
     r"|\bposte restante\b|\bmail ?box\b|\bcasilla\b|\bapartado postal\b|\bpoint relais\b|\bparcelshop\b"
 )
-_CONTACT = re.compile(
-    r"\+?[0-9]{9,}|\b[6-9][0-9]{4}[ -][0-9]{5}\b|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w|https?:|\bwww\."
-)
+_PHONE = re.compile(r"[0-9]{9}|\b[6-9][0-9]{4}[ -][0-9]{5}\b")
+_ONLINE = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w|https?:|\bwww\.")
+
 # One of these must be there before the next expression is tried: it costs as much as all the rest.
 _COLLECTING = word_set(
     """

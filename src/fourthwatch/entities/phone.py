@@ -25,6 +25,7 @@ _PLAIN_NATIONAL = {
 _CALLING_CODES = {"IN": "+91", "US": "+1", "CA": "+1"}
 _FILLERS = frozenset({"1234567890", "123456789", "0123456789"})
 _PASSES_MAX = 4
+_CODES_CACHED_MAX = 1_024
 
 
 def phone_key(text: str, country: str | None) -> str | None:
@@ -74,8 +75,13 @@ def calling_code(key: str) -> int:
     >>> calling_code("+919876543210"), calling_code("+12015550123"), calling_code("12")
     (91, 1, 0)
     """
-    for end in (2, 3, 4):
-        code = key[1:end]
+    return _code_of(key[1:4])
+
+
+@lru_cache(maxsize=_CODES_CACHED_MAX)
+def _code_of(digits: str) -> int:
+    for end in (1, 2, 3):
+        code = digits[:end]
         if code.isascii() and code.isdigit() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
             return int(code)
     return 0

@@ -42,8 +42,9 @@ _INVENTED_DIGITS_MIN = 7
 _INVENTED_TAIL = 10
 _RUN_MIN = 6
 _DIGITS_WITH_RUN_MAX = _INVENTED_TAIL - _RUN_MIN + 1
+_COUNTED_DIGITS = 7
 _COUNTED = frozenset(
-    row[start : start + 7] for row in ("01234567890123456", "98765432109876543") for start in range(10)
+    row[start : start + _COUNTED_DIGITS] for row in ("01234567890123456", "98765432109876543") for start in range(10)
 )
 _NO_DIGITS = re.compile("[^0-9]+")
 
@@ -57,8 +58,6 @@ class PhoneFacts(msgspec.Struct, frozen=True, gc=False):
     """Alpha-2 of the number's own country."""
     is_invented: bool | None
     """As `looks_invented`."""
-    longest_run: int
-    """As `longest_digit_run`."""
 
 
 def phone_facts(text: str, country: str | None) -> PhoneFacts:
@@ -114,7 +113,9 @@ def looks_invented(text: str) -> bool | None:
         distinct <= 2 or digits[2:] == digits[:-2] or longest_digit_run(digits) >= _RUN_MIN
     ):
         return True
-    return any(digits[start : start + 7] in _COUNTED for start in range(len(digits) - 6))
+    if distinct < _COUNTED_DIGITS:
+        return False
+    return any(digits[start:][:_COUNTED_DIGITS] in _COUNTED for start in range(len(digits) - _COUNTED_DIGITS + 1))
 
 
 def longest_digit_run(text: str) -> int:
@@ -141,7 +142,6 @@ def _facts(text: str, country: str | None) -> PhoneFacts:
         kind=number_kind(key) if key is not None else "unassigned" if is_readable else None,
         country=None if key is None else phone_country(key),
         is_invented=looks_invented(text),
-        longest_run=longest_digit_run(text),
     )
 
 

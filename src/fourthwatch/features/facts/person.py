@@ -4,7 +4,7 @@ from operator import attrgetter
 
 from fourthwatch.clock import DAY_MS
 from fourthwatch.entities.person_name import name_look, share_a_word
-from fourthwatch.entities.phone_plan import NumberKind, PhoneFacts, phone_facts
+from fourthwatch.entities.phone_plan import NumberKind, PhoneFacts, longest_digit_run, phone_facts
 from fourthwatch.events import CreateAccount
 from fourthwatch.events.values import outcome_of
 from fourthwatch.features.facts.fact import (
@@ -110,8 +110,8 @@ def _is_phone_invented(subject: Subject) -> float | None:
 
 
 def _longest_run(subject: Subject) -> float | None:
-    phone = _phone(subject)
-    return None if phone is None else phone.longest_run or None
+    text = _phone_text(subject)
+    return None if text is None else longest_digit_run(text) or None
 
 
 def _phones(subject: Subject) -> float | None:
