@@ -11,7 +11,7 @@ import click
 
 from fourthwatch.cli.main import root
 from fourthwatch.decision import Policy
-from fourthwatch.features.catalogue import CATALOGUE, FEATURES_VERSION
+from fourthwatch.features.catalogue import FEATURES_VERSION, built_in
 from fourthwatch.language import FORMS, FUNCTIONS
 from fourthwatch.rules.scorecard import PRIOR_ODDS, SCORECARD, SCORECARD_VERSION, ScoreReason
 
@@ -45,8 +45,8 @@ def features_page() -> str:
         "",
         _GENERATED,
         "",
-        f"There are {len(CATALOGUE)} features (version {FEATURES_VERSION}) and {len(SCORECARD)} built-in reasons "
-        f"(`{SCORECARD_VERSION}`).",
+        f"There are {len(list(built_in()))} features (version {FEATURES_VERSION}) and {len(SCORECARD)} built-in "
+        f"reasons (`{SCORECARD_VERSION}`).",
         "",
         "A feature is a number as of the event's time, before the event itself and the order it is about count.",
         "*Unknown* (`null` in the API) means that the entity was not named, or that there is nothing to compare with;",
@@ -57,7 +57,7 @@ def features_page() -> str:
         "",
         "| name | unit | what it says |",
         "|---|---|---|",
-        *(f"| `{feature.name}` | {feature.unit} | {feature.says} |" for feature in CATALOGUE),
+        *(f"| `{one.feature.name}` | {one.feature.unit} | {one.feature.says} |" for one in built_in()),
         "",
         "## Reasons of the scorecard",
         "",

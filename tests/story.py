@@ -7,7 +7,8 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.entities import Involved, completed, involved_in
 from fourthwatch.events import KIND_OF_NAME, CreateOrder
-from fourthwatch.features.catalogue import CATALOGUE, vector_of
+from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.wire.decode import Decoded, decode_event
@@ -22,6 +23,21 @@ def decoded(kind: str, at_ms: int = NOW_MS, *, timed: bool = True, **body: Any) 
     """An event as read off the wire; keys are the contract's."""
     document = {"_originTimestamp": str(at_ms), **body} if timed else body
     return decode_event(msgspec.json.encode(document), KIND_OF_NAME[kind], Millis(at_ms))
+
+
+Memory = tuple[dict[int, bytes], dict[str, list[tuple[int, str]]]]
+"""Histories by key, and links of sessions."""
+_KEY_AT = slice(24, 32)
+
+
+def memory_of(windows: Windows) -> Memory:
+    """Everything that windows hold, in comparable form."""
+    histories = {}
+    windows.begin_snapshot()
+    while piece := windows.next_slice(1):
+        histories[int.from_bytes(piece[_KEY_AT], "little")] = piece
+    windows.end_snapshot()
+    return histories, {session: list(links) for session, links in windows.session_users().items()}
 
 
 class Story:
@@ -46,15 +62,13 @@ class Story:
             involved = completed(involved, of_order)
         return Subject(
             tenant=self.tenant, seq=self.seq + 1, kind=read.kind, event=event, occurred_ms=read.occurred_ms,
-            involved=involved, order=order,
+            involved=involved, order=order, name=read.name,
         )  # fmt: skip
 
     def tell(self, kind: str, at_ms: int = NOW_MS, **body: Any) -> Known:
         """The features as of just before the event, which counts from then on."""
-        subject = self.subject(kind, at_ms, **body)
-        known = {
-            feature.name: value for feature, value in zip(CATALOGUE, vector_of(subject, self.windows), strict=True)
-        }
-        self.windows.add(subject)
+        present = Present(self.subject(kind, at_ms, **body), {})
+        known = dict(zip(DECIDING, self.windows.vector(present), strict=True))
+        self.windows.add(present)
         self.seq += 1
         return known

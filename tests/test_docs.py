@@ -24,7 +24,7 @@ from fourthwatch.api.openapi import openapi
 from fourthwatch.cli.main import root
 from fourthwatch.errors import Refused
 from fourthwatch.events import KINDS
-from fourthwatch.features.catalogue import CATALOGUE
+from fourthwatch.features.catalogue import built_in
 from fourthwatch.rules.scorecard import SCORECARD
 from fourthwatch.settings import Settings
 from fourthwatch.wire import masking
@@ -95,7 +95,7 @@ def test_the_generated_pages_are_current() -> None:
 
 def test_every_feature_reason_and_command_is_in_the_reference() -> None:
     features, cli = text_of("docs/reference/features.md"), text_of("docs/reference/cli.md")
-    assert all(f"`{feature.name}`" in features for feature in CATALOGUE)
+    assert all(f"`{one.feature.name}`" in features for one in built_in())
     assert all(f"`{reason.name}`" in features for reason in SCORECARD)
     assert all(f"## `{path}`" in cli for path, _ in commands())
 

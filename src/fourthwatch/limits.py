@@ -85,8 +85,6 @@ DOMAINS_CACHED_MAX = 8_192
 ADDRESSES_CACHED_MAX = 16_384
 
 # Windows.
-EXACT_ENTRIES_MAX = 96
-"""Entries an entity keeps one by one; older ones beyond it are folded into buckets."""
 THINGS_EXACT_MAX = 64
 """Things of one series that an entity keeps one by one; of older distinct marks, as many stand for all."""
 LATEST_KEPT_MAX = 4

@@ -5,11 +5,20 @@ import pytest
 
 from fourthwatch.decision import Policy, decide
 from fourthwatch.entities.version import NORMALISER_VERSION
-from fourthwatch.features.catalogue import CATALOGUE, FEATURES_VERSION, INDEX
+from fourthwatch.features.catalogue import DECIDING, FEATURES_VERSION, INDEX, built_in
 from fourthwatch.features.windows import WINDOWS_VERSION
 from fourthwatch.rules.scorecard import SCORECARD, SCORECARD_VERSION, Assessment, assess
 
-VECTOR = tuple(float(number) if number % 3 else None for number in range(len(CATALOGUE)))
+BOOK = built_in()
+
+
+def unit_of(name: str) -> str:
+    found = BOOK.get(name)
+    assert found is not None
+    return found.feature.unit
+
+
+VECTOR = tuple(float(number) if number % 3 else None for number in range(len(DECIDING)))
 
 
 def decided(probability: float, policy: Policy | None = None) -> tuple[int, str, str]:
@@ -59,7 +68,7 @@ def test_a_review_or_a_refusal_is_always_red_and_an_approval_green() -> None:
 
 
 def test_reasons_have_the_contracts_shape_with_values_as_text() -> None:
-    vector = tuple(6.0 if feature.unit not in ("0 or 1",) else 1.0 for feature in CATALOGUE)
+    vector = tuple(1.0 if unit_of(name) == "0 or 1" else 6.0 for name in DECIDING)
     decision = decide(assess(vector), vector, Policy())
     told = msgspec.json.decode(msgspec.json.encode(decision.reasons))
     assert len(told) == 12
@@ -73,7 +82,7 @@ def test_reasons_have_the_contracts_shape_with_values_as_text() -> None:
 
 
 def test_failed_payments_are_told_under_their_documented_name_with_their_number() -> None:
-    values: list[float | None] = [None] * len(CATALOGUE)
+    values: list[float | None] = [None] * len(DECIDING)
     values[INDEX["failed_transactions_24h"]] = 5.0
     decision = decide(assess(tuple(values)), tuple(values), Policy())
     assert [(reason.name, reason.flag, reason.value) for reason in decision.reasons] == [

@@ -17,7 +17,7 @@ from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.ledger import DecisionRow, EventRow, Ledger
 from fourthwatch.wire.decode import Decoded, read_stored
 from fourthwatch.wire.reply import Receipt
-from story import NOW_MS, decoded
+from story import NOW_MS, Memory, decoded, memory_of
 
 
 def submission(
@@ -73,9 +73,9 @@ class Till:
         vector: list[float | None] = msgspec.json.decode(made.detail)["vector"]
         return vector
 
-    def memory(self) -> tuple[dict[str, bytes], dict[str, tuple[int, str]]]:
+    def memory(self) -> Memory:
         """Everything that the windows hold."""
-        return dict(self.windows.packed(self.windows.names())), dict(self.windows.session_users())
+        return memory_of(self.windows)
 
     def close(self) -> None:
         """Close the ledger."""

@@ -20,6 +20,7 @@ from fourthwatch.features.windows import SessionUser, Windows
 from fourthwatch.store.file import FILE_NAME
 from fourthwatch.store.ledger import EventRow, Ledger
 from fourthwatch.store.reader import LedgerReader
+from story import memory_of
 
 Outcome = Literal["ok", "fail", "unknown"]
 
@@ -152,8 +153,8 @@ def check_file(directory: Path) -> int:
 class Remembered(NamedTuple):
     """Windows in comparable form."""
 
-    histories: dict[str, bytes]
-    session_users: dict[str, SessionUser]
+    histories: dict[int, bytes]
+    session_users: dict[str, list[SessionUser]]
     from_snapshot: int
     """Position that the snapshot reached; 0 without one."""
 
@@ -183,7 +184,7 @@ def differing(directory: Path) -> list[str]:
     names = one.histories.keys() | other.histories.keys()
     links = one.session_users.keys() | other.session_users.keys()
     return [
-        *sorted(name for name in names if one.histories.get(name) != other.histories.get(name)),
+        *sorted(f"{name:x}" for name in names if one.histories.get(name) != other.histories.get(name)),
         *sorted(f"link {name}" for name in links if one.session_users.get(name) != other.session_users.get(name)),
     ]
 
@@ -198,7 +199,7 @@ def seeded(name: str) -> Random:
 def _read_on(ledger: Ledger, windows: Windows, after_seq: int) -> Remembered:
     walk = Walk(ledger, windows, Policy(), os.urandom)
     read_again(walk, after_seq, lambda done, total: None)
-    return Remembered(dict(windows.packed(windows.names())), dict(windows.session_users()), after_seq)
+    return Remembered(*memory_of(windows), after_seq)
 
 
 def _stored(row: EventRow) -> Stored:

@@ -34,7 +34,7 @@ def script() -> list[Made]:
 
 def main(directory: Path, *, early: bool) -> None:
     """Run it to its end."""
-    recovery._SLICE_HISTORIES = 20
+    recovery._SLICE_BYTES = 2_000
     desk = Desk(directory, ManualClock(_NOON_MS + 1_000))
     desk.walk.ledger._connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
     random, events, batches = Random(8), script(), 0

@@ -70,7 +70,7 @@ def test_a_build_that_takes_the_snapshot_of_another_ledger_is_caught(
 def test_a_snapshot_taken_in_slices_between_batches_gives_what_the_log_gives(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "_SLICE_HISTORIES", 7)
+    monkeypatch.setattr(recovery, "_SLICE_BYTES", 1_000)
     random = Random(seed)
     desk = Desk(tmp_path, ManualClock(NOON_MS))
     source = shopping(random, 1)

@@ -17,7 +17,7 @@ from fourthwatch.language import (
 from fourthwatch.language.check import Cost, check
 from fourthwatch.language.operators import TEXT
 from fourthwatch.limits import EXPRESSION_AGGREGATES_MAX, WINDOW_MS_MAX
-from language.shop import SHOP
+from language.stall import SHOP
 
 
 def codes(text: str, schema: Schema = SHOP) -> list[str]:

@@ -11,7 +11,7 @@ from fourthwatch.errors import Diagnostic, LanguageError
 from fourthwatch.language import read, render
 from fourthwatch.language.diagnose import place_of
 from fourthwatch.limits import DIAGNOSTICS_MAX
-from language.shop import SHOP
+from language.stall import SHOP
 
 SNAPSHOTS = sorted((Path(__file__).parent / "diagnostics").glob("*.txt"))
 RULE = "\n--------\n"

@@ -26,7 +26,7 @@ from fourthwatch.language.check import check
 from fourthwatch.language.tree import Aggregate, measure
 from language.invention import expression, values
 from language.oracle import answer, kind
-from language.shop import SHOP
+from language.stall import SHOP
 
 TREES = 20_000
 

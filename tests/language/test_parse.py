@@ -10,7 +10,7 @@ from fourthwatch.language.aggregates import FORMS
 from fourthwatch.language.tree import Aggregate, Expression, Name, Node, children, measure
 from fourthwatch.limits import EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_NODES_MAX
 from language.invention import damaged, expression
-from language.shop import SHOP
+from language.stall import SHOP
 
 EXAMPLES = [
     "distinct(user, by device, last 7d)",

@@ -21,7 +21,7 @@ from fourthwatch.language import (
 )
 from fourthwatch.language.check import check
 from fourthwatch.language.tokens import RESERVED, UNIT_MS
-from language.shop import SHOP
+from language.stall import SHOP
 
 PAGE = "docs/reference/language.md"
 FOUND = blocks(ROOT / PAGE)

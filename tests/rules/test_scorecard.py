@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from fourthwatch.features.catalogue import CATALOGUE, INDEX, Vector
+from fourthwatch.features.catalogue import DECIDING, INDEX, Vector
 from fourthwatch.rules.scorecard import PRIOR_ODDS, SCORECARD, ScoreReason, assess
 
-NOTHING: Vector = (None,) * len(CATALOGUE)
+NOTHING: Vector = (None,) * len(DECIDING)
 BY_NAME = {reason.name: reason for reason in SCORECARD}
 WORSE_THE_MORE = (
     "_numOfFailedTransactions", "_numOfOrderSameIp", "_numOfOrderSameUser", "_numOfOrderSameDevice",
@@ -128,7 +128,7 @@ def test_a_reason_is_red_for_fraud_green_against_it_and_grey_for_neither(reason:
 @pytest.mark.parametrize("seed", range(50))
 def test_any_vector_is_judged_with_the_strongest_reasons_first(seed: int) -> None:
     random = Random(seed)
-    vector = tuple(None if random.random() < 0.2 else random.choice((*VALUES, 10.0**15)) for _ in CATALOGUE)
+    vector = tuple(None if random.random() < 0.2 else random.choice((*VALUES, 10.0**15)) for _ in DECIDING)
     assessment = assess(vector)
     assert 0 < assessment.probability < 1
     assert assessment == assess(vector)

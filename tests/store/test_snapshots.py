@@ -7,12 +7,9 @@ import pytest
 
 from fourthwatch.store.snapshots import FILE_NAME, Chunk, Head, SnapshotWriter, read_snapshot
 
-HEAD = Head(1, 42, b"c" * 16)
-CHUNKS = [
-    Chunk([], [], {"1|s-1": (7, "asha")}),
-    Chunk(["1|user:asha", "1|ip:203.0.113.7"], [b"\0" * 24, b"\1" * 56], {}),
-    Chunk(["2|user:ravi"], [b"\2" * 24], {}),
-]
+SERIES = [(1, 1, "0 ADD 8|9", True), (2, 3, "0 DISTINCT user of 8", False)]
+HEAD = Head(1, 42, b"c" * 16, SERIES)
+CHUNKS = [Chunk(b"", {"1|s-1": [(7, "asha")]}), Chunk(b"\0" * 80, {}), Chunk(b"\2" * 24, {})]
 
 
 def written(directory: Path, head: Head = HEAD) -> Path:
@@ -38,13 +35,13 @@ def test_there_may_be_none(tmp_path: Path) -> None:
 
 
 def test_a_head_that_is_not_wanted_is_passed_over(tmp_path: Path) -> None:
-    written(tmp_path, Head(1, 43, b"c" * 16))
+    written(tmp_path, Head(1, 43, b"c" * 16, SERIES))
     assert read_snapshot(tmp_path, wanted) is None
 
 
 def test_an_unfinished_snapshot_leaves_the_older_one(tmp_path: Path) -> None:
     written(tmp_path)
-    writer = SnapshotWriter(tmp_path, Head(1, 99, b"d" * 16))
+    writer = SnapshotWriter(tmp_path, Head(1, 99, b"d" * 16, SERIES))
     writer.add(CHUNKS[0])
     assert read_snapshot(tmp_path, wanted) == (HEAD, CHUNKS)
     writer.abandon()
@@ -53,7 +50,7 @@ def test_an_unfinished_snapshot_leaves_the_older_one(tmp_path: Path) -> None:
 
 
 def test_a_newer_snapshot_takes_the_place_of_the_older(tmp_path: Path) -> None:
-    written(tmp_path, Head(1, 41, b"b" * 16))
+    written(tmp_path, Head(1, 41, b"b" * 16, SERIES))
     written(tmp_path)
     assert read_snapshot(tmp_path, wanted) == (HEAD, CHUNKS)
 

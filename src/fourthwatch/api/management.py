@@ -16,7 +16,7 @@ from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.events.values import order_state_of
-from fourthwatch.features.catalogue import CATALOGUE
+from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.limits import PAGE_ROWS_MAX
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import Entry, LedgerReader
@@ -168,7 +168,7 @@ def _decision_view(entry: Entry) -> DecisionView:
         verdict=made.verdict,
         probability=detail["probability"],
         reasons=msgspec.convert(detail["reasons"], tuple[Reason, ...]),
-        features={feature.name: value for feature, value in zip(CATALOGUE, detail["vector"], strict=False)},
+        features=dict(zip(DECIDING, detail["vector"], strict=False)),
         unknown=detail["unknown"],
         versions=detail["versions"],
     )

@@ -1,23 +1,21 @@
 """Coming back: the newest snapshot, then every event after it, gives the windows as they were; and making snapshots.
 
-A snapshot is taken in slices between batches, so histories in it are as of different positions, none before its head's.
-Each history knows the last event added to it, so reading the log again from the head's position adds nothing twice.
+A snapshot shows the windows as of one position, though it is written in slices while events go on being added. It names
+the series that it holds, so a program that asks other features knows which of them still need their past.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
 from fourthwatch.engine.walk import Walk
-from fourthwatch.events import KIND_OF_NUMBER
-from fourthwatch.features.windows import WINDOWS_VERSION, Windows
+from fourthwatch.features.windows import WINDOWS_VERSION, SeriesHead, Windows
 from fourthwatch.store.ledger import Ledger
 from fourthwatch.store.snapshots import Chunk, Head, SnapshotWriter, read_snapshot
-from fourthwatch.wire.decode import read_stored
 
 Progress = Callable[[int, int], None]
 """Events read again, events to read."""
 
-_SLICE_HISTORIES = 500
+_SLICE_BYTES = 128 * 1024
 _PROGRESS_EVERY = 20_000
 
 
@@ -27,15 +25,19 @@ def recover_windows(ledger: Ledger, directory: Path) -> tuple[Windows, int]:
     def is_wanted(head: Head) -> bool:
         return head.version == WINDOWS_VERSION and head.last_chain == ledger.chain_at(head.seq)
 
-    windows = Windows()
     found = read_snapshot(directory, is_wanted)
     if found is None:
-        return windows, 0
+        return Windows(), 0
     head, chunks = found
-    for chunk in chunks:
-        for name, packed in zip(chunk.names, chunk.packed, strict=True):
-            windows.restore(name, packed)
-        windows.restore_session_users(chunk.session_users)
+    windows = Windows(heads=[SeriesHead(*one) for one in head.series], up_to=head.seq)
+    try:
+        for chunk in chunks:
+            if chunk.piece:
+                windows.load(chunk.piece)
+            windows.restore_session_users(chunk.session_users)
+    except ValueError:  # whole, and yet not what the kernel wrote: the log knows better
+        return Windows(), 0
+    windows.loaded()
     return windows, head.seq
 
 
@@ -44,8 +46,7 @@ def read_again(walk: Walk, after_seq: int, progress: Progress) -> int:
     total = walk.ledger.last_seq - after_seq
     done = 0
     for row in walk.ledger.read_after(after_seq):
-        kind = KIND_OF_NUMBER[row.kind]
-        walk.replay(row, kind, read_stored(kind, row.body, from_go=row.from_go))
+        walk.replay(row)
         done += 1
         if done % _PROGRESS_EVERY == 0:
             progress(done, total)
@@ -53,25 +54,28 @@ def read_again(walk: Walk, after_seq: int, progress: Progress) -> int:
 
 
 class SnapshotInSlices:
-    """A snapshot under way: call `advance` between batches until all is written, then `finish`."""
+    """A snapshot under way: call `advance` between batches until all is written, then `finish`.
+
+    Begun when all that walked is durable; then it is of the position that the ledger has come to.
+    """
 
     def __init__(self, walk: Walk, directory: Path) -> None:
-        self._windows = walk.windows
+        assert walk.last_seq == walk.ledger.last_seq
+        self._windows = windows = walk.windows
         self.seq = walk.ledger.last_seq
-        self._writer = SnapshotWriter(directory, Head(WINDOWS_VERSION, self.seq, walk.ledger.chain_at(self.seq)))
-        self._names = walk.windows.names()
-        self._at = 0
-        # The links go first, whole, as of the head: a later link would stand where an earlier one is needed when the
-        # events between the two are read again.
-        self._writer.add(Chunk([], [], walk.windows.session_users()))
+        series = [(one.number, one.mode, one.text, one.complete) for one in windows.heads()]
+        head = Head(WINDOWS_VERSION, self.seq, walk.ledger.chain_at(self.seq), series)
+        self._writer = SnapshotWriter(directory, head)
+        self._writer.add(Chunk(b"", windows.session_users()))
+        windows.begin_snapshot()
 
     def advance(self) -> bool:
         """Write the next slice; true when all is written and only `finish` is left."""
-        if self._at < len(self._names):
-            names = self._names[self._at : self._at + _SLICE_HISTORIES]
-            self._at += len(names)
-            self._writer.add(Chunk(names, [packed for _, packed in self._windows.packed(names)], {}))
+        piece = self._windows.next_slice(_SLICE_BYTES)
+        if piece:
+            self._writer.add(Chunk(piece, {}))
             return False
+        self._windows.end_snapshot()
         return True
 
     def finish(self) -> None:
@@ -80,4 +84,5 @@ class SnapshotInSlices:
 
     def abandon(self) -> None:
         """Give up; the older snapshot stays."""
+        self._windows.end_snapshot()
         self._writer.abandon()

@@ -10,13 +10,9 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
-from fourthwatch.engine.orders import Orders, Placed
 from fourthwatch.engine.recent import Recent, Seen
-from fourthwatch.entities import Involved, completed, involved_in
+from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import Conflict
-from fourthwatch.events import CreateOrder, Event, Kind
-from fourthwatch.features.catalogue import vector_of
-from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.rules.scorecard import assess
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger
@@ -69,7 +65,7 @@ class Walk:
         self.last_seq = ledger.last_seq
         """Position of the newest event that walked; the ledger's own is that of the newest that is durable."""
         self._recent = Recent(ledger)
-        self._orders = Orders(ledger)
+        self._subjects = Subjects(ledger, windows)
         self._policy = policy
         self._random_bytes = random_bytes
 
@@ -104,9 +100,9 @@ class Walk:
         """One outcome per submission of a batch that is durable now."""
         return [self._old_answer(outcome) if isinstance(outcome, int) else outcome for outcome in taken.outcomes]
 
-    def replay(self, row: EventRow, kind: Kind, event: Event) -> None:
+    def replay(self, row: EventRow) -> None:
         """Let a stored event count again, as it did when it came in."""
-        self.windows.add(self._subject(row.tenant, row.seq, kind, event, row.occurred_ms))
+        self.windows.add(self._subjects.stored(row))
 
     def _find(self, submission: Submission, identity: Identity) -> Seen | None:
         """The event that this submission repeats."""
@@ -123,13 +119,13 @@ class Walk:
         decoded, tenant = submission.decoded, submission.tenant
         seq = self.last_seq + 1
         nonce = self._random_bytes(NONCE_BYTES)
-        subject = self._subject(tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms)
+        present = self._subjects.present(tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name)
         answered = decoded.kind.decided or submission.wants_score
         decision: Decision | None = None
         if answered or decoded.kind.rescores:
-            vector = vector_of(subject, self.windows)
+            vector = self.windows.vector(present)
             decision = decide(assess(vector), vector, self._policy)
-        self.windows.add(subject)
+        self.windows.add(present)
         event = EventRow(
             seq=seq,
             tenant=tenant,
@@ -151,36 +147,6 @@ class Walk:
         self._recent.add(event)
         self.last_seq = seq
         return Answer(receipt_of(event.event_id, decoded.warnings, decision if answered else None), replayed=False)
-
-    def _subject(self, tenant: int, seq: int, kind: Kind, event: Event, occurred_ms: int) -> Subject:
-        involved = involved_in(event)
-        order: CreateOrder | None = None
-        if isinstance(event, CreateOrder):
-            order = event
-            assert event.order_id is not None
-            self._orders.place(tenant, event.order_id, Placed(event, involved))
-        elif event.order_id is not None:
-            placed = self._orders.find(tenant, event.order_id, seq)
-            if placed is not None:
-                order = placed.order
-                involved = completed(involved, placed.involved)
-        # Last, and as of this event: an order read back from the ledger must lend the same as one that is remembered.
-        involved = self._recognised(tenant, involved, seq)
-        return Subject(
-            tenant=tenant, seq=seq, kind=kind, event=event, occurred_ms=occurred_ms, involved=involved, order=order
-        )
-
-    def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
-        """A session id in the user's place is a guest; a linked session is its user (contract, section 9, row 7)."""
-        user, session = involved.user, involved.session
-        if user is not None and session is None and self.windows.is_known_session(tenant, user, seq):
-            involved = msgspec.structs.replace(involved, user=None, session=user)
-            user, session = None, user
-        if user is None and session is not None:
-            linked = self.windows.user_of_session(tenant, session, seq)
-            if linked is not None:
-                return msgspec.structs.replace(involved, user=linked)
-        return involved
 
     def _old_answer(self, seq: int) -> Answer:
         event, made = self.ledger.stored(seq)

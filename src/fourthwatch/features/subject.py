@@ -33,6 +33,8 @@ class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who is involved, completed from the order."""
     order: CreateOrder | None = None
     """The order as last submitted; the event itself when it submits one."""
+    name: str | None = None
+    """Of a shop's own event."""
 
     @property
     def person(self) -> str | None:

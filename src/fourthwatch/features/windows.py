@@ -1,19 +1,25 @@
 """What is known as of now about every entity of every tenant, in memory; derived from the ledger and rebuildable.
 
-Read first, then add: an event never counts in its own features. Adding the same ledger position again has no effect.
+Read first, then add: an event never counts in its own features. What is known is a function of the set of events that
+were added, by ledger position: their order does not matter, and adding one again has no effect.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
-from fourthwatch.features.history import History, add, clear, first_seq, new_history, open_event
-from fourthwatch.features.subject import Subject
-from fourthwatch.features.touches import touches_of
+from fourthwatch.features.catalogue import DECIDING, Vector, built_in
+from fourthwatch.features.definition import Book, Defined, Reading, needs_of
+from fourthwatch.features.kernel import Kernel
+from fourthwatch.features.observe import By, Observer, Present
+from fourthwatch.features.series import Registry, Series
+from fourthwatch.features.specification import Plan
+from fourthwatch.features.things import key_of
 
-WINDOWS_VERSION = 1
+WINDOWS_VERSION = 2
 """Goes up whenever the same events would give other histories; a snapshot of another version is not read."""
 
-_ALWAYS_HEARD = ("user:", "session:")
 _STITCHING = (LinkSessionToUser, Login, CreateAccount)
 """The kinds that say for sure that a session is a user's (contract, section 9, row 8)."""
 
@@ -21,75 +27,212 @@ SessionUser = tuple[int, str]
 """Ledger position of the link, and the user."""
 
 
-class Windows:
-    """Histories by entity, and which user a session turned out to be."""
+class SeriesHead(msgspec.Struct, frozen=True, array_like=True):
+    """One series as a snapshot knows it."""
 
-    def __init__(self) -> None:
-        self._histories: dict[str, History[int]] = {}
-        self._users: dict[str, SessionUser] = {}
+    number: int
+    mode: int
+    text: str
+    complete: bool
+
+
+class Applied:
+    """Ledger positions that were added: all up to one, and some beyond it."""
+
+    def __init__(self, up_to: int = 0) -> None:
+        self.up_to = up_to
+        self._beyond: set[int] = set()
+
+    def add(self, seq: int) -> bool:
+        """Take a position in; `False` when it was in already."""
+        if seq == self.up_to + 1 and not self._beyond:
+            self.up_to = seq
+            return True
+        if seq <= self.up_to or seq in self._beyond:
+            return False
+        self._beyond.add(seq)
+        while self.up_to + 1 in self._beyond:
+            self.up_to += 1
+            self._beyond.remove(self.up_to)
+        return True
+
+
+class Windows:
+    """Histories by entity, what is read of them for a decision, and which user a session turned out to be."""
+
+    def __init__(self, book: Book | None = None, heads: Sequence[SeriesHead] | None = None, up_to: int = 0) -> None:
+        """Empty, or with `heads` about to be given the slices of a snapshot that was taken at position `up_to`."""
+        self.book = built_in() if book is None else book
+        self.registry = Registry()
+        self.applied = Applied(up_to)
+        self._users: dict[str, list[SessionUser]] = {}
+        self._routes: dict[By, set[str]] = {}
+        self._leftovers: list[int] = []
+        self._kernel = Kernel([0])
+        for head in heads or ():
+            self._kernel.define(head.number, head.mode)
+        self._need(self.book, heads, complete=heads is None)
+        self._compile()
 
     def __len__(self) -> int:
-        return len(self._histories)
+        return len(self._kernel)
 
-    def history(self, tenant: int, key: str) -> "History[int] | None":
-        """What the entity has been through; `None` when it was never heard of."""
-        return self._histories.get(f"{tenant}|{key}")
+    @property
+    def memory_bytes(self) -> int:
+        """What the histories take."""
+        return self._kernel.memory_bytes()
+
+    def vector(self, present: Present) -> Vector:
+        """What the default rule set reads, before the event itself counts."""
+        return self.read(self._deciding, self._plan, present)
+
+    def read(self, reading: Reading, plan: Plan, present: Present) -> Vector:
+        """The wanted features of a reading."""
+        questions = reading.questions
+        subject = present.subject
+        answers = self._kernel.read(plan, subject.occurred_ms, questions.keys(present), questions.marks(present))
+        return reading.values(answers, present)
+
+    def reading_of(self, book: Book, names: Sequence[str]) -> tuple[Reading, Plan]:
+        """Any features of a book, with the plan that `read` wants; their series must be here."""
+        reading = Reading(book.with_parts(names), names, self.registry)
+        return reading, self._kernel.plan(reading.questions.queries)
+
+    def add(self, present: Present) -> None:
+        """Let the event count from now on."""
+        subject = present.subject
+        if not self.applied.add(subject.seq):
+            return
+        observer = self._observer
+        self._kernel.add(
+            subject.seq,
+            subject.occurred_ms,
+            observer.entities(present),
+            observer.observations(present, subject.kind.number),
+        )
+        event = subject.event
+        if isinstance(event, _STITCHING) and event.session_id is not None and event.user_id is not None:
+            links = self._users.setdefault(f"{subject.tenant}|{event.session_id}", [])
+            if not links or links[-1][1] != event.user_id:
+                links.append((subject.seq, event.user_id))
+                links.sort()
+
+    def knows(self, tenant: int, text: str) -> bool:
+        """Whether a thing, `kind:normal form`, was ever heard of."""
+        return self._kernel.knows(key_of(tenant, text))
 
     def user_of_session(self, tenant: int, session: str, before_seq: int) -> str | None:
-        """The user a session was linked to before a ledger position; `None` when it was not."""
-        linked = self._users.get(f"{tenant}|{session}")
-        return linked[1] if linked is not None and linked[0] < before_seq else None
+        """The user a session was last linked to before a ledger position; `None` when it was not."""
+        for seq, user in reversed(self._users.get(f"{tenant}|{session}", ())):
+            if seq < before_seq:
+                return user
+        return None
 
     def is_known_session(self, tenant: int, text: str, before_seq: int) -> bool:
         """Whether an id that came as a user's is in truth a session's (contract, section 9, row 7)."""
-        session = self._histories.get(f"{tenant}|session:{text}")
-        if session is None or first_seq(session) >= before_seq:
+        session = self._kernel.first_seq(key_of(tenant, "session:" + text))
+        if session is None or session >= before_seq:
             return False
-        user = self._histories.get(f"{tenant}|user:{text}")
-        return user is None or first_seq(user) >= before_seq
+        user = self._kernel.first_seq(key_of(tenant, "user:" + text))
+        return user is None or user >= before_seq
 
-    def add(self, subject: Subject) -> None:
-        """Let the event count from now on."""
-        seq, at_ms, tenant = subject.seq, subject.occurred_ms, subject.tenant
-        histories = self._histories
-        for key, additions in touches_of(subject).items():
-            name = f"{tenant}|{key}"
-            history = histories.get(name)
-            if history is None:
-                if not additions and not key.startswith(_ALWAYS_HEARD):
-                    continue
-                history = histories[name] = new_history(seq, at_ms)
-            if open_event(history, seq, at_ms):
-                for series, mark, amount in additions:
-                    if series > 0:
-                        add(history, series, at_ms, mark, amount)
-                    else:
-                        clear(history, -series, mark)
-        event = subject.event
-        if isinstance(event, _STITCHING) and event.session_id is not None and event.user_id is not None:
-            self._users[f"{tenant}|{event.session_id}"] = (seq, event.user_id)
+    # Features that come and go.
 
-    # Snapshots: what is written and read back in chunks, so that the engine never stops for long.
+    def need(self, features: Iterable[Defined]) -> list[Series]:
+        """Begin to remember what features ask; returns those series of which the past is not in yet."""
+        self._need(features, None, complete=False)
+        self._compile()
+        return [one.series for one in self.registry.all().values() if not one.complete]
 
-    def names(self) -> list[str]:
-        """Names of all histories, for a walk over them in slices."""
-        return list(self._histories)
+    def completed(self, all_series: Iterable[Series]) -> None:
+        """The past of these series is in now."""
+        for series in all_series:
+            self.registry.completed(series)
+        self._compile()
 
-    def packed(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Histories as bytes, each as of the moment it is asked for."""
-        for name in names:
-            yield name, self._histories[name].tobytes()
+    def backfiller(self, all_series: Sequence[Series]) -> "Backfiller":
+        """Adds the past of some series, event after event, in any order, each once."""
+        wanted = [self.registry.all()[series.text] for series in all_series]
+        numbers = {one.series.text: one.number for one in wanted}
+        routes = {by: {numbers[text] for text in texts & numbers.keys()} for by, texts in self._routes.items()}
+        return Backfiller(self._kernel, Observer(wanted, {by: kept for by, kept in routes.items() if kept}))
 
-    def restore(self, name: str, packed: bytes) -> None:
-        """Put one history back."""
-        history: History[int] = History("q")
-        history.frombytes(packed)
-        self._histories[name] = history
+    def _need(self, features: Iterable[Defined], heads: Sequence[SeriesHead] | None, *, complete: bool) -> None:
+        known = {head.text: head for head in heads or ()}
+        series, routes = needs_of(features)
+        for text, one in series.items():
+            head = known.pop(text, None)
+            if head is not None and head.complete:
+                self.registry.adopt(one, head.number)
+            elif head is not None:
+                known[text] = head
+        if heads:
+            self._leftovers = [head.number for head in known.values()]
+            self.registry.start_after(max(head.number for head in heads))
+        for one in series.values():
+            numbered = self.registry.need(one, complete=complete)
+            self._kernel.define(numbered.number, int(one.mode))
+        for by, texts in routes.items():
+            self._routes.setdefault(by, set()).update(texts)
 
-    def session_users(self) -> dict[str, SessionUser]:
-        """Which user each linked session is; shared, not a copy."""
+    def _compile(self) -> None:
+        all_series = self.registry.all()
+        routes = {by: {all_series[text].number for text in texts} for by, texts in self._routes.items()}
+        self._observer = Observer(all_series.values(), routes)
+        for kind, kept, always in self._observer.kinds:
+            self._kernel.route(kind, kept, always)
+        self._deciding, self._plan = self.reading_of(self.book, DECIDING)
+
+    # Snapshots: as of the moment they begin, written slice after slice while events go on being added.
+
+    def heads(self) -> list[SeriesHead]:
+        """The series, for the head of a snapshot."""
+        return [
+            SeriesHead(one.number, int(one.series.mode), text, one.complete)
+            for text, one in self.registry.all().items()
+        ]
+
+    def begin_snapshot(self) -> None:
+        """From now on slices show the histories as they are at this moment."""
+        self._kernel.begin_snapshot()
+
+    def next_slice(self, max_bytes: int) -> bytes:
+        """The next slice; empty after the last."""
+        return self._kernel.next_slice(max_bytes)
+
+    def end_snapshot(self) -> None:
+        """After the last slice, or instead of it."""
+        self._kernel.end_snapshot()
+
+    def load(self, piece: bytes) -> None:
+        """Put a slice back; raises `ValueError` when it is none."""
+        self._kernel.load(piece)
+
+    def loaded(self) -> None:
+        """All slices are back: forget what no feature asks any more."""
+        for number in self._leftovers:
+            self._kernel.drop_series(number)
+        self._leftovers = []
+
+    def session_users(self) -> Mapping[str, list[SessionUser]]:
+        """Which users each linked session was given to; shared, not a copy."""
         return self._users
 
-    def restore_session_users(self, users: dict[str, SessionUser]) -> None:
+    def restore_session_users(self, users: Mapping[str, list[SessionUser]]) -> None:
         """Put the links of sessions back."""
         self._users.update(users)
+
+
+class Backfiller:
+    """Gives new series their past."""
+
+    def __init__(self, kernel: Kernel, observer: Observer) -> None:
+        self._kernel = kernel
+        self._observer = observer
+
+    def add(self, present: Present) -> None:
+        """Let one stored event count in the new series alone."""
+        subject = present.subject
+        observations = self._observer.observations(present, subject.kind.number)
+        if observations:
+            self._kernel.add(subject.seq, subject.occurred_ms, self._observer.entities(present), observations)

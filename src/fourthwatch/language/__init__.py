@@ -24,12 +24,13 @@ from fourthwatch.language.evaluate import (
     compile_expression,
     compile_filter,
 )
-from fourthwatch.language.functions import FUNCTIONS, Function, Parameter, Type
+from fourthwatch.language.functions import FUNCTIONS, NUMERIC, Function, Parameter, Type
 from fourthwatch.language.operators import Value
 from fourthwatch.language.parse import parse
 from fourthwatch.language.schema import Schema
 from fourthwatch.language.tree import (
     Aggregate,
+    Call,
     EntityName,
     EventName,
     Events,
@@ -43,8 +44,10 @@ __all__ = [
     "FORMS",
     "FORM_OF",
     "FUNCTIONS",
+    "NUMERIC",
     "Aggregate",
     "AggregateInput",
+    "Call",
     "Checked",
     "Compiled",
     "Cost",

@@ -5,7 +5,7 @@ read from the beginning. It is written in slices under another name and takes it
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ import xxhash
 
 FILE_NAME = "windows.snapshot"
 _PARTIAL_NAME = "windows.snapshot.partial"
-_MAGIC = b"FWSNAP01"
+_MAGIC = b"FWSNAP02"
 _CHUNK_BYTES_MAX = 1 << 28
 
 
@@ -25,17 +25,18 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     version: int
     """Of the windows that it holds."""
     seq: int
-    """Every event up to here is in it; later ones may be, too, and adding them again has no effect."""
+    """Every event up to here is in it, and none after it."""
     last_chain: bytes
     """Ties it to one ledger: the chain hash of the event at `seq`."""
+    series: list[tuple[int, int, str, bool]]
+    """Number, mode, text and completeness of each series that the histories hold."""
 
 
 class Chunk(msgspec.Struct, frozen=True, array_like=True):
     """Some histories, or some links of sessions."""
 
-    names: list[str]
-    packed: list[bytes]
-    session_users: dict[str, tuple[int, str]]
+    piece: bytes
+    session_users: Mapping[str, list[tuple[int, str]]]
 
 
 class SnapshotWriter:

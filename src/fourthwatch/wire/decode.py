@@ -147,6 +147,8 @@ def _decode(
     _tidy(document, _SHAPES[kind.type], "", warnings, open_keys=kind.type is _CUSTOM)
     if from_go:
         _fill_go_booleans(document, kind)
+    name = _custom_name(document) if kind.type is _CUSTOM else None
+    _gather_own_fields(document, kind)
     event = _typed(document, kind.type, warnings)
     _require(document, kind)
     sent_ms = _sent_ms(document, warnings)
@@ -157,7 +159,7 @@ def _decode(
         fingerprint=_fingerprint(canonical, kind),
         occurred_ms=_occurred_ms(sent_ms, received_ms, warnings),
         sent_ms=sent_ms,
-        name=_custom_name(document) if kind.type is _CUSTOM else None,
+        name=name,
         from_go=from_go,
         warnings=within_limit(warnings) if warnings else (),
     )
@@ -168,6 +170,7 @@ def read_stored(kind: Kind, body: bytes, *, from_go: bool = False) -> Event:
     document: dict[str, Any] = msgspec.json.decode(body)
     _read_number_as_time(document)
     _hoist_device(document)
+    _gather_own_fields(document, kind)
     if not from_go and b'""' not in body and b"null" not in body:
         event = _as_it_is(document, kind)
         if event is not None:
@@ -326,6 +329,20 @@ def _typed(document: dict[str, Any], target: type[Event], warnings: list[BodyWar
         return msgspec.convert(document, target)
     except msgspec.ValidationError:
         return msgspec.convert(coerced(document, target, warnings), target)
+
+
+def _gather_own_fields(document: dict[str, Any], kind: Kind) -> None:
+    """The fields of a shop's own event are found in one place, wherever it put them: `_city` and `city` as `city`.
+
+    What stands in `_customInfo` under the same name goes before them.
+    """
+    if kind.type is not _CUSTOM:
+        return
+    info = document.get("_customInfo")
+    known = _SHAPES[_CUSTOM].keys
+    own = {key.removeprefix("_"): document[key] for key in document if key not in known}
+    if own and (info is None or type(info) is dict):
+        document["_customInfo"] = own if info is None else {**own, **info}
 
 
 def _custom_name(document: dict[str, Any]) -> str:

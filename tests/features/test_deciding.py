@@ -1,14 +1,17 @@
-"""The catalogue: a contract that every feature keeps, and values worked out by hand for small stories."""
+"""What the first scorecard reads: a contract that every feature keeps, and values worked out by hand for stories."""
 
 from typing import Any
 
 import pytest
 
 from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from fourthwatch.features.catalogue import CATALOGUE, INDEX, vector_of
+from fourthwatch.features.catalogue import DECIDING, INDEX, built_in
+from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
-from fourthwatch.limits import EXACT_ENTRIES_MAX
-from story import NOW_MS, Story
+from fourthwatch.limits import THINGS_EXACT_MAX
+from story import NOW_MS, Story, memory_of
+
+ROWS = {one.feature.name: one.feature for one in built_in()}
 
 ADDRESS = {
     "_name": "Asha Rao", "_address1": "12 Lotus Street", "_address2": "Sector 9", "_city": "Pune",
@@ -44,9 +47,8 @@ def everything() -> dict[str, Any]:
 
 
 def test_features_are_discovered_named_once_and_explained() -> None:
-    assert len(CATALOGUE) >= 36
-    assert len(INDEX) == len(CATALOGUE)
-    for feature in CATALOGUE:
+    assert len(DECIDING) == len(INDEX) == 36
+    for feature in (ROWS[name] for name in DECIDING):
         assert feature.name == feature.name.lower().strip()
         assert feature.name.replace("_", "").isalnum()
         assert feature.unit.strip()
@@ -70,11 +72,11 @@ def test_a_feature_is_known_where_everything_is_said(name: str) -> None:
 
 def test_looking_changes_nothing_and_gives_the_same_again() -> None:
     story = busy_shop()
-    before = dict(story.windows.packed(story.windows.names()))
+    before = memory_of(story.windows)
     subject = story.subject("createOrder", NOW_MS, **order(2, _deviceIp="203.0.113.7", _deviceId="dv-1"))
-    first = vector_of(subject, story.windows)
-    assert vector_of(subject, story.windows) == first
-    assert dict(story.windows.packed(story.windows.names())) == before
+    first = story.windows.vector(Present(subject, {}))
+    assert story.windows.vector(Present(subject, {})) == first
+    assert memory_of(story.windows) == before
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_looking_changes_nothing_and_gives_the_same_again() -> None:
     ],
 )
 def test_an_event_never_counts_in_its_own_features(kind: str, body: dict[str, Any]) -> None:
-    counts = [name for name, index in INDEX.items() if CATALOGUE[index].unit in ("orders", "payments", "users", "cards",
+    counts = [name for name in DECIDING if ROWS[name].unit in ("orders", "payments", "users", "cards",
               "promotions", "accounts", "logins", "tags", "changes")]  # fmt: skip
     known = Story().tell(kind, NOW_MS, **body)
     assert {known[name] for name in counts} <= {0, None}
@@ -220,7 +222,7 @@ def test_a_returned_parcel_is_remembered_for_everybody_who_took_part(share: dict
 def test_what_is_asked_for_ever_is_not_forgotten_when_an_entity_is_busy() -> None:
     story = Story()
     story.tell("chargeback", NOW_MS - 300 * DAY_MS, **order(1, _chargebackState="_received"))
-    for number in range(3 * EXACT_ENTRIES_MAX):
+    for number in range(3 * THINGS_EXACT_MAX):
         story.tell("add_to_cart", NOW_MS - DAY_MS + number * MINUTE_MS // 10, _userId="asha")
     assert story.tell("createOrder", NOW_MS, **order(2))["chargebacks_ever"] == 1
 

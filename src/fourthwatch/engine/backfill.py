@@ -1,0 +1,48 @@
+"""A past for features that were defined today: stored events counted again, in the new series alone, a few at a time.
+
+Events that come in meanwhile count in the new series at once; the order does not matter to them.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.walk import Walk
+from fourthwatch.features.series import Series
+from fourthwatch.store.ledger import EventRow
+
+_ROWS_AT_ONCE = 500
+"""Read from the ledger in one question, so that no reading is open for long."""
+
+
+class Backfill:
+    """On its way through the ledger; lives on the walk's thread and is given a little time between batches."""
+
+    def __init__(self, walk: Walk, all_series: Sequence[Series]) -> None:
+        self.series = tuple(all_series)
+        self.total = walk.last_seq
+        """Events that were there when it began; those may still be on their way to the disk."""
+        self.done = 0
+        self._walk = walk
+        self._subjects = Subjects(walk.ledger, walk.windows)
+        self._backfiller = walk.windows.backfiller(all_series)
+        self._rows: Iterator[EventRow] = iter(())
+
+    def advance(self, events: int) -> bool:
+        """Count up to so many events; true when all that was stored is in."""
+        for _ in range(events):
+            if self.done >= self.total:
+                break
+            row = next(self._rows, None)
+            if row is None:
+                self._rows = iter(list(islice(self._walk.ledger.read_after(self.done), _ROWS_AT_ONCE)))
+                row = next(self._rows, None)
+                if row is None:
+                    return False
+            self.done = row.seq
+            if row.seq <= self.total:
+                self._backfiller.add(self._subjects.stored(row))
+        if self.done < self.total:
+            return False
+        self._walk.windows.completed(self.series)
+        return True

@@ -1,0 +1,287 @@
+"""A feature is data: a name, an expression or a fact, a unit, a sentence for a merchant and a reason code.
+
+The book holds those that come with the program and, of each tenant, its own; whoever needs some of them compiled gets a
+`Reading`, which asks the kernel once for all.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from fourthwatch.features.facts import FACT_OF_NAME, FACTS, Fact
+from fourthwatch.features.fields import reader_of
+from fourthwatch.features.observe import By, Present
+from fourthwatch.features.questions import Answers, Questions
+from fourthwatch.features.series import TAG_SERIES, Registry, Series, series_of
+from fourthwatch.features.vocabulary import schema_with
+from fourthwatch.language import (
+    NUMERIC,
+    Aggregate,
+    AggregateInput,
+    Call,
+    Checked,
+    Compiled,
+    FieldInput,
+    NameInput,
+    Schema,
+    Type,
+    Value,
+    children,
+    compile_expression,
+    read,
+)
+
+STANDING_TAGS = "standing_tags"
+"""The name of how many bad marks stand against the user: the one thing known of the past that has no expression."""
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """One row of a catalogue."""
+
+    name: str
+    text: str
+    """In the language; of a fact its own name."""
+    unit: str
+    says: str
+    reason: str = ""
+    """Code that a decision shows; the name when there is none of its own."""
+    tenant: int = 0
+    """Whose it is; 0 comes with the program."""
+
+
+class Defined(msgspec.Struct, frozen=True):
+    """A feature that was checked."""
+
+    feature: Feature
+    checked: Checked | None
+    """`None` for a fact."""
+
+    @property
+    def aggregates(self) -> list[Aggregate]:
+        """What it asks of the past."""
+        return [] if self.checked is None else list(_aggregates(self.checked))
+
+    @property
+    def series(self) -> list[Series]:
+        """What has to be remembered for it."""
+        found: dict[str, Series] = {}
+        for node in self.aggregates:
+            for series in series_of(node, self.feature.tenant if _looks_at_own(node) else 0):
+                found[series.text] = series
+        if self.checked is not None and STANDING_TAGS in self.checked.named:
+            found[TAG_SERIES.text] = TAG_SERIES
+        return list(found.values())
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Features and facts that it is made of."""
+        return frozenset() if self.checked is None else self.checked.named - {STANDING_TAGS}
+
+
+def _looks_at_own(node: Aggregate) -> bool:
+    """Whether a selection is a shop's own business: conditions and custom events have a meaning for that shop alone."""
+    return any(
+        events is not None and (events.where is not None or any(event.custom for event in events.names))
+        for events in (node.events, node.whole)
+    )
+
+
+def _aggregates(checked: Checked) -> Iterator[Aggregate]:
+    waiting: list[Any] = [checked.tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Aggregate):
+            yield node
+        else:
+            waiting.extend(children(node))
+
+
+class Book:
+    """Every feature by name: those that come with the program and one tenant's own."""
+
+    def __init__(self, rows: Iterable[Feature], own: Iterable[Feature] = ()) -> None:
+        self._defined: dict[str, Defined] = {
+            fact.name: Defined(Feature(fact.name, fact.name, fact.unit, fact.says, fact.reason), None) for fact in FACTS
+        }
+        for row in (*rows, *own):
+            self.add(row)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._defined
+
+    def __iter__(self) -> Iterator[Defined]:
+        return iter(self._defined.values())
+
+    def get(self, name: str) -> Defined | None:
+        """The feature of this name."""
+        return self._defined.get(name)
+
+    @property
+    def schema(self) -> Schema:
+        """What an expression that uses these features may speak of."""
+        types: dict[str, Type] = {
+            name: "number" if one.checked is None or one.checked.type == "truth" else one.checked.type
+            for name, one in self._defined.items()
+        }
+        return schema_with({**types, STANDING_TAGS: "number"})
+
+    def check(self, row: Feature) -> Defined:
+        """A feature against this book; raises `LanguageError` with every fault and its place."""
+        checked = read(row.text, self.schema)
+        if checked.type not in NUMERIC | {"truth"}:
+            checked = read(row.text, self.schema, "number")  # which says why it is none
+        return Defined(row, checked)
+
+    def add(self, row: Feature) -> Defined:
+        """Take a feature in; it may use those that are in already."""
+        defined = self._defined[row.name] = self.check(row)
+        return defined
+
+    def remove(self, name: str) -> None:
+        """Take a feature out."""
+        del self._defined[name]
+
+    def users_of(self, name: str) -> list[str]:
+        """Features that are made of this one."""
+        return [one.feature.name for one in self if name in one.names]
+
+    def with_parts(self, names: Iterable[str]) -> list[Defined]:
+        """Features and whatever they are made of, each behind its parts."""
+        found: dict[str, Defined] = {}
+
+        def visit(name: str) -> None:
+            if name not in found:
+                one = self._defined[name]
+                for part in sorted(one.names):
+                    visit(part)
+                found[name] = one
+
+        for name in names:
+            visit(name)
+        return list(found.values())
+
+
+def _as_number(told: Value | None) -> float | None:
+    """Yes and no as 1 and 0: a vector is numbers."""
+    return None if told is None else 1.0 if told else 0.0
+
+
+def needs_of(features: Iterable[Defined]) -> tuple[dict[str, Series], dict[By, set[str]]]:
+    """Series that features ask by their text, and which of them histories of which entities keep."""
+    series: dict[str, Series] = {}
+    routes: dict[By, set[str]] = {}
+    for one in features:
+        tenant = one.feature.tenant
+        for node in one.aggregates:
+            by = tuple(sorted(entity.name for entity in node.by))
+            routes.setdefault(by, set())
+            for asked in series_of(node, tenant if _looks_at_own(node) else 0):
+                series[asked.text] = asked
+                routes[by].add(asked.text)
+        if TAG_SERIES in one.series:
+            series[TAG_SERIES.text] = TAG_SERIES
+            routes.setdefault(("user",), set()).add(TAG_SERIES.text)
+    return series, routes
+
+
+Step = Callable[[Answers, Present, list[Value | None]], Value | None]
+"""How one feature comes about: from the kernel's answers, the present event, and the features made before it."""
+
+
+class Reading:
+    """Some features, compiled to be read together."""
+
+    def __init__(self, features: Sequence[Defined], wanted: Sequence[str], registry: Registry) -> None:
+        self.questions = Questions(registry)
+        self._registry = registry
+        self._steps: list[Step] = []
+        self._answered: dict[str, int] = {}
+        """Features that are no more than an answer of the kernel's, and which."""
+        self._made: dict[str, int] = {}
+        """The others, and the step that makes them."""
+        for one in features:
+            self._take_in(one)
+        first = len(self.questions.queries)
+        places = [self._answered[name] if name in self._answered else first + self._made[name] for name in wanted]
+        self._pick: Callable[[list[Any]], Any] = itemgetter(*places, *places[:1])  # one more, so that it is a tuple
+        self._wanted = len(places)
+
+    def values(self, answers: list[int | float | None], present: Present) -> tuple[float | None, ...]:
+        """The wanted features in their order, from the kernel's answers: numbers, and 1 and 0 for yes and no.
+
+        `None` is unknown.
+        """
+        made: list[Value | None] = []
+        for step in self._steps:
+            made.append(step(answers, present, made))
+        values: tuple[float | None, ...] = self._pick([*answers, *made])
+        return values[: self._wanted]
+
+    def _take_in(self, one: Defined) -> None:
+        name = one.feature.name
+        if one.checked is not None and all(self._registry.is_complete(series) for series in one.series):
+            compiled = compile_expression(one.checked)
+            inputs = [self._input(each, one.feature.tenant) for each in compiled.inputs]
+            if isinstance(one.checked.tree, Aggregate) and isinstance(inputs[0], int):
+                self._answered[name] = inputs[0]
+                return
+            step = _step(compiled, inputs, one.checked)
+        elif one.checked is not None:
+            step = _unknown
+        else:
+            step = _of_fact(FACT_OF_NAME[name])
+        self._made[name] = len(self._steps)
+        self._steps.append(step)
+
+    def _input(self, one: FieldInput | NameInput | AggregateInput, tenant: int) -> int | Step:
+        """The place of an answer that is taken as it is, or how the input comes about."""
+        if isinstance(one, AggregateInput):
+            asked = self.questions.ask(one.node, tenant if _looks_at_own(one.node) else 0)
+            answer = asked.answer
+            return asked.place if asked.place >= 0 else lambda answers, present, _: answer(answers, present)
+        if isinstance(one, FieldInput):
+            get = reader_of(one.path)
+            return lambda _answers, present, _made: get(present.subject)
+        if one.name == STANDING_TAGS:
+            return self.questions.ask_standing(TAG_SERIES)
+        if one.name in self._answered:
+            return self._answered[one.name]
+        at = self._made[one.name]
+        return lambda _answers, _present, made: made[at]
+
+
+def _unknown(_answers: Answers, _present: Present, _made: list[Value | None]) -> None:
+    """A feature whose past is not in yet."""
+
+
+def _of_fact(fact: Fact) -> Step:
+    compute = fact.compute
+    return lambda _answers, present, _made: compute(present.subject)
+
+
+def _step(compiled: Compiled, inputs: list[int | Step], checked: Checked) -> Step:
+    tree, run = checked.tree, compiled.run
+    places = [one for one in inputs if isinstance(one, int)]
+    if isinstance(tree, Call) and tree.function == "greatest" and len(places) == len(inputs) == len(tree.arguments) > 1:
+        return _greatest_of(places)
+    gets = [_answer_at(one) if isinstance(one, int) else one for one in inputs]
+    if checked.type == "truth":
+        return lambda answers, present, made: _as_number(run([get(answers, present, made) for get in gets]))
+    return lambda answers, present, made: run([get(answers, present, made) for get in gets])
+
+
+def _answer_at(place: int) -> Step:
+    return lambda answers, _present, _made: answers[place]
+
+
+def _greatest_of(places: Sequence[int]) -> Step:
+    """The most frequent form, without going through the expression."""
+    pick: Callable[[Answers], tuple[Any, ...]] = itemgetter(*places)
+
+    def step(answers: Answers, _present: Present, _made: list[Value | None]) -> Value | None:
+        known = [value for value in pick(answers) if value is not None]
+        return max(known) if known else None
+
+    return step

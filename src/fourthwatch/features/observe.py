@@ -1,0 +1,254 @@
+"""What one event adds to whose history, compiled from the series that features ask for.
+
+A pure function of the subject, so that live, replayed, backfilled and rebuilt histories are the same.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fourthwatch.events import (
+    Chargeback,
+    CreateAccount,
+    CreateOrder,
+    CustomEvent,
+    ItemStatus,
+    OrderStatus,
+    Tag,
+    Untag,
+    UpdateAccount,
+)
+from fourthwatch.features.fields import Read, number_of, reader_of
+from fourthwatch.features.modes import ALL, Entity, Mode, Observation
+from fourthwatch.features.series import TAGS, Numbered, Series
+from fourthwatch.features.subject import Subject, mark_of
+from fourthwatch.features.things import THINGS, Thing, key_of, mark_of_key
+from fourthwatch.features.vocabulary import OUR_FUNCTIONS
+from fourthwatch.language import compile_filter
+
+AMOUNT_SCALE = 1_000_000
+"""Amounts in histories are whole millionths."""
+_AMOUNT_MAX = 9_000_000_000_000.0
+_COMBINED_KIND_FIRST = 32
+_MARKED_BY_ORDER = (CreateOrder, OrderStatus, ItemStatus, Chargeback)
+
+By = tuple[str, ...]
+"""Names of the things whose combination has a history."""
+
+
+class Present(msgspec.Struct, gc=False):
+    """A subject with the keys of what it involves, each computed once for reading and adding."""
+
+    subject: Subject
+    keys: dict[str, tuple[int, ...]]
+    """By name of the thing, most important first."""
+
+    def of(self, name: str) -> tuple[int, ...]:
+        """Keys of the things of a kind."""
+        keys = self.keys.get(name)
+        if keys is None:
+            tenant = self.subject.tenant
+            keys = self.keys[name] = tuple([key_of(tenant, text) for text in THINGS[name].texts(self.subject)])
+        return keys
+
+    def marks(self, name: str) -> tuple[int, ...]:
+        """The things of a kind as they are told apart in another's history."""
+        thing = THINGS[name]
+        if thing.counted is None:
+            return tuple([mark_of_key(key) for key in self.of(name)])
+        tenant = self.subject.tenant
+        return tuple([mark_of_key(key_of(tenant, text)) for text in thing.counted(self.subject)])
+
+
+def first_of(by: By) -> Callable[[Present], int]:
+    """Key of the entity that a feature is by; 0 when it was not said. Of several the most important one."""
+    if len(by) > 1:
+        return lambda present: _combined([keys[0] for keys in map(present.of, by)]) if all(map(present.of, by)) else 0
+    (name,) = by
+
+    def first(present: Present) -> int:
+        keys = present.keys.get(name)
+        if keys is None:
+            keys = present.of(name)
+        return keys[0] if keys else 0
+
+    return first
+
+
+def _combined(keys: Sequence[int]) -> int:
+    mixed = 0
+    for key in keys:
+        mixed = (mixed * 0x9E3779B97F4A7C15 + key + 1) & 0xFFFF_FFFF_FFFF_FFFF
+        mixed ^= mixed >> 29
+    return mixed or 1
+
+
+def event_mark(subject: Subject) -> int:
+    """What an event counts as: an order, its state and its dispute count once, an account once, all else each time."""
+    event = subject.event
+    if isinstance(event, CreateAccount) and not isinstance(event, UpdateAccount):
+        person = subject.person
+        return subject.seq + 2 if person is None else mark_of("account:" + person)
+    if isinstance(event, _MARKED_BY_ORDER) or (isinstance(event, CustomEvent) and event.order_status is not None):
+        return order_mark(subject) or subject.seq + 2
+    return subject.seq + 2  # 0 and 1 mean something else in histories
+
+
+def order_mark(subject: Subject) -> int:
+    """The mark of the order that the event is about; 0, which leaves nothing out, when it is about none."""
+    order_id = subject.event.order_id
+    return 0 if order_id is None else mark_of("order:" + order_id)
+
+
+def field_mark(value: object) -> int:
+    """The mark of a field's value; numbers that are equal have the same."""
+    return mark_of(f"{type(value).__name__}:{value}" if isinstance(value, bool | str) else f"number:{float(value)}")  # type: ignore[arg-type]
+
+
+def scaled(value: float) -> int:
+    """A number in millionths, within what histories hold."""
+    return round(max(-_AMOUNT_MAX, min(_AMOUNT_MAX, value)) * AMOUNT_SCALE)
+
+
+def _historian(name: str) -> str:
+    return THINGS[name].history_of or name
+
+
+Observe = Callable[[Present], Iterable[tuple[int, int]]]
+"""Marks and amounts that an event brings to one series."""
+
+
+class _Writer(NamedTuple):
+    number: int
+    tenant: int
+    condition: Callable[[Subject], bool] | None
+    observe: Observe
+    names: frozenset[str] | None
+    """Of custom events; `None`: whatever they are called."""
+
+
+class Observer:
+    """All series at once: hand it an event, get what the kernel is to be told."""
+
+    def __init__(self, all_series: Iterable[Numbered], routes: dict[By, set[int]]) -> None:
+        self._writers: dict[int, list[_Writer]] = {}
+        self._things: list[Thing] = []
+        self._combinations: list[tuple[int, By]] = []
+        self.kinds: list[tuple[int, set[int], bool]] = []
+        """What the kernel's routes are to be: kind, series, whether always heard."""
+        for one in all_series:
+            self._add_writers(one)
+        for thing in THINGS.values():
+            if thing.history_of is not None:
+                continue
+            series = set().union(
+                *[kept for by, kept in routes.items() if len(by) == 1 and _historian(by[0]) == thing.name]
+            )
+            if series or thing.is_always_heard:
+                self._things.append(thing)
+                self.kinds.append((thing.number, series, thing.is_always_heard))
+        for number, by in enumerate(sorted(by for by in routes if len(by) > 1), _COMBINED_KIND_FIRST):
+            self._combinations.append((number, by))
+            self.kinds.append((number, routes[by], False))
+
+    def entities(self, present: Present) -> list[Entity]:
+        """Whom the event involves, as far as anything is kept of them."""
+        found = [(thing.number, key) for thing in self._things for key in present.of(thing.name)]
+        for number, by in self._combinations:
+            parts = [present.of(name) for name in by]
+            if all(parts):
+                found += [(number, _combined(keys)) for keys in product(*[part[:4] for part in parts])]
+        return found
+
+    def observations(self, present: Present, kind_number: int) -> list[Observation]:
+        """What there is to remember of the event."""
+        subject = present.subject
+        found: list[Observation] = []
+        for number, tenant, condition, observe, names in self._writers.get(kind_number, ()):
+            if (
+                (tenant == 0 or tenant == subject.tenant)
+                and (names is None or subject.name in names)
+                and (condition is None or condition(subject))
+            ):
+                found += [(number, mark, amount) for mark, amount in observe(present)]
+        return found
+
+    def _add_writers(self, one: Numbered) -> None:
+        series = one.series
+        if series.special == TAGS:
+            for number in (TAG_KIND, UNTAG_KIND):
+                self._writers.setdefault(number, []).append(_Writer(one.number, 0, None, _tags, None))
+            return
+        condition = None if series.where is None else condition_of(series)
+        observe = _observe_of(series)
+        for number in series.kinds:
+            writer = _Writer(one.number, series.tenant, condition, observe, None)
+            self._writers.setdefault(number, []).append(writer)
+        if series.custom and CUSTOM_KIND not in series.kinds:
+            writer = _Writer(one.number, series.tenant, condition, observe, frozenset(series.custom))
+            self._writers.setdefault(CUSTOM_KIND, []).append(writer)
+
+
+TAG_KIND, UNTAG_KIND, CUSTOM_KIND = 18, 19, 20
+
+
+def condition_of(series: Series) -> Callable[[Subject], bool]:
+    """Whether an event is among the selected; what is unknown is not."""
+    assert series.where is not None
+    compiled = compile_filter(series.where, OUR_FUNCTIONS)
+    reads = [reader_of(field.path) for field in compiled.inputs]  # type: ignore[union-attr]
+    run = compiled.run
+    if len(reads) == 1:
+        (read,) = reads
+        return lambda subject: run((read(subject),)) is True
+    return lambda subject: run([read(subject) for read in reads]) is True
+
+
+def _observe_of(series: Series) -> Observe:
+    if series.of is None:
+        return lambda present: ((event_mark(present.subject), 0),)
+    if series.mode is Mode.DISTINCT:
+        if len(series.of) == 1 and series.of[0] in THINGS:
+            name = series.of[0]
+            return lambda present: [(mark, 0) for mark in present.marks(name)]
+        return _distinct_field(reader_of(series.of))
+    if series.mode is Mode.LATEST:
+        return _latest_field(reader_of(series.of))
+    return _amount_field(reader_of(series.of), -1 if series.negated else 1)
+
+
+def _distinct_field(read: Read) -> Observe:
+    def observe(present: Present) -> Iterable[tuple[int, int]]:
+        value = read(present.subject)
+        return ((field_mark(value), 0),) if isinstance(value, str | bool | int | float) else ()
+
+    return observe
+
+
+def _latest_field(read: Read) -> Observe:
+    def observe(present: Present) -> Iterable[tuple[int, int]]:
+        value: Any = read(present.subject)
+        if isinstance(value, str | bool):
+            return ((field_mark(value), 0),)
+        return ((field_mark(value), scaled(value)),) if isinstance(value, int | float) else ()
+
+    return observe
+
+
+def _amount_field(read: Read, sign: int) -> Observe:
+    def observe(present: Present) -> Iterable[tuple[int, int]]:
+        value = number_of(read(present.subject))
+        return () if value is None else ((event_mark(present.subject), sign * scaled(value)),)
+
+    return observe
+
+
+def _tags(present: Present) -> Iterable[tuple[int, int]]:
+    """One mark per kind of abuse, standing while its amount is 1; an untag of no kind ends all of them."""
+    event = present.subject.event
+    if isinstance(event, Tag):
+        return ((mark_of("tag:" + (event.abuse_type or "")), 1 if event.is_bad else 0),)
+    assert isinstance(event, Untag)
+    return ((ALL if event.abuse_type is None else mark_of("tag:" + event.abuse_type), 0),)

@@ -1,0 +1,185 @@
+"""Aggregates over a small past, each worked out by hand: what counts, what does not, and what is unknown."""
+
+from typing import Any
+
+import pytest
+
+from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from fourthwatch.features import windows as rooms
+from fourthwatch.features.catalogue import built_in
+from fourthwatch.features.definition import Book, Feature
+from fourthwatch.features.observe import Present
+from fourthwatch.features.specification import Kernel
+from fourthwatch.features.windows import Windows
+from story import NOW_MS, Story, memory_of
+
+
+def asked(story: Story, text: str, kind: str = "createOrder", at_ms: int = NOW_MS, **body: Any) -> float | None:
+    """What an expression says of the next event; its series must have been needed before the past was told."""
+    book = Book([one.feature for one in built_in() if one.checked is not None], [feature(text)])
+    reading = story.windows.reading_of(book, ["asked"])
+    return story.windows.read(*reading, Present(story.subject(kind, at_ms, **body), {}))[0]
+
+
+def feature(text: str) -> Feature:
+    return Feature("asked", text, "orders", "what the test asks", tenant=1)
+
+
+def prepared(*texts: str) -> Story:
+    """A story whose windows remember what these expressions ask."""
+    story = Story()
+    waiting = story.windows.need([story.windows.book.check(feature(text)) for text in texts])
+    story.windows.completed(waiting)
+    return story
+
+
+def past(story: Story) -> Story:
+    """Four orders of one user: two in the last hour, one of them cash, one yesterday, one 40 days ago."""
+    for number, (age_ms, amount, pre_paid, city) in enumerate(
+        [
+            (40 * DAY_MS, "1000", True, "Pune"),
+            (20 * HOUR_MS, "50.50", False, "Pune"),
+            (30 * MINUTE_MS, "200", True, "Goa"),
+            (10 * MINUTE_MS, "300", False, "Goa"),
+        ]
+    ):
+        story.tell(
+            "createOrder", NOW_MS - age_ms, _orderId=f"ord-{number}", _userId="asha", _amount=amount,
+            _isPrePaid=pre_paid, _deviceId=f"dv-{number % 2}", _shippingAddress={"_city": city, "_country": "IN"},
+        )  # fmt: skip
+    return story
+
+
+THIS: dict[str, Any] = {
+    "_orderId": "ord-9",
+    "_userId": "asha",
+    "_amount": "500",
+    "_isPrePaid": False,
+    "_deviceId": "dv-7",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("count(order, by user)", 4),
+        ("count(order, by user, last 1h)", 2),
+        ("count(order, by user, last 1h, including this)", 3),
+        ("count(order, by user, last 90d, until 30d ago)", 1),
+        ("count(order where not is_pre_paid, by user)", 2),
+        ("count(order where amount > 100 and city == \"IN goa\", by user)", 2),
+        ("sum(amount of order where is_pre_paid == false, by user, last 24h)", 350.5),
+        ("sum(amount of order, by user, last 1h, including this)", 1000),
+        ("mean(amount of order, by user, last 1h)", 250),
+        ("mean(amount of order, by user, last 1h, including this)", 1000 / 3),
+        ("max(amount of order, by user)", 1000),
+        ("min(amount of order, by user)", 50.5),
+        ("max(amount of order, by user, last 1h, including this)", 500),
+        ("min(amount of order, by user, last 1h, including this)", 200),
+        ("distinct(device, by user)", 2),
+        ("distinct(device, by user, including this)", 3),
+        ("distinct(city of order, by user)", 2),
+        ("distinct(city, by user, last 1h)", 1),
+        ("since_first(order, by user)", 40 * 86_400),
+        ("since_last(order, by user)", 600),
+        ("since_first(by user)", 40 * 86_400),
+        ("seen(device, by user)", 0),
+        ("previous(amount of order, by user)", 300),
+        ("previous(amount of order, by user, nth 2)", 200),
+        ("share(order where not is_pre_paid in order, by user)", 0.5),
+        ("amount / mean(amount of order, by user, last 1h)", 2),
+        ("count(order, by user+device)", 0),
+        ("count(login, by user)", 0),
+        ("total(count(order, by user), count(login, by user))", 4),
+        ("greatest(count(order, by card), count(order, by user))", 4),
+    ],
+)  # fmt: skip
+def test_an_aggregate_over_the_past(text: str, value: float) -> None:
+    assert asked(past(prepared(text)), text, **THIS) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "count(order, by card)",
+        "count(order, by user+card)",
+        "sum(amount of order, by card)",
+        "mean(amount of login | order where amount > 9000, by user)",
+        "max(amount of order where amount > 9000, by user)",
+        "max(amount of order, by card, including this)",
+        "distinct(card, by card+ip)",
+        "since_last(login, by user)",
+        "seen(card, by user)",
+        "share(order in login, by user)",
+        "previous(amount of order where amount > 9000, by user)",
+        "greatest(count(order, by card), count(order, by ip))",
+        "amount / mean(amount of order where amount > 9000, by user)",
+    ],
+)
+def test_what_was_not_said_or_has_nothing_to_tell_is_unknown_and_not_zero(text: str) -> None:
+    assert asked(past(prepared(text)), text, **THIS) is None
+
+
+def test_a_combination_is_an_entity_of_its_own() -> None:
+    text = "count(order, by user+device)"
+    story = past(prepared(text))
+    assert asked(story, text, **{**THIS, "_deviceId": "dv-1"}) == 2
+    assert asked(story, "count(order, by device+user)", **{**THIS, "_deviceId": "dv-1"}) == 2
+
+
+def test_a_text_is_told_from_the_one_before() -> None:
+    text = "previous(city of order, by user) == city"
+    story = past(prepared(text))
+    for city, value in (("goa", 1), ("Pune", 0)):
+        assert asked(story, text, **THIS, _shippingAddress={"_city": city, "_country": "IN"}) == value
+
+
+def test_the_shops_own_events_and_fields_count_wherever_it_puts_them() -> None:
+    texts = [
+        'count(custom "coupon_failed", by user, last 1h)',
+        'max(custom.cart.value of custom "coupon_failed", by user)',
+        'distinct(custom.code of custom "coupon_failed", by user)',
+        'count(custom "coupon_failed" where custom.code == "TEN", by user)',
+    ]
+    story = prepared(*texts)
+    owns: list[dict[str, Any]] = [
+        {"_code": "TEN", "cart": {"value": 20}},
+        {"_customInfo": {"code": "TEN", "cart": {"value": 70}}},
+        {"code": "X"},
+    ]
+    for number, own in enumerate(owns):
+        story.tell("custom_event", NOW_MS - number, _userId="asha", _eventName="coupon_failed", **own)
+    story.tell("custom_event", NOW_MS, _userId="asha", _eventName="another", code="Y")
+    assert [asked(story, text, **THIS) for text in texts] == [3, 70, 2, 2]
+
+
+def test_another_tenants_events_do_not_count_in_a_shops_own_feature() -> None:
+    text = 'count(custom "coupon_failed", by device)'
+    story = prepared(text)
+    other = Story(2, story.windows)
+    other.seq = 50
+    other.tell("custom_event", NOW_MS, _userId="ravi", _deviceId="dv-7", _eventName="coupon_failed")
+    assert asked(story, text, **THIS) == 0
+
+
+def test_what_comes_late_counts_in_its_own_time_and_the_future_not_at_all() -> None:
+    text = "count(order, by user, last 1h)"
+    story = prepared(text)
+    for number, age_ms in enumerate((-10 * MINUTE_MS, 2 * HOUR_MS, 5 * MINUTE_MS)):
+        story.tell("createOrder", NOW_MS - age_ms, _orderId=f"ord-{number}", _userId="asha")
+    assert asked(story, text, **THIS) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_a_compiler_everything_is_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, plain = Story(), None
+    with monkeypatch.context() as changed:
+        changed.setattr(rooms, "Kernel", Kernel)
+        plain = Story(windows=Windows())
+    for number in range(120):
+        body = {"_orderId": f"ord-{number % 50}", "_userId": f"user-{number % (3 + seed)}", "_amount": str(number)}
+        at_ms = NOW_MS + (number * 7_919 % 40) * HOUR_MS
+        assert compiled.tell("createOrder", at_ms, _deviceId="dv-1", **body) == plain.tell(
+            "createOrder", at_ms, _deviceId="dv-1", **body
+        )
+    assert memory_of(compiled.windows) == memory_of(plain.windows)
