@@ -18,6 +18,7 @@ from bench.latency import measure_latency
 from bench.peak import DECISIONS, measure_peak
 from bench.steps import measure_steps, profile
 from bench.tools import Tool, find_tool
+from bench.windows import measure_windows
 
 _RUNS = 5
 _SECONDS = 5.0
@@ -26,7 +27,7 @@ _SECONDS = 5.0
 _QUIET = 0.5
 _STORED = 1_000_000
 _STORED_QUICK = 100_000
-_PARTS = ("peak", "latency", "steps", "growth", "restart")
+_PARTS = ("peak", "latency", "steps", "windows", "growth", "restart")
 
 
 def main() -> int:
@@ -43,6 +44,7 @@ def main() -> int:
         "peak": lambda: measure_peak(tool, asked.seconds, asked.runs),
         "latency": lambda: measure_latency(tool, _reached(figures), asked.seconds, asked.runs),
         "steps": lambda: measure_steps(asked.runs),
+        "windows": lambda: measure_windows(asked.runs),
         "growth": lambda: measure_growth(events, asked.runs, anew=asked.fresh),
         "restart": lambda: measure_restart(events, asked.runs, anew=asked.fresh),
     }

@@ -21,6 +21,7 @@ from bench.peak import scratch, tag
 from bench.tools import Mode
 from fourthwatch.clock import Millis, SystemClock
 from fourthwatch.decision import Policy
+from fourthwatch.engine import subjects
 from fourthwatch.engine import walk as walking
 from fourthwatch.engine.walk import Answer, Submission, Walk
 from fourthwatch.events import KIND_OF_NAME
@@ -42,16 +43,16 @@ _CALIBRATION = 20_000
 
 _STEPS = (
     ("decode", ()),
-    ("identity and find", ("identity_of", "find", "newest_of_subject")),
+    ("identity and find", ("identity_of", "by_identity", "newest_of")),
     ("entities", ("involved_in",)),
-    ("features read", ("vector_of",)),
+    ("features read", ("vector",)),
     ("scorecard and decision", ("assess", "decide")),
     ("features add", ("add",)),
     ("encode", ("encode", "receipt_of")),
     ("ledger append", ("append",)),
 )  # fmt: skip
 """Steps and the functions that belong to them, beside what the loop here calls itself."""
-_OF_MODULE = ("identity_of", "involved_in", "vector_of", "assess", "decide", "encode", "receipt_of")
+_OF_MODULE = ("identity_of", "assess", "decide", "encode", "receipt_of")
 
 
 class Stopwatch:
@@ -178,8 +179,9 @@ def _summed(watch: Stopwatch) -> dict[str, float]:
 @contextmanager
 def _watched(walk: Walk, watch: Stopwatch) -> Iterator[None]:
     places: list[tuple[Any, str]] = [(walking, name) for name in _OF_MODULE]
-    places += [(walk.ledger, name) for name in ("find", "newest_of_subject", "append")]
-    places.append((walk.windows, "add"))
+    places += [(walk._recent, name) for name in ("by_identity", "newest_of")]
+    places += [(walk.windows, name) for name in ("vector", "add")]
+    places += [(walk.ledger, "append"), (subjects, "involved_in")]
     with ExitStack() as undo:
         for place, name in places:
             plain = getattr(place, name)

@@ -1,0 +1,160 @@
+"""The windows by themselves: what one order costs them, what an entity takes, how fast they are filled again.
+
+In one thread of this process, CPU time. Orders are those of the load; what decoding and entities cost is not in here.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+
+from bench.figures import Figure, figure, ratios
+from bench.load import Load
+from bench.peak import scratch, tag
+from fourthwatch.clock import HOUR_MS, Millis, SystemClock
+from fourthwatch.engine.subjects import Subjects
+from fourthwatch.events import KIND_OF_NAME
+from fourthwatch.features.catalogue import DECIDING, built_in
+from fourthwatch.features.definition import Reading
+from fourthwatch.features.kernel import COMPILED, Kernel, Mode, Op
+from fourthwatch.features.observe import Present
+from fourthwatch.features.windows import Windows
+from fourthwatch.store.keys import KeyStore
+from fourthwatch.store.ledger import Ledger
+from fourthwatch.wire.decode import decode_event
+
+TENANT = 1
+_ORDERS = 6_000
+_ENTITIES = 8
+_OBSERVATIONS = 10
+_WINDOWS_MS = tuple(HOUR_MS * hours for hours in (1, 6, 24, 168, 720))
+_NOW_MS = 1_790_000_000_000
+_US_WANTED = 25.0
+_BYTES_WANTED = 600.0
+_REBUILD_WANTED = 60_000.0
+_HOT_RATIO_WANTED = 1.25
+_KEYS = 20_000
+
+
+def measure_windows(runs: int) -> list[Figure]:
+    """What the default rule set costs per order, and the kernel by itself."""
+    reads, adds, counts = [], [], []
+    for run in range(runs):
+        presents = _orders(run)
+        read_us, add_us = _walked(presents)
+        reads.append(read_us)
+        adds.append(add_us)
+        counts.append(read_us + add_us)
+    uniform, hot = [], []
+    for run in range(runs):
+        uniform.append(_kernel_us(run, hot_share=0.0))
+        hot.append(_kernel_us(run, hot_share=0.5))
+    kernel = "compiled kernel" if COMPILED else "PLAIN-PYTHON kernel"
+    return [
+        ratios("half of all traffic on one IP / uniform, kernel", hot, uniform, note=f"wanted ≤ {_HOT_RATIO_WANTED}"),
+        figure("windows: CPU per order, reading and adding", counts, "µs", at_most=_US_WANTED,
+               note=f"the {_asked()} expressions that the default rule set reads; keys included, facts not"),
+        figure("windows: reading", reads, "µs"),
+        figure("windows: adding", adds, "µs"),
+        figure("kernel: 8 entities × 5 windows × count, sum, distinct, then 8 adds", uniform, "µs", note=kernel),
+        figure("kernel: bytes of an entity with ten observations", [_entity_bytes()], at_most=_BYTES_WANTED),
+        figure("kernel: rebuild", [_rebuilt_per_s(run) for run in range(runs)], "events/s", at_least=_REBUILD_WANTED,
+               note="8 entities, 2 observations each; reading and decoding the ledger not included"),
+    ]  # fmt: skip
+
+
+def _asked() -> int:
+    book = built_in()
+    return sum(one.checked is not None for name in DECIDING if (one := book.get(name)) is not None)
+
+
+def _orders(seed: int) -> list[Present]:
+    with scratch() as directory:
+        KeyStore(directory, SystemClock()).close()
+        ledger = Ledger(directory)
+        subjects, load = Subjects(ledger, Windows()), Load(Random(seed), tag())
+        presents = []
+        for seq in range(1, _ORDERS + 1):
+            at_ms = Millis(_NOW_MS + seq * 20)
+            decoded = decode_event(load.order(at_ms), KIND_OF_NAME["createOrder"], at_ms)
+            presents.append(subjects.present(TENANT, seq, decoded.kind, decoded.event, decoded.occurred_ms))
+        ledger.close()
+    return presents
+
+
+def _walked(presents: Sequence[Present]) -> tuple[float, float]:
+    """Microseconds of reading the expressions among the default features, and of adding."""
+    windows = Windows()
+    book = windows.book
+    names = [name for name in DECIDING if (one := book.get(name)) is not None and one.checked is not None]
+    reading, plan = windows.reading_of(book, names)
+    assert isinstance(reading, Reading)
+    clock = time.thread_time_ns
+    read_ns = add_ns = 0
+    for present in presents:
+        began = clock()
+        windows.read(reading, plan, present)
+        middle = clock()
+        windows.add(present)
+        add_ns += clock() - middle
+        read_ns += middle - began
+    return read_ns / len(presents) / 1_000, add_ns / len(presents) / 1_000
+
+
+def _kernel() -> Kernel:
+    kernel = Kernel([0, Mode.ADD, Mode.DISTINCT])
+    for kind in range(_ENTITIES):
+        kernel.route(kind, [1, 2], False)
+    return kernel
+
+
+def _timed(work: Callable[[], None]) -> float:
+    began = time.thread_time_ns()
+    work()
+    return (time.thread_time_ns() - began) / 1_000
+
+
+def _kernel_us(seed: int, *, hot_share: float) -> float:
+    kernel, random = _kernel(), Random(seed)
+    plan = kernel.plan(
+        [
+            (source, 2 if op is Op.COUNT and distinct else 1, int(op), window_ms, 0, -1)
+            for source in range(_ENTITIES)
+            for window_ms in _WINDOWS_MS
+            for op, distinct in ((Op.COUNT, False), (Op.SUM, False), (Op.COUNT, True))
+        ]
+    )
+    events = []
+    for seq in range(1, 3 * _KEYS):
+        keys = [random.randrange(1, _KEYS) * _ENTITIES + kind for kind in range(_ENTITIES)]
+        if random.random() < hot_share:
+            keys[0] = 1
+        events.append((seq, _NOW_MS + seq * 500, keys, list(enumerate(keys)), [(1, seq + 2, 5), (2, seq % 977 + 2, 0)]))
+
+    def work() -> None:
+        for seq, at_ms, keys, entities, observations in events:
+            kernel.read(plan, at_ms, keys, ())
+            kernel.add(seq, at_ms, entities, observations)
+
+    return _timed(work) / len(events)
+
+
+def _entity_bytes() -> float:
+    kernel = _kernel()
+    before = kernel.memory_bytes()
+    for seq in range(_KEYS * _OBSERVATIONS // 2):
+        kernel.add(seq, _NOW_MS + seq, [(0, seq % _KEYS + 1)], [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
+    return (kernel.memory_bytes() - before) / _KEYS
+
+
+def _rebuilt_per_s(seed: int) -> float:
+    kernel, random = _kernel(), Random(seed)
+    events = [
+        (seq, [(kind, random.randrange(1, _KEYS) * _ENTITIES + kind) for kind in range(_ENTITIES)])
+        for seq in range(1, 3 * _KEYS)
+    ]
+
+    def work() -> None:
+        for seq, entities in events:
+            kernel.add(seq, _NOW_MS + seq, entities, [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
+
+    return len(events) / (_timed(work) / 1e6)
