@@ -3,19 +3,25 @@
 Run `python docs/generate.py` after changing either; a test fails while a page is not what this would write.
 """
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from fourthwatch.cli.main import root
 from fourthwatch.decision import Policy
-from fourthwatch.features.catalogue import FEATURES_VERSION, built_in
-from fourthwatch.language import FORMS, FUNCTIONS
+from fourthwatch.features.catalogue import CATALOGUE, FEATURES_VERSION, THEMES, built_in
+from fourthwatch.features.definition import Defined, Feature
+from fourthwatch.features.facts import FACT_THEMES, FACTS, Fact
+from fourthwatch.features.modes import slack_ms
+from fourthwatch.language import FORMS, FUNCTIONS, duration_text
+from fourthwatch.limits import THINGS_EXACT_MAX
 from fourthwatch.rules.scorecard import PRIOR_ODDS, SCORECARD, SCORECARD_VERSION, ScoreReason
 
 REFERENCE = Path(__file__).parent / "reference"
+_SCORECARD_TITLE = "Reasons of the scorecard"
 _GENERATED = "<!-- Written by docs/generate.py; change the code it describes, then run it again. -->"
 
 
@@ -45,21 +51,28 @@ def features_page() -> str:
         "",
         _GENERATED,
         "",
-        f"There are {len(list(built_in()))} features (version {FEATURES_VERSION}) and {len(SCORECARD)} built-in "
-        f"reasons (`{SCORECARD_VERSION}`).",
+        f"There are {len(CATALOGUE)} features that are expressions, {len(FACTS)} facts (version {FEATURES_VERSION}) "
+        f"and {len(SCORECARD)} reasons of the scorecard (`{SCORECARD_VERSION}`).",
         "",
         "A feature is a number as of the event's time, before the event itself and the order it is about count.",
         "*Unknown* (`null` in the API) means that the entity was not named, or that there is nothing to compare with;",
-        "it is neither zero nor false. How exact the counts are is told in",
+        "it is neither zero nor false. Expressions are written in [the language](language.md), and a rule may use a",
+        "feature by its name. The reason is the code that a decision shows; where none is told it is the name.",
+        "",
+        f"Counts and sums are exact for the newest {THINGS_EXACT_MAX} things of an entity. Of an entity that has seen",
+        "more, a window may begin or end up to its *slack* off; in numbers of different ones (`distinct`), what is",
+        "older than that is an estimate, good to about one in seven (`1 in 7`). How that comes about is told in",
         "[ADR 3](../adr/0003-windows-in-memory-snapshot-and-tail.md).",
         "",
-        "## Features",
+        *[f"* [{title}](#{_anchor(title)})" for title in (*THEMES, *FACT_THEMES, _SCORECARD_TITLE)],
+        *(line for title, rows in THEMES.items() for line in _theme_lines(title, rows)),
         "",
-        "| name | unit | what it says |",
-        "|---|---|---|",
-        *(f"| `{one.feature.name}` | {one.feature.unit} | {one.feature.says} |" for one in built_in()),
+        "## Facts",
         "",
-        "## Reasons of the scorecard",
+        "A fact is what one event says by itself, together with the order that it is about; it knows no past.",
+        *(line for title, facts in FACT_THEMES.items() for line in _fact_lines(title, facts)),
+        "",
+        f"## {_SCORECARD_TITLE}",
         "",
         f"The odds of fraud start at {PRIOR_ODDS:.3f} (three orders in a hundred). Each reason multiplies them by the",
         "number beside the highest value that is reached; below the first value, and when the feature is unknown, it",
@@ -73,6 +86,43 @@ def features_page() -> str:
         *(_reason_row(reason) for reason in SCORECARD),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _theme_lines(title: str, rows: Iterable[Feature]) -> list[str]:
+    book = built_in()
+    head = ["| name | what it says | unit | reason | slack | expression |", "|---|---|---|---|---|---|"]
+    lines = ["", f"## {title}", "", *head]
+    for row in rows:
+        defined = book.get(row.name)
+        assert defined is not None
+        text = row.text.replace("|", "\\|")
+        cells = (f"`{row.name}`", row.says, row.unit, _reason(row.name, row.reason), _slack(defined), f"`{text}`")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _fact_lines(title: str, facts: Iterable[Fact]) -> list[str]:
+    lines = ["", f"### {title}", "", "| name | what it says | unit | reason |", "|---|---|---|---|"]
+    rows = [(f"`{fact.name}`", fact.says, fact.unit, _reason(fact.name, fact.reason)) for fact in facts]
+    return lines + [f"| {' | '.join(cells)} |" for cells in rows]
+
+
+def _reason(name: str, reason: str) -> str:
+    return "" if reason == name else f"`{reason}`"
+
+
+def _slack(defined: Defined) -> str:
+    """The greatest of a feature's windows; nothing where no window has an edge."""
+    counted = [node for node in defined.aggregates if node.function not in ("distinct", "seen", "previous")]
+    edges = [edge for node in counted for edge in (node.last_ms, node.until_ms) if edge is not None]
+    told = [duration_text(max(map(slack_ms, edges)))] if edges else []
+    if any(node.function == "distinct" for node in defined.aggregates):
+        told.append("1 in 7")
+    return ", ".join(told)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-")
 
 
 def commands_page() -> str:

@@ -7,7 +7,7 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.entities import Involved, completed, involved_in
 from fourthwatch.events import KIND_OF_NAME, CreateOrder
-from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.features.catalogue import DECIDING, built_in
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
@@ -41,11 +41,11 @@ def memory_of(windows: Windows) -> Memory:
 
 
 class Story:
-    """What one tenant's shop has told so far."""
+    """What one tenant's shop has told so far; windows of its own keep the whole catalogue."""
 
     def __init__(self, tenant: int = 1, windows: Windows | None = None) -> None:
         self.tenant = tenant
-        self.windows = Windows() if windows is None else windows
+        self.windows = Windows(built_in(kept=None)) if windows is None else windows
         self.seq = 0
         self._orders: dict[str, tuple[CreateOrder, Involved]] = {}
 

@@ -99,6 +99,13 @@ QUERIES_MAX = 65_536
 """Queries of one plan."""
 SOURCES_MAX = 1_024
 """Keys, and marks, that one plan may name; also entities, and observations, of one addition."""
+HUB_USERS = 20
+"""Users within 30 days beyond which an IP, address, device, card or phone joins nobody: a household, a family business
+and a shared flat stay below it, an office, a mobile network's gateway and a pick-up point do not."""
+NEIGHBOURS_PER_STEP_MAX = 64
+"""Entities of one step of a walk through the neighbourhood."""
+NEIGHBOURS_MAX = 256
+"""Entities of the whole walk."""
 
 # The language of features, conditions and filters.
 EXPRESSION_CHARS_MAX = 8_000
@@ -117,13 +124,36 @@ BY_ENTITIES_MAX = 3
 PREVIOUS_NTH_MAX = 4
 """How many earlier values are kept one by one."""
 
+# Features of a tenant's own.
+OWN_FEATURES_MAX = 200
+"""Per tenant; all of them are read for each of its decisions."""
+OWN_SERIES_MAX = 256
+"""Selections of events that one tenant's features keep for themselves."""
+OWN_SERIES_OF_ALL_MAX = 3_000
+"""The same of all tenants together; the rest of `SERIES_MAX` is for what comes with the program."""
+FEATURE_NAME_CHARS_MAX = 64
+FEATURE_SAYS_CHARS_MAX = 300
+"""Of the sentence for a merchant."""
+FEATURE_UNIT_CHARS_MAX = 40
+"""Of the unit, and of the reason code."""
+
+DOCTOR_EVENTS_MAX = 10_000
+"""Newest events of a tenant in which `doctor` looks for what features name."""
+
 # Pages of the management API.
 PAGE_ROWS_MAX = 500
+TRACED_EVENTS_MAX = 2_000
+"""Events that one page of an entity's timeline looks at; the next page goes on behind them."""
+LINKS_MAX = 20
+"""Things of one kind that are named as linked with an entity."""
 
+assert OWN_SERIES_MAX < SOURCES_MAX  # one plan holds a mark for each
+assert OWN_SERIES_OF_ALL_MAX <= SERIES_MAX - 1_000
 assert BATCH_WELL_FILLED <= BATCH_MAX < QUEUE_MAX
 assert min(RECENT_EVENTS, ORDERS_CACHED_MAX) > 2 * BATCH_MAX  # one batch is being written, one is walking
 assert CHECKPOINT_EVERY_PAGES < LOG_PAGES_MAX
 assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160
 assert EXPRESSION_AGGREGATES_MAX < EXPRESSION_NODES_MAX < EXPRESSION_CHARS_MAX
+assert HUB_USERS < NEIGHBOURS_PER_STEP_MAX <= THINGS_EXACT_MAX  # so that the marks alone say what is no hub
 assert HEADER_BYTES_MAX < BODY_BYTES_MAX < DRAIN_BYTES_MAX

@@ -175,7 +175,7 @@ def test_without_a_compiler_everything_is_the_same(seed: int, monkeypatch: pytes
     compiled, plain = Story(), None
     with monkeypatch.context() as changed:
         changed.setattr(rooms, "Kernel", Kernel)
-        plain = Story(windows=Windows())
+        plain = Story(windows=Windows(built_in(kept=None)))
     for number in range(120):
         body = {"_orderId": f"ord-{number % 50}", "_userId": f"user-{number % (3 + seed)}", "_amount": str(number)}
         at_ms = NOW_MS + (number * 7_919 % 40) * HOUR_MS

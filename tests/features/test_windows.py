@@ -66,7 +66,7 @@ def presents(story: Story, events: list[tuple[str, int, dict[str, Any]]]) -> lis
 def restored(story: Story, *, heads: list[SeriesHead] | None = None) -> Windows:
     """Windows that come back from a snapshot, in small slices."""
     windows = story.windows
-    back = Windows(heads=windows.heads() if heads is None else heads, up_to=windows.applied.up_to)
+    back = Windows(built_in(kept=None), windows.heads() if heads is None else heads, up_to=windows.applied.up_to)
     windows.begin_snapshot()
     while piece := windows.next_slice(500):
         back.load(piece)
@@ -99,7 +99,7 @@ def test_the_same_events_in_any_order_with_repeats_and_split_over_writers_are_th
     writers: list[list[Subject]] = [[] for _ in range(8)]
     for subject in [*subjects, *random.sample(subjects, 40)]:
         random.choice(writers).append(subject)
-    other = Windows()
+    other = Windows(built_in(kept=None))
     while any(writers):
         other.add(Present(random.choice([writer for writer in writers if writer]).pop(), {}))
     assert memory_of(other)[0] == memory_of(story.windows)[0]
@@ -132,7 +132,7 @@ def test_a_snapshot_is_of_the_moment_it_began_though_events_come_in_meanwhile() 
         for kind, at_ms, body in islice(rest, 3):
             story.tell(kind, at_ms, **body)
     story.windows.end_snapshot()
-    back = Windows(heads=heads, up_to=100)
+    back = Windows(built_in(kept=None), heads, up_to=100)
     for piece in pieces:
         back.load(piece)
     assert memory_of(back)[0] == before[0]
@@ -150,7 +150,7 @@ def test_a_series_that_a_snapshot_lacks_is_unknown_until_its_past_is_in() -> Non
     assert vector["failed_transactions_24h"] is None
     assert vector["orders_by_user_24h"] is not None
     waiting = [one.series for one in back.registry.all().values() if not one.complete]
-    assert {one.text for one in waiting} == {head.text for head in Windows().heads() if "outcome" in head.text}
+    assert {one.text for one in waiting} == {head.text for head in story.windows.heads() if "outcome" in head.text}
     back.completed(waiting)
     assert dict(zip(DECIDING, back.vector(Present(subject, {})), strict=True))["failed_transactions_24h"] == 0
 

@@ -4,17 +4,20 @@ The book holds those that come with the program and, of each tenant, its own; wh
 `Reading`, which asks the kernel once for all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from fourthwatch.features.facts import FACT_OF_NAME, FACTS, Fact
+from fourthwatch.features.facts import UNITS as FACT_UNITS
 from fourthwatch.features.fields import reader_of
+from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.observe import By, Present
 from fourthwatch.features.questions import Answers, Questions
-from fourthwatch.features.series import TAG_SERIES, Registry, Series, series_of
+from fourthwatch.features.recollections import RECOLLECTION_OF, RECOLLECTIONS, Recollection
+from fourthwatch.features.series import Registry, Series, series_of
 from fourthwatch.features.vocabulary import schema_with
 from fourthwatch.language import (
     NUMERIC,
@@ -33,8 +36,29 @@ from fourthwatch.language import (
     read,
 )
 
-STANDING_TAGS = "standing_tags"
-"""The name of how many bad marks stand against the user: the one thing known of the past that has no expression."""
+UNITS: frozenset[str] = FACT_UNITS | {
+    "accounts",
+    "addresses",
+    "bins",
+    "changes",
+    "cities",
+    "devices",
+    "e-mails",
+    "failures",
+    "IPs",
+    "logins",
+    "messages",
+    "names",
+    "networks",
+    "orders",
+    "reports",
+    "reviews",
+    "seconds",
+    "sessions",
+    "tags",
+    "users",
+}
+"""What the features that come with the program are counted in."""
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -50,6 +74,10 @@ class Feature(msgspec.Struct, frozen=True):
     tenant: int = 0
     """Whose it is; 0 comes with the program."""
 
+    def __post_init__(self) -> None:
+        if not self.reason:
+            msgspec.structs.force_setattr(self, "reason", self.name)
+
 
 class Defined(msgspec.Struct, frozen=True):
     """A feature that was checked."""
@@ -57,6 +85,9 @@ class Defined(msgspec.Struct, frozen=True):
     feature: Feature
     checked: Checked | None
     """`None` for a fact."""
+    shared: Mapping[By, set[str]] | None = None
+    """Series that are kept for everybody, by whose histories keep them; what else a feature asks is kept for it alone.
+    `None`: of what is kept for everybody itself."""
 
     @property
     def aggregates(self) -> list[Aggregate]:
@@ -68,24 +99,36 @@ class Defined(msgspec.Struct, frozen=True):
         """What has to be remembered for it."""
         found: dict[str, Series] = {}
         for node in self.aggregates:
-            for series in series_of(node, self.feature.tenant if _looks_at_own(node) else 0):
+            for series in self.asked(node):
                 found[series.text] = series
-        if self.checked is not None and STANDING_TAGS in self.checked.named:
-            found[TAG_SERIES.text] = TAG_SERIES
+        for recollection in self.recollections:
+            found |= {series.text: series for series in recollection.series}
         return list(found.values())
+
+    def asked(self, node: Aggregate) -> tuple[Series, ...]:
+        """The series that one of its aggregates asks: its own, unless the very same is kept for everybody."""
+        found = series_of(node)
+        if self.shared is None:
+            return found
+        by, tenant = by_of(node), self.feature.tenant
+        kept = self.shared.get(by, ())
+        return tuple(one if one.text in kept else msgspec.structs.replace(one, tenant=tenant, by=by) for one in found)
+
+    @property
+    def recollections(self) -> list[Recollection]:
+        """Named readings of the past that it is made of."""
+        named = frozenset() if self.checked is None else self.checked.named
+        return [one for one in RECOLLECTIONS if not named.isdisjoint(one.names)]
 
     @property
     def names(self) -> frozenset[str]:
         """Features and facts that it is made of."""
-        return frozenset() if self.checked is None else self.checked.named - {STANDING_TAGS}
+        return frozenset() if self.checked is None else self.checked.named - RECOLLECTION_OF.keys()
 
 
-def _looks_at_own(node: Aggregate) -> bool:
-    """Whether a selection is a shop's own business: conditions and custom events have a meaning for that shop alone."""
-    return any(
-        events is not None and (events.where is not None or any(event.custom for event in events.names))
-        for events in (node.events, node.whole)
-    )
+def by_of(node: Aggregate) -> By:
+    """Whose history an aggregate asks."""
+    return tuple(sorted(entity.name for entity in node.by))
 
 
 def _aggregates(checked: Checked) -> Iterator[Aggregate]:
@@ -101,12 +144,37 @@ def _aggregates(checked: Checked) -> Iterator[Aggregate]:
 class Book:
     """Every feature by name: those that come with the program and one tenant's own."""
 
-    def __init__(self, rows: Iterable[Feature], own: Iterable[Feature] = ()) -> None:
+    def __init__(self, rows: Iterable[Feature], own: Iterable[Feature] = (), kept: Sequence[str] | None = None) -> None:
+        """`kept` names those rows that windows are to keep whether or not somebody asks; `None`: all."""
         self._defined: dict[str, Defined] = {
             fact.name: Defined(Feature(fact.name, fact.name, fact.unit, fact.says, fact.reason), None) for fact in FACTS
         }
-        for row in (*rows, *own):
+        self._shared: Mapping[By, set[str]] | None = None
+        for row in rows:
             self.add(row)
+        self._kept = tuple(self._defined) if kept is None else tuple(kept)
+        self._shared = needs_of(self.kept())[1]
+        for name, one in self._defined.items():
+            self._defined[name] = msgspec.structs.replace(one, shared=self._shared)
+        for row in own:
+            self.add(row)
+
+    def for_tenant(self) -> "Book":
+        """A book with the same features, to which a tenant's own can be added."""
+        book = Book(())
+        book._defined, book._kept, book._shared = dict(self._defined), self._kept, self._shared
+        return book
+
+    def kept(self) -> list["Defined"]:
+        """What comes with the program and is kept whether or not somebody asks, each behind its parts.
+
+        The rest is at rest: its past is in the ledger, and comes in when a feature that is kept is made of it.
+        """
+        return self.with_parts(self._kept)
+
+    def own(self) -> list[Defined]:
+        """The tenant's own features, each behind its parts."""
+        return [one for one in self if one.feature.tenant != 0]
 
     def __contains__(self, name: str) -> bool:
         return name in self._defined
@@ -125,14 +193,14 @@ class Book:
             name: "number" if one.checked is None or one.checked.type == "truth" else one.checked.type
             for name, one in self._defined.items()
         }
-        return schema_with({**types, STANDING_TAGS: "number"})
+        return schema_with({**types, **dict.fromkeys(RECOLLECTION_OF, "number")})
 
     def check(self, row: Feature) -> Defined:
         """A feature against this book; raises `LanguageError` with every fault and its place."""
         checked = read(row.text, self.schema)
         if checked.type not in NUMERIC | {"truth"}:
             checked = read(row.text, self.schema, "number")  # which says why it is none
-        return Defined(row, checked)
+        return Defined(row, checked, self._shared)
 
     def add(self, row: Feature) -> Defined:
         """Take a feature in; it may use those that are in already."""
@@ -173,34 +241,40 @@ def needs_of(features: Iterable[Defined]) -> tuple[dict[str, Series], dict[By, s
     series: dict[str, Series] = {}
     routes: dict[By, set[str]] = {}
     for one in features:
-        tenant = one.feature.tenant
         for node in one.aggregates:
-            by = tuple(sorted(entity.name for entity in node.by))
+            by = by_of(node)
             routes.setdefault(by, set())
-            for asked in series_of(node, tenant if _looks_at_own(node) else 0):
+            for asked in one.asked(node):
                 series[asked.text] = asked
                 routes[by].add(asked.text)
-        if TAG_SERIES in one.series:
-            series[TAG_SERIES.text] = TAG_SERIES
-            routes.setdefault(("user",), set()).add(TAG_SERIES.text)
+        for recollection in one.recollections:
+            for by, kept in recollection.keeps:
+                series[kept.text] = kept
+                routes.setdefault(by, set()).add(kept.text)
     return series, routes
 
 
-Step = Callable[[Answers, Present, list[Value | None]], Value | None]
-"""How one feature comes about: from the kernel's answers, the present event, and the features made before it."""
+Step = Callable[[Answers, Present, list[Any]], Any]
+"""How one feature comes about: from the kernel's answers, the present event, and the features made before it; or the
+numbers of a named reading of the past, of which there are several."""
 
 
 class Reading:
     """Some features, compiled to be read together."""
 
-    def __init__(self, features: Sequence[Defined], wanted: Sequence[str], registry: Registry) -> None:
+    def __init__(self, features: Sequence[Defined], wanted: Sequence[str], registry: Registry, kernel: Kernel) -> None:
         self.questions = Questions(registry)
         self._registry = registry
+        self._kernel = kernel
         self._steps: list[Step] = []
         self._answered: dict[str, int] = {}
         """Features that are no more than an answer of the kernel's, and which."""
         self._made: dict[str, int] = {}
         """The others, and the step that makes them."""
+        self._unfinished: set[str] = set()
+        """Features whose past is not in, or that of a part of theirs."""
+        self._recalled: dict[str, int | Step] = {}
+        """Named readings of the past."""
         for one in features:
             self._take_in(one)
         first = len(self.questions.queries)
@@ -213,7 +287,7 @@ class Reading:
 
         `None` is unknown.
         """
-        made: list[Value | None] = []
+        made: list[Any] = []
         for step in self._steps:
             made.append(step(answers, present, made))
         values: tuple[float | None, ...] = self._pick([*answers, *made])
@@ -221,38 +295,59 @@ class Reading:
 
     def _take_in(self, one: Defined) -> None:
         name = one.feature.name
-        if one.checked is not None and all(self._registry.is_complete(series) for series in one.series):
+        unfinished = self._unfinished & one.names or not all(self._registry.is_complete(each) for each in one.series)
+        if one.checked is not None and not unfinished:
+            for recollection in one.recollections:
+                self._recall(recollection)
             compiled = compile_expression(one.checked)
-            inputs = [self._input(each, one.feature.tenant) for each in compiled.inputs]
+            inputs = [self._input(each, one) for each in compiled.inputs]
             if isinstance(one.checked.tree, Aggregate) and isinstance(inputs[0], int):
                 self._answered[name] = inputs[0]
                 return
             step = _step(compiled, inputs, one.checked)
         elif one.checked is not None:
             step = _unknown
+            self._unfinished.add(name)
         else:
             step = _of_fact(FACT_OF_NAME[name])
         self._made[name] = len(self._steps)
         self._steps.append(step)
 
-    def _input(self, one: FieldInput | NameInput | AggregateInput, tenant: int) -> int | Step:
+    def _recall(self, recollection: Recollection) -> None:
+        """Its numbers come about in a step of their own, once for all who use them."""
+        if recollection.names[0] in self._recalled:
+            return
+        prepared = recollection.prepare(self.questions, self._kernel)
+        if not callable(prepared):
+            self._recalled |= zip(recollection.names, prepared, strict=True)
+            return
+        recall, at = prepared, len(self._steps)
+        self._steps.append(lambda _answers, present, _made: recall(present))
+        for number, name in enumerate(recollection.names):
+            self._recalled[name] = _part_of(at, number)
+
+    def _input(self, one: FieldInput | NameInput | AggregateInput, owner: Defined) -> int | Step:
         """The place of an answer that is taken as it is, or how the input comes about."""
         if isinstance(one, AggregateInput):
-            asked = self.questions.ask(one.node, tenant if _looks_at_own(one.node) else 0)
+            asked = self.questions.ask(one.node, owner.asked(one.node))
             answer = asked.answer
             return asked.place if asked.place >= 0 else lambda answers, present, _: answer(answers, present)
         if isinstance(one, FieldInput):
             get = reader_of(one.path)
             return lambda _answers, present, _made: get(present.subject)
-        if one.name == STANDING_TAGS:
-            return self.questions.ask_standing(TAG_SERIES)
+        if one.name in self._recalled:
+            return self._recalled[one.name]
         if one.name in self._answered:
             return self._answered[one.name]
         at = self._made[one.name]
         return lambda _answers, _present, made: made[at]
 
 
-def _unknown(_answers: Answers, _present: Present, _made: list[Value | None]) -> None:
+def _part_of(at: int, number: int) -> Step:
+    return lambda _answers, _present, made: made[at][number]
+
+
+def _unknown(_answers: Answers, _present: Present, _made: list[Any]) -> None:
     """A feature whose past is not in yet."""
 
 
@@ -280,7 +375,7 @@ def _greatest_of(places: Sequence[int]) -> Step:
     """The most frequent form, without going through the expression."""
     pick: Callable[[Answers], tuple[Any, ...]] = itemgetter(*places)
 
-    def step(answers: Answers, _present: Present, _made: list[Value | None]) -> Value | None:
+    def step(answers: Answers, _present: Present, _made: list[Any]) -> Value | None:
         known = [value for value in pick(answers) if value is not None]
         return max(known) if known else None
 

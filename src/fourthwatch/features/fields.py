@@ -171,6 +171,12 @@ def _amount(subject: Subject) -> float | None:
     return number_of(getattr(source, "amount", None))
 
 
+def _payment_amount(subject: Subject) -> float | None:
+    """Of the attempt itself, which may pay a part of the order."""
+    event = subject.event
+    return number_of(event.amount) if isinstance(event, Transaction) else None
+
+
 def _text_of(thing: Thing) -> Read:
     """The normal form of the most important one."""
 
@@ -206,6 +212,9 @@ def _all_fields() -> dict[str, Field]:
         **{thing.name: Field("text", every, _text_of(thing), thing.says) for thing in THINGS.values()},
         **fields,
         "amount": Field("number", every, _amount, "total of the order in main units of its currency"),
+        "payment_amount": Field(
+            "number", _numbers_of(Transaction), _payment_amount, "what the payment attempt was for, in main units"
+        ),
         "outcome": Field(
             "text", _numbers_of(Transaction, Login, AddPromotion), _outcome, "success, failure, pending or other"
         ),

@@ -59,6 +59,18 @@ BUCKETS: Final = ((2 * HOUR_MS, 10 * MINUTE_MS), (2 * DAY_MS, 2 * HOUR_MS), (100
 is older than all of them is in one bucket at time 0. Each width divides the next, so a bucket of buckets is what it
 would be had all of it come at once."""
 
+
+def slack_ms(age_ms: int) -> int:
+    """How far from its place the edge of a window may lie, once a series has more than its newest 64 things.
+
+    The width of the bucket that the edge falls into; 0 for a window without an edge.
+
+    >>> slack_ms(HOUR_MS) // MINUTE_MS, slack_ms(DAY_MS) // MINUTE_MS, slack_ms(7 * DAY_MS) // HOUR_MS, slack_ms(0)
+    (10, 120, 24, 0)
+    """
+    return 0 if age_ms == 0 else next((width for reach, width in BUCKETS if age_ms < reach), age_ms)
+
+
 Entity = tuple[int, int]
 """`(kind, key)`: the kind decides which series are kept, the key is a 64-bit hash, 0 for not said."""
 Observation = tuple[int, int, int]

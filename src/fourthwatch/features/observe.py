@@ -122,23 +122,52 @@ Observe = Callable[[Present], Iterable[tuple[int, int]]]
 
 class _Writer(NamedTuple):
     number: int
-    tenant: int
     condition: Callable[[Subject], bool] | None
     observe: Observe
     names: frozenset[str] | None
     """Of custom events; `None`: whatever they are called."""
 
 
+class _Watch:
+    """What is looked at in an event: of every tenant's, or of one tenant's besides."""
+
+    def __init__(self) -> None:
+        self.writers: dict[int, list[_Writer]] = {}
+        self.things: list[Thing] = []
+        self.combinations: list[tuple[int, By]] = []
+
+    def entities(self, present: Present) -> list[Entity]:
+        found = [(thing.number, key) for thing in self.things for key in present.of(thing.name)]
+        for number, by in self.combinations:
+            parts = [present.of(name) for name in by]
+            if all(parts):
+                found += [(number, _combined(keys)) for keys in product(*[part[:4] for part in parts])]
+        return found
+
+    def observations(self, present: Present, kind_number: int) -> list[Observation]:
+        subject = present.subject
+        found: list[Observation] = []
+        for number, condition, observe, names in self.writers.get(kind_number, ()):
+            if (names is None or subject.name in names) and (condition is None or condition(subject)):
+                found += [(number, mark, amount) for mark, amount in observe(present)]
+        return found
+
+
 class Observer:
-    """All series at once: hand it an event, get what the kernel is to be told."""
+    """All series at once: hand it an event, get what the kernel is to be told.
+
+    What a tenant has of its own is looked at in that tenant's events alone, so it costs the others nothing.
+    """
 
     def __init__(self, all_series: Iterable[Numbered], routes: dict[By, set[int]]) -> None:
-        self._writers: dict[int, list[_Writer]] = {}
-        self._things: list[Thing] = []
-        self._combinations: list[tuple[int, By]] = []
+        """`routes` names every combination of the windows, kept or not: their numbers go by it."""
+        self._shared = _Watch()
+        self._own: dict[int, _Watch] = {}
         self.kinds: list[tuple[int, set[int], bool]] = []
         """What the kernel's routes are to be: kind, series, whether always heard."""
+        tenant_of: dict[int, int] = {}
         for one in all_series:
+            tenant_of[one.number] = one.series.tenant
             self._add_writers(one)
         for thing in THINGS.values():
             if thing.history_of is not None:
@@ -147,48 +176,47 @@ class Observer:
                 *[kept for by, kept in routes.items() if len(by) == 1 and _historian(by[0]) == thing.name]
             )
             if series or thing.is_always_heard:
-                self._things.append(thing)
                 self.kinds.append((thing.number, series, thing.is_always_heard))
+                for watch in self._watches({tenant_of[number] for number in series}, always=thing.is_always_heard):
+                    watch.things.append(thing)
         for number, by in enumerate(sorted(by for by in routes if len(by) > 1), _COMBINED_KIND_FIRST):
-            self._combinations.append((number, by))
             self.kinds.append((number, routes[by], False))
+            for watch in self._watches({tenant_of[each] for each in routes[by]}, always=False):
+                watch.combinations.append((number, by))
+
+    def _watches(self, tenants: set[int], *, always: bool) -> list[_Watch]:
+        """Who has to look: everybody's watch, or else those of the tenants alone."""
+        return [self._shared] if always or 0 in tenants else [self._watch_of(tenant) for tenant in sorted(tenants)]
+
+    def _watch_of(self, tenant: int) -> _Watch:
+        return self._shared if tenant == 0 else self._own.setdefault(tenant, _Watch())
 
     def entities(self, present: Present) -> list[Entity]:
         """Whom the event involves, as far as anything is kept of them."""
-        found = [(thing.number, key) for thing in self._things for key in present.of(thing.name)]
-        for number, by in self._combinations:
-            parts = [present.of(name) for name in by]
-            if all(parts):
-                found += [(number, _combined(keys)) for keys in product(*[part[:4] for part in parts])]
-        return found
+        own = self._own.get(present.subject.tenant)
+        found = self._shared.entities(present)
+        return found if own is None else found + own.entities(present)
 
     def observations(self, present: Present, kind_number: int) -> list[Observation]:
         """What there is to remember of the event."""
-        subject = present.subject
-        found: list[Observation] = []
-        for number, tenant, condition, observe, names in self._writers.get(kind_number, ()):
-            if (
-                (tenant == 0 or tenant == subject.tenant)
-                and (names is None or subject.name in names)
-                and (condition is None or condition(subject))
-            ):
-                found += [(number, mark, amount) for mark, amount in observe(present)]
-        return found
+        own = self._own.get(present.subject.tenant)
+        found = self._shared.observations(present, kind_number)
+        return found if own is None else found + own.observations(present, kind_number)
 
     def _add_writers(self, one: Numbered) -> None:
         series = one.series
+        writers = self._watch_of(series.tenant).writers
         if series.special == TAGS:
             for number in (TAG_KIND, UNTAG_KIND):
-                self._writers.setdefault(number, []).append(_Writer(one.number, 0, None, _tags, None))
+                writers.setdefault(number, []).append(_Writer(one.number, None, _tags, None))
             return
         condition = None if series.where is None else condition_of(series)
         observe = _observe_of(series)
         for number in series.kinds:
-            writer = _Writer(one.number, series.tenant, condition, observe, None)
-            self._writers.setdefault(number, []).append(writer)
+            writers.setdefault(number, []).append(_Writer(one.number, condition, observe, None))
         if series.custom and CUSTOM_KIND not in series.kinds:
-            writer = _Writer(one.number, series.tenant, condition, observe, frozenset(series.custom))
-            self._writers.setdefault(CUSTOM_KIND, []).append(writer)
+            writer = _Writer(one.number, condition, observe, frozenset(series.custom))
+            writers.setdefault(CUSTOM_KIND, []).append(writer)
 
 
 TAG_KIND, UNTAG_KIND, CUSTOM_KIND = 18, 19, 20

@@ -12,7 +12,7 @@ import msgspec
 from fourthwatch.features.fields import number_of, reader_of
 from fourthwatch.features.modes import Op, Query
 from fourthwatch.features.observe import AMOUNT_SCALE, By, Present, condition_of, field_mark, first_of, order_mark
-from fourthwatch.features.series import Registry, Series, series_of
+from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.things import THINGS
 from fourthwatch.language import Aggregate, Value
 
@@ -33,7 +33,7 @@ class Questions:
     """Gathers what several aggregates ask, each query once."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        self.registry = registry
         self._queries: dict[Query, int] = {}
         self._sources: dict[By, int] = {}
         self._firsts: list[Callable[[Present], int]] = []
@@ -56,17 +56,16 @@ class Questions:
     def ask_standing(self, series: Series) -> int:
         """Take in how many marks of a series stand against the user; the place of the answer."""
         source = self._source(("user",))
-        return self._query(source, self._registry.number_of(series), Op.STANDING, 0, 0, -1)
+        return self._query(source, self.registry.number_of(series), Op.STANDING, 0, 0, -1)
 
-    def ask(self, node: Aggregate, tenant: int) -> Asked:
-        """Take an aggregate in; `tenant` says whose events are looked at, 0 for whoever asks."""
+    def ask(self, node: Aggregate, all_series: Sequence[Series]) -> Asked:
+        """Take an aggregate in, with the series that it asks."""
         by = tuple(sorted(entity.name for entity in node.by))
         source = self._source(by)
-        all_series = series_of(node, tenant)
         if not all_series:
             return _scaled(self._query(source, 0, Op.AGE, 0, 0, -1), 1 / 1_000)
         series = all_series[0]
-        number = self._registry.number_of(series)
+        number = self.registry.number_of(series)
         from_ms, to_ms = node.last_ms or 0, node.until_ms or 0
         match node.function:
             case "count":
@@ -96,7 +95,7 @@ class Questions:
             case "since_last":
                 return _scaled(self._query(source, number, Op.SINCE_LAST, 0, 0, -1), 1 / 1_000)
             case "share":
-                whole = self._registry.number_of(all_series[1])
+                whole = self.registry.number_of(all_series[1])
                 part = self._query(source, number, Op.COUNT, from_ms, to_ms, 0)
                 return _share(part, self._query(source, whole, Op.COUNT, from_ms, to_ms, 0))
             case "previous":

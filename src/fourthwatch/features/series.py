@@ -4,6 +4,7 @@ Features that look at the same events share a series, whatever their windows. A 
 all of it: equal texts, equal histories. Numbers are given out when a series is first needed and live in snapshots.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -35,6 +36,9 @@ class Series(msgspec.Struct, frozen=True):
     special: str | None = None
     tenant: int = 0
     """Whose events count; 0 for all tenants'. A shop's own features look at its own events alone."""
+    by: tuple[str, ...] = ()
+    """The one combination of things whose histories keep it; empty: whichever histories a feature that comes with the
+    program asks. A shop's own series has one, so that a past is whole or not, and never whole for some things only."""
 
     @property
     def text(self) -> str:
@@ -44,37 +48,38 @@ class Series(msgspec.Struct, frozen=True):
         events = [str(number) for number in self.kinds] + [f'"{name}"' for name in self.custom]
         where = "" if self.where is None else " where " + format_expression(self.where)
         of = "" if self.of is None else ("-" if self.negated else "") + ".".join(self.of) + " of "
-        return f"{self.tenant} {self.mode.name} {of}{'|'.join(events)}{where}"
+        by = "" if not self.by else " by " + "+".join(self.by)
+        return f"{self.tenant} {self.mode.name} {of}{'|'.join(events)}{where}{by}"
 
 
 TAG_SERIES = Series(Mode.DISTINCT, (), special=TAGS)
 
 
-def series_of(node: Aggregate, tenant: int = 0) -> tuple[Series, ...]:
+def series_of(node: Aggregate) -> tuple[Series, ...]:
     """The series that an aggregate asks; two for a share, none for the age of an entity."""
     if node.function in ("since_first", "since_last") and not node.events.names:
-        return () if node.function == "since_first" else (_series(Mode.LATEST, node.events, None, tenant),)
+        return () if node.function == "since_first" else (_series(Mode.LATEST, node.events, None),)
     match node.function:
         case "count" | "since_last":
-            return (_series(Mode.ADD, node.events, None, tenant),)
+            return (_series(Mode.ADD, node.events, None),)
         case "share":
             assert node.whole is not None
-            return (_series(Mode.ADD, node.events, None, tenant), _series(Mode.ADD, node.whole, None, tenant))
+            return (_series(Mode.ADD, node.events, None), _series(Mode.ADD, node.whole, None))
         case "sum" | "mean":
-            return (_series(Mode.ADD, node.events, node.of, tenant),)
+            return (_series(Mode.ADD, node.events, node.of),)
         case "max":
-            return (_series(Mode.PEAK, node.events, node.of, tenant),)
+            return (_series(Mode.PEAK, node.events, node.of),)
         case "min":
-            return (_series(Mode.PEAK, node.events, node.of, tenant, negated=True),)
+            return (_series(Mode.PEAK, node.events, node.of, negated=True),)
         case "distinct" | "seen":
-            return (_series(Mode.DISTINCT, node.events, node.of, tenant),)
+            return (_series(Mode.DISTINCT, node.events, node.of),)
         case "since_first":
-            return (_series(Mode.FIRST, node.events, None, tenant),)
+            return (_series(Mode.FIRST, node.events, None),)
         case "previous":
-            return (_series(Mode.LATEST, node.events, node.of, tenant),)
+            return (_series(Mode.LATEST, node.events, node.of),)
 
 
-def _series(mode: Mode, events: Events, of: Name | None, tenant: int, *, negated: bool = False) -> Series:
+def _series(mode: Mode, events: Events, of: Name | None, *, negated: bool = False) -> Series:
     kinds: set[int] = set()
     custom: set[str] = set()
     for event in events.names:
@@ -89,7 +94,6 @@ def _series(mode: Mode, events: Events, of: Name | None, tenant: int, *, negated
         where=None if events.where is None else without_places(events.where),
         of=None if of is None else of.path,
         negated=negated,
-        tenant=tenant,
     )
 
 
@@ -105,11 +109,12 @@ class Numbered(NamedTuple):
 
 
 class Registry:
-    """Which series there are, by text; a number that was given up is not given out again before the next rebuild."""
+    """Which series there are, by text; a number that was given up is given out again when all others were."""
 
     def __init__(self) -> None:
         self._by_text: dict[str, Numbered] = {}
         self._next = 1
+        self._given_up: deque[int] = deque()
 
     def __len__(self) -> int:
         return len(self._by_text)
@@ -123,28 +128,38 @@ class Registry:
         return self._by_text[series.text].number
 
     def is_complete(self, series: Series) -> bool:
-        """Whether all that was stored is in it."""
-        return self._by_text[series.text].complete
+        """Whether all that was stored is in it; one that is not there yet has nothing."""
+        found = self._by_text.get(series.text)
+        return found is not None and found.complete
 
     def need(self, series: Series, *, complete: bool) -> Numbered:
         """The series under its number; a new one gets the next. Raises `Malformed` when there are too many."""
         found = self._by_text.get(series.text)
         if found is None:
-            if self._next > SERIES_MAX:
-                raise Malformed(
-                    f"more than {SERIES_MAX} different selections of events cannot be kept", code="too_many_features"
-                )
-            found = self._by_text[series.text] = Numbered(self._next, series, complete)
-            self._next += 1
+            found = self._by_text[series.text] = Numbered(self._fresh_number(), series, complete)
         return found
+
+    def _fresh_number(self) -> int:
+        if self._next <= SERIES_MAX:
+            self._next += 1
+            return self._next - 1
+        if not self._given_up:
+            raise Malformed(
+                f"more than {SERIES_MAX} different selections of events cannot be kept", code="too_many_features"
+            )
+        return self._given_up.popleft()
 
     def adopt(self, series: Series, number: int) -> None:
         """A series that a snapshot has, whole, under a number."""
         self._by_text[series.text] = Numbered(number, series, complete=True)
 
     def start_after(self, number: int) -> None:
-        """Numbers up to here were given out before."""
+        """Numbers up to here were given out before; those that nobody has are free after all others."""
         self._next = max(self._next, number + 1)
+
+    def free(self, number: int) -> None:
+        """A number that was given out before is free; its entries are dropped."""
+        self._given_up.append(number)
 
     def completed(self, series: Series) -> None:
         """All that was stored is in it now."""
@@ -152,4 +167,6 @@ class Registry:
 
     def give_up(self, series: Series) -> int:
         """Nobody needs it any more; returns its number."""
-        return self._by_text.pop(series.text).number
+        number = self._by_text.pop(series.text).number
+        self._given_up.append(number)
+        return number

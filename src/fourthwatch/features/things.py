@@ -4,13 +4,16 @@ A thing is known by its text, `kind:normal form`; the same text is the same thin
 64-bit key stands for it in histories, both as the one whose history it is and as a mark in another's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import msgspec
 import xxhash
 
 from fourthwatch.entities import Involved
+from fourthwatch.entities.country import country_code
+from fourthwatch.entities.places import state_code
+from fourthwatch.events import Item
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import ITEMS_MAX, TEXT_ID_MAX
 
@@ -42,6 +45,15 @@ def key_of(tenant: int, text: str) -> int:
 def mark_of_key(key: int) -> int:
     """A key as the signed number that stands for it among the marks of another's history."""
     return key - (1 << 64) if key >> 63 else key
+
+
+def key_of_mark(mark: int) -> int:
+    """The key that such a mark stands for.
+
+    >>> key_of_mark(mark_of_key(2**64 - 5)) == 2**64 - 5
+    True
+    """
+    return mark & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def _one(prefix: str, pick: Callable[[Involved], str | None]) -> Texts:
@@ -87,6 +99,26 @@ def _postcode(subject: Subject) -> tuple[str, ...]:
     return (f"postcode:{(address.country or '').upper()[:2]} {form}",) if form else ()
 
 
+def _area(subject: Subject) -> tuple[str, ...]:
+    """The sorting district: of a PIN, a ZIP code and most others it is the first three characters."""
+    address = subject.shipping_address()
+    if address is None or address.zipcode is None:
+        return ()
+    form = "".join(address.zipcode.split()).upper()
+    return (f"area:{(address.country or '').upper()[:2]} {form[:3]}",) if len(form) > 3 else ()
+
+
+def _region(subject: Subject) -> tuple[str, ...]:
+    address = subject.shipping_address()
+    if address is None or address.region is None:
+        return ()
+    country = country_code(address.country)
+    form = None if country is None else state_code(address.region, country)
+    if form is None:
+        form = " ".join(address.region.casefold().split())[:64]
+    return (f"region:{country or ''} {form}",) if form else ()
+
+
 def _city(subject: Subject) -> tuple[str, ...]:
     address = subject.shipping_address()
     if address is None or address.city is None:
@@ -100,20 +132,43 @@ def _redemptions(subject: Subject) -> tuple[str, ...]:
     return tuple([f"redemption:{who} {promotion}" for promotion in subject.involved.promotions])
 
 
-def _items(subject: Subject) -> tuple[str, ...]:
+def _lines(subject: Subject) -> tuple[Item, ...]:
+    """The lines that the event is about: its own, else the one of the order that it names, else all of the order's."""
     event = subject.event
     own = getattr(event, "item", None)
-    many = (own,) if own is not None else (getattr(event, "items", None) or ())[:ITEMS_MAX]
-    ids = [getattr(event, "item_id", None), *[item.item_id for item in many]]
-    return tuple(dict.fromkeys("item:" + one for one in ids if one and len(one) <= TEXT_ID_MAX))
+    if own is not None:
+        return (own,)
+    lines: tuple[Item, ...] | None = getattr(event, "items", None)
+    if lines is None and subject.order is not None:
+        lines = subject.order.items
+    named = getattr(event, "item_id", None)
+    lines = () if lines is None else lines[:ITEMS_MAX]
+    return lines if named is None else tuple([line for line in lines if line.item_id == named])
+
+
+def _ids(prefix: str, ids: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([prefix + one for one in ids if one and len(one) <= TEXT_ID_MAX]))
+
+
+def _items(subject: Subject) -> tuple[str, ...]:
+    named = getattr(subject.event, "item_id", None)
+    return _ids("item:", [line.item_id for line in _lines(subject)] if named is None else [named])
 
 
 def _sellers(subject: Subject) -> tuple[str, ...]:
-    event = subject.event
-    own = getattr(event, "item", None)
-    many = (own,) if own is not None else (getattr(event, "items", None) or ())[:ITEMS_MAX]
-    ids = [item.seller.seller_id for item in many if item.seller is not None]
-    return tuple(dict.fromkeys("seller:" + one for one in ids if one and len(one) <= TEXT_ID_MAX))
+    return _ids("seller:", [line.seller.seller_id for line in _lines(subject) if line.seller is not None])
+
+
+def _categories(subject: Subject) -> tuple[str, ...]:
+    written = [line.category.casefold().strip() for line in _lines(subject) if line.category is not None]
+    return _ids("category:", written)
+
+
+def _currency(subject: Subject) -> tuple[str, ...]:
+    source = subject.order if subject.order is not None else subject.event
+    if getattr(source, "amount", None) is None:
+        return ()
+    return ("currency:" + (getattr(source, "currency_code", None) or "").strip().upper()[:3],)
 
 
 _ALL: tuple[Thing, ...] = (
@@ -135,6 +190,11 @@ _ALL: tuple[Thing, ...] = (
     Thing(16, "item_code", "an item", _items),
     Thing(17, "seller", "the seller of an item", _sellers),
     Thing(18, "redemption", "a promotion as used by one person", _redemptions),
+    Thing(19, "category", "the category of an item", _categories),
+    Thing(20, "region", "the state or region delivered to", _region),
+    Thing(21, "area", "the sorting district delivered to: a PIN's or ZIP code's first three characters", _area),
+    Thing(22, "shop", "the shop as a whole", lambda _subject: ("shop:",)),
+    Thing(23, "currency", "the shop as far as it sells in one currency", _currency),
     Thing(1, "account", "the account; not a guest", _one("user:", lambda one: one.user), history_of="user"),
 )
 THINGS: Mapping[str, Thing] = MappingProxyType({thing.name: thing for thing in _ALL})

@@ -4,7 +4,7 @@ Read first, then add: an event never counts in its own features. What is known i
 were added, by ledger position: their order does not matter, and adding one again has no effect.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,10 +12,13 @@ from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
 from fourthwatch.features.catalogue import DECIDING, Vector, built_in
 from fourthwatch.features.definition import Book, Defined, Reading, needs_of
 from fourthwatch.features.kernel import Kernel
+from fourthwatch.features.modes import Entity, Observation
 from fourthwatch.features.observe import By, Observer, Present
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
 from fourthwatch.features.things import key_of
+from fourthwatch.language import Value
+from fourthwatch.limits import SOURCES_MAX
 
 WINDOWS_VERSION = 2
 """Goes up whenever the same events would give other histories; a snapshot of another version is not read."""
@@ -34,6 +37,8 @@ class SeriesHead(msgspec.Struct, frozen=True, array_like=True):
     mode: int
     text: str
     complete: bool
+    kept_by: tuple[str, ...] = ()
+    """Whose histories have it, `card+user`; one that a newer program wants by others, too, begins anew."""
 
 
 class Applied:
@@ -60,9 +65,21 @@ class Applied:
 class Windows:
     """Histories by entity, what is read of them for a decision, and which user a session turned out to be."""
 
-    def __init__(self, book: Book | None = None, heads: Sequence[SeriesHead] | None = None, up_to: int = 0) -> None:
-        """Empty, or with `heads` about to be given the slices of a snapshot that was taken at position `up_to`."""
+    def __init__(
+        self,
+        book: Book | None = None,
+        heads: Sequence[SeriesHead] | None = None,
+        up_to: int = 0,
+        own: Mapping[int, Book] | None = None,
+    ) -> None:
+        """Empty, or with `heads` about to be given the slices of a snapshot that was taken at position `up_to`.
+
+        `own` are the books of tenants that have features of their own.
+        """
         self.book = built_in() if book is None else book
+        self.own: dict[int, Book] = dict(own or {})
+        """By tenant; after a change of a book call `need` or `release`."""
+        self._own_readings: dict[int, tuple[tuple[str, ...], Reading, Plan]] = {}
         self.registry = Registry()
         self.applied = Applied(up_to)
         self._users: dict[str, list[SessionUser]] = {}
@@ -71,7 +88,7 @@ class Windows:
         self._kernel = Kernel([0])
         for head in heads or ():
             self._kernel.define(head.number, head.mode)
-        self._need(self.book, heads, complete=heads is None)
+        self._need(self._everything(), heads, complete=heads is None)
         self._compile()
 
     def __len__(self) -> int:
@@ -86,6 +103,21 @@ class Windows:
         """What the default rule set reads, before the event itself counts."""
         return self.read(self._deciding, self._plan, present)
 
+    def own_values(self, present: Present) -> dict[str, Value | None] | None:
+        """The tenant's own features before the event itself counts; `None` when it has none."""
+        tenant = present.subject.tenant
+        if tenant not in self.own:
+            return None
+        ready = self._own_readings.get(tenant)
+        if ready is None:
+            book = self.own[tenant]
+            names = tuple(one.feature.name for one in book.own())
+            if not names:
+                return None
+            ready = self._own_readings[tenant] = (names, *self.reading_of(book, names))
+        names, reading, plan = ready
+        return dict(zip(names, self.read(reading, plan, present), strict=True))
+
     def read(self, reading: Reading, plan: Plan, present: Present) -> Vector:
         """The wanted features of a reading."""
         questions = reading.questions
@@ -95,7 +127,7 @@ class Windows:
 
     def reading_of(self, book: Book, names: Sequence[str]) -> tuple[Reading, Plan]:
         """Any features of a book, with the plan that `read` wants; their series must be here."""
-        reading = Reading(book.with_parts(names), names, self.registry)
+        reading = Reading(book.with_parts(names), names, self.registry, self._kernel)
         return reading, self._kernel.plan(reading.questions.queries)
 
     def add(self, present: Present) -> None:
@@ -104,12 +136,11 @@ class Windows:
         if not self.applied.add(subject.seq):
             return
         observer = self._observer
-        self._kernel.add(
-            subject.seq,
-            subject.occurred_ms,
-            observer.entities(present),
-            observer.observations(present, subject.kind.number),
-        )
+        entities, seen = observer.entities(present), observer.observations(present, subject.kind.number)
+        if len(entities) <= SOURCES_MAX and len(seen) <= SOURCES_MAX:
+            self._kernel.add(subject.seq, subject.occurred_ms, entities, seen)
+        else:
+            _add_in_parts(self._kernel, subject.seq, subject.occurred_ms, entities, seen)
         event = subject.event
         if isinstance(event, _STITCHING) and event.session_id is not None and event.user_id is not None:
             links = self._users.setdefault(f"{subject.tenant}|{event.session_id}", [])
@@ -138,11 +169,43 @@ class Windows:
 
     # Features that come and go.
 
-    def need(self, features: Iterable[Defined]) -> list[Series]:
-        """Begin to remember what features ask; returns those series of which the past is not in yet."""
-        self._need(features, None, complete=False)
+    def need(self, features: Iterable[Defined], *, complete: bool = False) -> list[Series]:
+        """Begin to remember what features ask; returns those series of which the past is not in yet.
+
+        `complete` says that there is no past.
+        """
+        self._need(features, None, complete=complete)
         self._compile()
+        return self.incomplete()
+
+    def incomplete(self) -> list[Series]:
+        """Series of which the past is not in yet."""
         return [one.series for one in self.registry.all().values() if not one.complete]
+
+    def release(self) -> None:
+        """Forget what no feature of any book asks any more."""
+        series, self._routes = needs_of(self._everything())
+        for one in list(self.registry.all().values()):
+            if one.series.text not in series:
+                self._kernel.drop_series(self.registry.give_up(one.series))
+        self._routes = {
+            by: {text for text in texts if text in self.registry.all()} for by, texts in self._routes.items()
+        }
+        self._compile()
+
+    def own_is(self, tenant: int, book: Book) -> None:
+        """A tenant's book has changed; its new features are unknown until `need` and `completed` say otherwise."""
+        self.own[tenant] = book
+        self._own_readings.pop(tenant, None)
+
+    def first_ms(self, tenant: int, text: str) -> int | None:
+        """When a thing, `kind:normal form`, was first heard of; `None` when never."""
+        return self._kernel.first_ms(key_of(tenant, text))
+
+    def _everything(self) -> Iterator[Defined]:
+        yield from self.book.kept()
+        for book in self.own.values():
+            yield from book.with_parts([one.feature.name for one in book.own()])
 
     def completed(self, all_series: Iterable[Series]) -> None:
         """The past of these series is in now."""
@@ -155,20 +218,23 @@ class Windows:
         wanted = [self.registry.all()[series.text] for series in all_series]
         numbers = {one.series.text: one.number for one in wanted}
         routes = {by: {numbers[text] for text in texts & numbers.keys()} for by, texts in self._routes.items()}
-        return Backfiller(self._kernel, Observer(wanted, {by: kept for by, kept in routes.items() if kept}))
+        return Backfiller(self._kernel, Observer(wanted, routes))
 
     def _need(self, features: Iterable[Defined], heads: Sequence[SeriesHead] | None, *, complete: bool) -> None:
         known = {head.text: head for head in heads or ()}
         series, routes = needs_of(features)
         for text, one in series.items():
             head = known.pop(text, None)
-            if head is not None and head.complete:
+            if head is not None and head.complete and _kept_by(text, routes) <= set(head.kept_by):
                 self.registry.adopt(one, head.number)
             elif head is not None:
                 known[text] = head
         if heads:
             self._leftovers = [head.number for head in known.values()]
-            self.registry.start_after(max(head.number for head in heads))
+            last = max(head.number for head in heads)
+            self.registry.start_after(last)
+            for number in sorted(set(range(1, last + 1)) - {head.number for head in heads}):
+                self.registry.free(number)
         for one in series.values():
             numbered = self.registry.need(one, complete=complete)
             self._kernel.define(numbered.number, int(one.mode))
@@ -182,13 +248,16 @@ class Windows:
         for kind, kept, always in self._observer.kinds:
             self._kernel.route(kind, kept, always)
         self._deciding, self._plan = self.reading_of(self.book, DECIDING)
+        self._own_readings.clear()
 
     # Snapshots: as of the moment they begin, written slice after slice while events go on being added.
 
     def heads(self) -> list[SeriesHead]:
         """The series, for the head of a snapshot."""
         return [
-            SeriesHead(one.number, int(one.series.mode), text, one.complete)
+            SeriesHead(
+                one.number, int(one.series.mode), text, one.complete, tuple(sorted(_kept_by(text, self._routes)))
+            )
             for text, one in self.registry.all().items()
         ]
 
@@ -212,6 +281,7 @@ class Windows:
         """All slices are back: forget what no feature asks any more."""
         for number in self._leftovers:
             self._kernel.drop_series(number)
+            self.registry.free(number)
         self._leftovers = []
 
     def session_users(self) -> Mapping[str, list[SessionUser]]:
@@ -233,6 +303,18 @@ class Backfiller:
     def add(self, present: Present) -> None:
         """Let one stored event count in the new series alone."""
         subject = present.subject
-        observations = self._observer.observations(present, subject.kind.number)
-        if observations:
-            self._kernel.add(subject.seq, subject.occurred_ms, self._observer.entities(present), observations)
+        seen = self._observer.observations(present, subject.kind.number)
+        if seen:
+            entities = self._observer.entities(present)
+            _add_in_parts(self._kernel, subject.seq, subject.occurred_ms, entities, seen)
+
+
+def _kept_by(text: str, routes: Mapping[By, set[str]]) -> set[str]:
+    return {"+".join(by) for by, texts in routes.items() if text in texts}
+
+
+def _add_in_parts(kernel: Kernel, seq: int, at_ms: int, entities: list[Entity], seen: list[Observation]) -> None:
+    """The kernel takes so many at once."""
+    for whom in range(0, len(entities), SOURCES_MAX):
+        for what in range(0, max(len(seen), 1), SOURCES_MAX):
+            kernel.add(seq, at_ms, entities[whom : whom + SOURCES_MAX], seen[what : what + SOURCES_MAX])

@@ -1,17 +1,9 @@
 """The features that the first scorecard reads, and the order in which they stand in the vector of a decision."""
 
+from fourthwatch.features.catalogue.rows import greatest
 from fourthwatch.features.definition import Feature
 
 _PEOPLE = ("user", "phone", "address", "device", "card", "email")
-
-
-def greatest(form: str, *entities: str) -> str:
-    """The greatest of one aggregate over several entities; `form` has `{}` where the entity stands.
-
-    >>> greatest("count(order, by {})", "ip", "card")
-    'greatest(count(order, by ip), count(order, by card))'
-    """
-    return f"greatest({', '.join(form.format(entity) for entity in entities)})"
 
 
 DECIDING_ROWS: tuple[Feature, ...] = (
