@@ -6,6 +6,10 @@ FourthwatchError
 │   ├── Unauthorised        401  no such key
 │   ├── Forbidden           403  the key lacks the scope
 │   ├── NotFound            404
+│   ├── NameTaken           409  there is something of this name already
+│   ├── InUse               409  something else is made of it
+│   ├── TooManyFeatures     409  as many as can be kept
+│   ├── NotUnderstood       400  a text is not in the language; has diagnostics
 │   ├── MethodNotAllowed    405
 │   ├── TooLarge            413
 │   ├── Conflict            422  the Idempotency-Key belongs to another body
@@ -65,6 +69,21 @@ class Forbidden(Refused):
 class NotFound(Refused):
     status = 404
     code = "not_found"
+
+
+class NameTaken(Refused):
+    status = 409
+    code = "name_taken"
+
+
+class InUse(Refused):
+    status = 409
+    code = "in_use"
+
+
+class TooManyFeatures(Refused):
+    status = 409
+    code = "too_many_features"
 
 
 class MethodNotAllowed(Refused):
@@ -139,6 +158,18 @@ class LanguageError(FourthwatchError):
         more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
         super().__init__(f"line {first.line}, column {first.column}: {first.message}{more}")
         self.diagnostics = diagnostics
+
+
+class NotUnderstood(Refused):
+    """A text that was sent is not in the language; `rendered` shows each fault in its line, for people."""
+
+    status = 400
+    code = "language"
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], rendered: str) -> None:
+        super().__init__("the text is not an expression over what there is; see the diagnostics")
+        self.diagnostics = diagnostics
+        self.rendered = rendered
 
 
 class SendingStopped(FourthwatchError):

@@ -13,6 +13,8 @@ from starlette.types import Message
 from contract.shop import Shop, assert_error, fresh
 from fourthwatch.api.access import REFRESH_S, Access
 from fourthwatch.api.app import Application
+from fourthwatch.api.entities import Entities
+from fourthwatch.api.features import Features
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
@@ -21,6 +23,7 @@ from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
+from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.keys import KeyStore, key_hash
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
@@ -47,6 +50,11 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/events/{event_id}"): "read",
     ("GET", "/api/v1/orders/{order_id}"): "read",
     ("GET", "/api/v1/postbacks"): "manage",
+    ("GET", "/api/v1/features"): "read",
+    ("POST", "/api/v1/features"): "manage",
+    ("GET", "/api/v1/features/{name}"): "read",
+    ("DELETE", "/api/v1/features/{name}"): "manage",
+    ("GET", "/api/v1/entities/{type}/{value}"): "read",
     ("GET", "/"): OPEN,
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
@@ -80,9 +88,12 @@ def built(tmp_path: Path) -> Iterator[Built]:
     access = Access(keys, clock)
     intake = Intake(access, Throttle(None, clock), corridor, clock)
     neo, management = Neo(intake, reader, addresses, clock), Management(access, reader, addresses)
-    yield Built(Application(intake, neo, management, Pages(lambda: corridor.state)), reader, key)
+    store = FeatureStore(tmp_path, clock)
+    features, entities = Features(access, corridor, store), Entities(access, corridor, reader, clock)
+    pages = Pages(lambda: corridor.state)
+    yield Built(Application(intake, neo, management, features, entities, pages), reader, key)
     corridor.stop()
-    for part in (keys, addresses, reader):
+    for part in (keys, addresses, reader, store):
         part.close()
 
 
@@ -94,6 +105,7 @@ def scoped(shop: Shop) -> dict[str, str]:
 
 def ask(shop: Shop, method: str, path: str, key: str | None) -> Reply:
     filled = path.replace("{event_id}", "ev_" + "0" * 32).replace("{order_id}", "never-seen")
+    filled = filled.replace("{name}", "never_seen").replace("{type}", "user").replace("{value}", "never-seen")
     body = json.dumps({"_userId": fresh(), "_orderId": fresh(), "order_id": "never-seen"}) if method == "POST" else None
     return shop.served.request(method, filled, body, {} if key is None else {KEY_HEADER: key})
 
@@ -264,12 +276,15 @@ def test_another_merchants_ids_answer_byte_for_byte_like_ids_that_never_were(sho
     order_id = fresh("order")
     receipt = shop.taken("createOrder", {"_orderId": order_id, "_userId": "u"})
     event_id = receipt["event_id"]
+    definition = json.dumps({"name": "foreign_feature", "text": "amount / 2"})
+    shop.served.request("POST", "/api/v1/features", definition, {KEY_HEADER: shop.key})
     other_id = event_id[:-1] + ("0" if event_id[-1] != "0" else "1")
     pairs = [
         (f"/api/v1/events/{event_id}", f"/api/v1/events/{other_id}"),
         (f"/api/v1/orders/{order_id}", "/api/v1/orders/never-seen"),
         (f"/api/v1/orders/{order_id}?after=1&limit=1", "/api/v1/orders/never-seen?after=1&limit=1"),
         (f"/neo/v1/score?order_id={order_id}", "/neo/v1/score?order_id=never-seen"),
+        ("/api/v1/features/foreign_feature", "/api/v1/features/never_seen"),
     ]
     for foreign, unknown in pairs:
         answers = [shop.served.get(stranger, path) for path in (foreign, unknown)]

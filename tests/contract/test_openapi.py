@@ -20,7 +20,9 @@ OTHERS = {
     ("get", "/neo/v1/score"), ("post", "/neo/v1/addpostbackurl"), ("post", "/neo/v1/clientaction"),
     ("post", "/v1/thirdwatch/orders"), ("get", "/api/v1/events/{event_id}"), ("get", "/api/v1/orders/{order_id}"),
     ("get", "/api/v1/postbacks"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
-    ("get", "/openapi.json"), ("get", "/docs"),
+    ("get", "/openapi.json"), ("get", "/docs"), ("get", "/api/v1/features"), ("post", "/api/v1/features"),
+    ("get", "/api/v1/features/{name}"), ("delete", "/api/v1/features/{name}"),
+    ("get", "/api/v1/entities/{type}/{value}"),
 }  # fmt: skip
 
 
@@ -69,7 +71,7 @@ def test_every_operation_has_what_3_1_demands(document: dict[str, Any]) -> None:
     assert len(names) == len(set(names))
     schemes = document["components"]["securitySchemes"]
     for (method, path), operation in operations(document).items():
-        assert method in ("get", "post")
+        assert method in ("get", "post", "delete")
         assert path.startswith("/")
         parameters = operation.get("parameters", [])
         assert {p["name"] for p in parameters if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
@@ -120,6 +122,9 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/events/{event_id}"): shop.event(receipt["event_id"]),
         ("get", "/api/v1/orders/{order_id}"): shop.order(order_id),
         ("get", "/api/v1/postbacks"): shop.get("/api/v1/postbacks").json,
+        ("get", "/api/v1/features"): shop.get("/api/v1/features").json,
+        ("get", "/api/v1/features/{name}"): shop.get("/api/v1/features/account_age").json,
+        ("get", "/api/v1/entities/{type}/{value}"): shop.get("/api/v1/entities/user/u").json,
     }
     for key, reply in replies.items():
         schema = operations(document)[key]["responses"]["200"]["content"]["application/json"]["schema"]

@@ -16,6 +16,8 @@ import uvloop
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.app import Application
+from fourthwatch.api.entities import Entities
+from fourthwatch.api.features import Features
 from fourthwatch.api.intake import Intake, settle
 from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
@@ -25,6 +27,7 @@ from fourthwatch.clock import Clock, SystemClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
 from fourthwatch.events import KIND_OF_NUMBER
+from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
@@ -131,7 +134,7 @@ class Inside:
         self._corridor = Corridor(settings, clock, os.urandom, settle, lambda: None, self._post)
         self._corridor.start()
         self._keys, self._addresses = KeyStore(directory, clock), PostbackAddresses(directory, clock)
-        self._reader = LedgerReader(directory)
+        self._reader, self._features = LedgerReader(directory), FeatureStore(directory, clock)
         self.key = self._keys.create("fuzz", ["ingest"])
         access = Access(self._keys, clock)
         intake = make_intake(access, Throttle(None, clock), self._corridor, clock)
@@ -139,6 +142,8 @@ class Inside:
             intake,
             Neo(intake, self._reader, self._addresses, clock),
             Management(access, self._reader, self._addresses),
+            Features(access, self._corridor, self._features),
+            Entities(access, self._corridor, self._reader, clock),
             Pages(lambda: self._corridor.state),
         )
 
@@ -150,7 +155,7 @@ class Inside:
     def stop(self) -> None:
         """Drain and close everything."""
         self._corridor.stop()
-        for part in (self._keys, self._addresses, self._reader):
+        for part in (self._keys, self._addresses, self._reader, self._features):
             part.close()
 
     def _post(self, call: Callable[[], None]) -> None:

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.entities import Entities
+from fourthwatch.api.features import Features
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
@@ -33,7 +35,9 @@ _EVENTS_TAKEN = REPLIES.labels("event", "200")
 class Application:
     """What the HTTP server calls."""
 
-    def __init__(self, intake: Intake, neo: Neo, management: Management, pages: Pages) -> None:
+    def __init__(
+        self, intake: Intake, neo: Neo, management: Management, features: Features, entities: Entities, pages: Pages
+    ) -> None:
         self._event = intake.event
         self._events = event_paths()
         self._others: dict[str, tuple[str, Handler]] = {
@@ -45,7 +49,7 @@ class Application:
             "/v1/thirdwatch/orders": ("POST", neo.razorpay_order),
         }
         self._rest = Starlette(
-            routes=[*management.routes(), *pages.routes()],
+            routes=[*management.routes(), *features.routes(), *entities.routes(), *pages.routes()],
             exception_handlers={HTTPException: _http_exception, FourthwatchError: _refused, Exception: _failed},
         )
         self._rest.router.redirect_slashes = False

@@ -37,6 +37,8 @@ class DecisionView(msgspec.Struct, frozen=True):
     """By name; null is unknown."""
     unknown: int
     versions: dict[str, str | int]
+    own_features: dict[str, float | str | bool | None]
+    """Your own features by name, as they were known then; empty when you had none."""
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -99,18 +101,18 @@ class Management:
 
     async def event(self, request: Request) -> Response:
         """One event, by id."""
-        caller = self._caller(request, "read")
+        caller = caller_of(self._access, request, "read")
         entry = self._reader.event(caller.tenant, request.path_params["event_id"])
         if entry is None:
             raise NotFound("there is no event with this id")
-        return _json(event_view(entry))
+        return json_reply(event_view(entry))
 
     async def order(self, request: Request) -> Response:
         """One order with its timeline; `after` and `limit` page through long ones."""
-        caller = self._caller(request, "read")
+        caller = caller_of(self._access, request, "read")
         order_id = request.path_params["order_id"]
-        after = _number(request, "after", 0)
-        limit = min(_number(request, "limit", 100, at_least=1), PAGE_ROWS_MAX)
+        after = number_in(request, "after", 0)
+        limit = min(number_in(request, "limit", 100, at_least=1), PAGE_ROWS_MAX)
         entries = self._reader.order_events(caller.tenant, order_id, after, limit + 1)
         page = entries[:limit]
         decided = self._reader.newest_decision(caller.tenant, order_id)
@@ -119,7 +121,7 @@ class Management:
             raise NotFound("there is no order with this id")
         status = self._reader.newest_status(caller.tenant, order_id)
         placed = None if newest is None else read_stored(KIND_OF_NUMBER[newest.event.kind], newest.event.body)
-        return _json(
+        return json_reply(
             OrderView(
                 order_id=order_id,
                 user_id=None if placed is None else placed.user_id,
@@ -134,12 +136,14 @@ class Management:
 
     async def postbacks(self, request: Request) -> Response:
         """Where the shop wants to be called."""
-        caller = self._caller(request, "manage")
-        return _json(PostbacksView(self._addresses.of(caller.tenant)))
+        caller = caller_of(self._access, request, "manage")
+        return json_reply(PostbacksView(self._addresses.of(caller.tenant)))
 
-    def _caller(self, request: Request, scope: str) -> Caller:
-        presented = request.headers.get("x-thirdwatch-api-key") or request.headers.get("authorization")
-        return self._access.caller(presented, scope)
+
+def caller_of(access: Access, request: Request, scope: str) -> Caller:
+    """Who calls; raises `Unauthorised` or `Forbidden`."""
+    presented = request.headers.get("x-thirdwatch-api-key") or request.headers.get("authorization")
+    return access.caller(presented, scope)
 
 
 def event_view(entry: Entry) -> EventView:
@@ -171,10 +175,12 @@ def _decision_view(entry: Entry) -> DecisionView:
         features=dict(zip(DECIDING, detail["vector"], strict=False)),
         unknown=detail["unknown"],
         versions=detail["versions"],
+        own_features=detail.get("own", {}),
     )
 
 
-def _number(request: Request, name: str, otherwise: int, *, at_least: int = 0) -> int:
+def number_in(request: Request, name: str, otherwise: int, *, at_least: int = 0) -> int:
+    """A whole number of the query, or what stands for it; raises `Malformed`."""
     text = request.query_params.get(name)
     if text is None:
         return otherwise
@@ -183,5 +189,6 @@ def _number(request: Request, name: str, otherwise: int, *, at_least: int = 0) -
     return int(text)
 
 
-def _json(view: msgspec.Struct) -> Response:
+def json_reply(view: msgspec.Struct) -> Response:
+    """A view with status 200."""
     return Response(encode(view), media_type="application/json")

@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 
 from fourthwatch import __version__
+from fourthwatch.api.entities import EntityView
+from fourthwatch.api.features import FeatureDefinition, FeaturesView, FeatureView
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
 from fourthwatch.events import KINDS, Kind
 from fourthwatch.wire.reply import ErrorReply, Receipt, ScoreReply
@@ -44,6 +46,7 @@ def openapi() -> dict[str, Any]:
     """The whole document."""
     types = [*(kind.type for kind in KINDS), Receipt, ScoreReply, ErrorReply, EventView, OrderView]
     types += [PostbacksView, PostbackRegistration, MerchantDecision, Done]
+    types += [FeatureView, FeaturesView, FeatureDefinition, EntityView]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     for component in components.values():
         # Our decoders are told to notice unknown keys, in order to warn about them; a sender may send any.
@@ -64,6 +67,8 @@ def openapi() -> dict[str, Any]:
                            by_type, body={"type": "object"})
     }  # fmt: skip
     paths |= _management(by_type)
+    paths |= _features(by_type)
+    paths |= _entities(by_type)
     paths |= _open_paths()
     return {
         "openapi": "3.1.0",
@@ -130,6 +135,52 @@ def _management(by_type: dict[Any, Any]) -> dict[str, Any]:
                               by_type)
         },
     }  # fmt: skip
+
+
+def _features(by_type: dict[Any, Any]) -> dict[str, Any]:
+    pages = [
+        _parameter("own", "query", "Only those that you have defined, or only the others", "boolean"),
+        _parameter("after", "query", "Continue behind this `next` of an earlier page", "integer"),
+        _parameter("limit", "query", "Features per page", "integer"),
+    ]
+    name = _parameter("name", "path", "Of the feature", "string", required=True)
+    dry_run = _parameter("dry_run", "query", "Only check the definition, and say what it would cost", "boolean")
+    created = _operation(
+        "defineFeature", "Define a feature of your own", "management", by_type[FeatureView], by_type,
+        body=by_type[FeatureDefinition], parameters=[dry_run],
+    )  # fmt: skip
+    created["responses"]["201"] = {**created["responses"]["200"], "description": "Defined"}
+    created["responses"]["200"] = {**created["responses"]["200"], "description": "Checked, with `dry_run`"}
+    gone = _operation("removeFeature", "Remove a feature of your own", "management", {}, by_type, parameters=[name])
+    del gone["responses"]["200"]
+    gone["responses"]["204"] = {"description": "Removed"}
+    return {
+        "/api/v1/features": {
+            "get": _operation("listFeatures", "Features and their state", "management", by_type[FeaturesView], by_type,
+                              parameters=pages),
+            "post": created,
+        },
+        "/api/v1/features/{name}": {
+            "get": _operation("getFeature", "One feature, and how far its past is in", "management",
+                              by_type[FeatureView], by_type, parameters=[name]),
+            "delete": gone,
+        },
+    }  # fmt: skip
+
+
+def _entities(by_type: dict[Any, Any]) -> dict[str, Any]:
+    parameters = [
+        _parameter("type", "path", "user, device, ip, email, phone, card, … as behind `by`", "string", required=True),
+        _parameter("value", "path", "As it was sent, or in its normal form", "string", required=True),
+        _parameter("at", "query", "As of when features are told, in epoch milliseconds; now when absent", "integer"),
+        _parameter("before", "query", "Continue behind this `next` of an earlier page", "integer"),
+        _parameter("limit", "query", "Events of the timeline per page", "integer"),
+    ]
+    operation = _operation(
+        "getEntity", "One entity: features, links and timeline", "management", by_type[EntityView], by_type,
+        parameters=parameters,
+    )  # fmt: skip
+    return {"/api/v1/entities/{type}/{value}": {"get": operation}}
 
 
 def _open_paths() -> dict[str, Any]:

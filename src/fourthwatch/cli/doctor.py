@@ -9,6 +9,7 @@ import msgspec
 
 from fourthwatch.cli.options import data_option, json_option, split_address
 from fourthwatch.clock import SystemClock
+from fourthwatch.engine.absence import own_features
 from fourthwatch.limits import CONNECTIONS_MAX
 from fourthwatch.server.ports import why_not_free
 from fourthwatch.settings import read_settings
@@ -22,7 +23,7 @@ _PROGRESS_EVERY = 50_000
 @click.option("--listen", metavar="HOST:PORT", help="Also look whether this address is free to listen on.")
 @json_option
 def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
-    """Check the data file, SQLite, the disk's honesty about syncs, room, clock, ports and limits.
+    """Check the data file, SQLite, the disk's honesty about syncs, room, clock, features of your own, ports and limits.
 
     Reads every event, so it takes about a second per 100,000; works while the server runs. Exit code 1 when something
     was found that has to be mended; a warning alone does not count.
@@ -39,6 +40,7 @@ def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
         disk_sync(directory, clock),
         disk_space(directory, settings.disk_reserve_bytes),
         *data_file(directory, clock, show),
+        *own_features(directory, clock),
         _open_files(),
     ]
     if listen is not None:

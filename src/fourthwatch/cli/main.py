@@ -8,6 +8,7 @@ from fourthwatch import __version__
 from fourthwatch.cli.demo import demo
 from fourthwatch.cli.doctor import doctor
 from fourthwatch.cli.events import events
+from fourthwatch.cli.features import features
 from fourthwatch.cli.keys import keys
 from fourthwatch.cli.replay import convert, replay
 from fourthwatch.cli.serve import serve
@@ -28,7 +29,7 @@ def root() -> None:
     """
 
 
-for _command in (serve, keys, replay, convert, events, doctor, demo):
+for _command in (serve, keys, features, replay, convert, events, doctor, demo):
     root.add_command(_command)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from fourthwatch.entities.version import NORMALISER_VERSION
 from fourthwatch.features.catalogue import FEATURES_VERSION, Vector
 from fourthwatch.features.windows import WINDOWS_VERSION
+from fourthwatch.language import Value
 from fourthwatch.rules.scorecard import SCORECARD_VERSION, Assessment
 from fourthwatch.wire.reply import Reason
 
@@ -48,9 +49,13 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     """In the order of the catalogue of this features' version."""
     unknown: int
     versions: Versions = Versions()
+    own: dict[str, Value | None] | msgspec.UnsetType = msgspec.UNSET
+    """The tenant's own features by name; absent when it has none."""
 
 
-def decide(assessment: Assessment, vector: Vector, policy: Policy) -> Decision:
+def decide(
+    assessment: Assessment, vector: Vector, policy: Policy, own: dict[str, Value | None] | None = None
+) -> Decision:
     """The answer to one order."""
     score = round(assessment.probability * 100)
     red = score > policy.red_above
@@ -62,4 +67,5 @@ def decide(assessment: Assessment, vector: Vector, policy: Policy) -> Decision:
         reasons=assessment.reasons,
         vector=vector,
         unknown=assessment.unknown,
+        own=msgspec.UNSET if own is None else own,
     )

@@ -7,19 +7,17 @@ before its batch is durable; when a batch fails, everyone in it and behind it he
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from pathlib import Path
-from typing import Literal, NewType
-
-import msgspec
 
 from fourthwatch.clock import Clock
-from fourthwatch.decision import Policy
+from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions, Shelf, stored_features
+from fourthwatch.engine.flight import Batch, CorridorSettings, Flight, Settled, State, Ticket, unavailable
 from fourthwatch.engine.recovery import SnapshotInSlices, read_again, recover_windows
-from fourthwatch.engine.walk import Outcome, Submission, Taken, Walk
+from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
+from fourthwatch.features.definition import Feature
 from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, CHECKPOINT_EVERY_PAGES, QUEUE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING, SNAPSHOT_SEQ
@@ -29,31 +27,7 @@ from fourthwatch.store.ledger import Ledger
 
 _WALK_AT_ONCE = 8
 """Events that walk before the loop looks at its sockets again."""
-State = Literal["starting", "ready", "full", "broken", "stopped"]
-Ticket = NewType("Ticket", object)
-"""Whatever the submitter needs to find its request again."""
-Settled = list[tuple[Ticket, Outcome | Refused]]
-Batch = Sequence[tuple[Submission, Ticket]]
-
-
-class Flight:
-    """A batch between the queue and its answers."""
-
-    def __init__(self, started_s: float) -> None:
-        self.started_s = started_s
-        self.batch: list[tuple[Submission, Ticket]] = []
-        self.taken = Taken()
-
-
-class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the corridor needs to know."""
-
-    directory: Path
-    policy: Policy
-    disk_reserve_bytes: int
-    """Below this much free space nothing is taken: the disk is never filled to the brim."""
-    snapshot_every_events: int
-    """A snapshot begins when so many events came since the last."""
+__all__ = ["Corridor", "CorridorSettings", "Settled", "State", "Ticket"]
 
 
 class Corridor:
@@ -86,6 +60,8 @@ class Corridor:
         self._faulty: tuple[Batch, Exception] | None = None
         """What met a fault while the batch before it was being written."""
         self._walk: Walk | None = None
+        self._definitions: Definitions | None = None
+        self._stopping = False
         self._turn_is_posted = False
         self._idle = threading.Event()
         self._idle.set()
@@ -97,6 +73,8 @@ class Corridor:
         self._snapshot: SnapshotInSlices | None = None
         self._finishing: Future[None] | None = None
         self._snapshot_seq = 0
+        self._has_new_past = False
+        """Whether a past came in that the newest snapshot lacks."""
 
     @property
     def state(self) -> State:
@@ -109,11 +87,29 @@ class Corridor:
         """Read the past, on the thread that calls; raises what kept it from it."""
         self._walk = self._recover()
         self._state = "ready"
+        self._post_turn()
+
+    @property
+    def definitions(self) -> Definitions:
+        """Features and their state, to be asked on the owner's thread; raises `Unavailable` while there are none."""
+        if self._definitions is None or self._state in ("starting", "broken", "stopped"):
+            raise unavailable(self._state)
+        return self._definitions
+
+    def define(self, feature: Feature) -> None:
+        """Take in a feature that was checked and stored, between two events."""
+        self.definitions.define(feature)
+        self._post_turn()
+
+    def withdraw(self, tenant: int, name: str) -> None:
+        """Take out a feature that is no longer stored."""
+        if self.definitions.withdraw(tenant, name):
+            self._drop_snapshot()  # the one under way would hold what is now forgotten only in part
 
     def submit(self, submission: Submission, ticket: Ticket) -> None:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
         if self._state != "ready" and self.state != "ready":
-            raise _unavailable(self._state)
+            raise unavailable(self._state)
         if len(self._waiting) >= QUEUE_MAX:
             raise Unavailable("too many events are waiting; send this one again shortly", retry_after_s=1)
         self._waiting.append((submission, ticket))
@@ -122,6 +118,7 @@ class Corridor:
 
     def stop(self) -> None:
         """Finish what waits, write a snapshot, close the ledger; to be called on another thread than the owner's."""
+        self._stopping = True
         self._idle.wait()
         self._committer.shutdown()
         self._background.shutdown()
@@ -130,7 +127,9 @@ class Corridor:
         self._drop_snapshot()
         if walk is not None and self._state != "broken":
             self._state = "stopped"
-            if walk.ledger.last_seq > self._snapshot_seq:  # what was written since the newest one began is not in it
+            if (
+                walk.ledger.last_seq > self._snapshot_seq or self._has_new_past
+            ):  # what was written since the newest one began is not in it
                 try:
                     self._snapshot = SnapshotInSlices(walk, self._settings.directory)
                     while not self._snapshot.advance():
@@ -177,7 +176,7 @@ class Corridor:
         if flight is None:
             if not self._has_room():
                 self._state = "full"
-                self._refuse(self._everyone(), _unavailable("full"))
+                self._refuse(self._everyone(), unavailable("full"))
                 return True
             flight = self._walking = Flight(self._clock.monotonic_s())
         room = 1 if self._alone else min(_WALK_AT_ONCE, BATCH_MAX - len(flight.batch))
@@ -237,14 +236,27 @@ class Corridor:
         ENTITIES.set(len(walk.windows))
         self._checkpoint_when_due(walk)
         self._continue_snapshot()
+        self._count_past(BESIDE_A_BATCH)
 
     def _rest(self, walk: Walk) -> None:
-        """Nobody waits: use the time for a snapshot when one is under way, a slice at a time."""
+        """Nobody waits: use the time for a snapshot when one is under way, or for a past; a slice at a time."""
+        self._idle.clear()
         if self._snapshot is not None:
             self._continue_snapshot()
             self._post_turn()
-        elif not self._waiting and not self._alone:
+            return
+        if self._count_past(AT_REST):
+            self._post_turn()
+        if not self._waiting and not self._alone:
             self._idle.set()
+
+    def _count_past(self, events: int) -> bool:
+        """Whether there is more of it."""
+        definitions = self._definitions
+        if self._stopping or definitions is None or not definitions.is_counting:
+            return False
+        self._has_new_past |= definitions.advance(events)
+        return definitions.is_counting
 
     # When something goes wrong.
 
@@ -253,7 +265,7 @@ class Corridor:
         everyone = self._everyone()
         log.error("batch_failed", events=len(everyone), reason=str(failure))
         self._state = "full"
-        self._refuse(everyone, _unavailable("full"))
+        self._refuse(everyone, unavailable("full"))
         self._begin_again()
         self._post_turn()
 
@@ -261,7 +273,7 @@ class Corridor:
         """After a failed sync nobody knows what the disk holds: answer no more, let the process be started anew."""
         log.error("giving_up", reason=str(error), exc_info=None if isinstance(error, LedgerError) else error)
         self._state = "broken"
-        self._refuse(self._everyone(), _unavailable("broken"))
+        self._refuse(self._everyone(), unavailable("broken"))
         self._drop_snapshot()
         self._idle.set()
         self._on_broken()
@@ -272,6 +284,7 @@ class Corridor:
         if self._walk is not None:
             self._walk.ledger.close()
         self._walk = self._recover()
+        self._post_turn()
 
     def _isolate(self) -> None:
         """A batch met a fault of ours: take its events one by one, and refuse the one that brings it about."""
@@ -305,7 +318,8 @@ class Corridor:
 
     def _recover(self) -> Walk:
         ledger = Ledger(self._settings.directory)
-        windows, seq = recover_windows(ledger, self._settings.directory)
+        shelf = Shelf(stored_features(self._settings.directory, self._clock))
+        windows, seq = recover_windows(ledger, self._settings.directory, shelf.books)
         walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
         self._snapshot_seq = seq
 
@@ -313,22 +327,22 @@ class Corridor:
             log.info("reading_the_log", done=done, total=total)
 
         again = read_again(walk, seq, say)
+        self._definitions = Definitions(shelf, walk, seq)
         log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
         EVENTS_STORED.set(ledger.last_seq)
         ENTITIES.set(len(windows))
         return walk
 
     def _snapshot_is_due(self, walk: Walk) -> bool:
-        return (
-            self._snapshot is None
-            and walk.ledger.last_seq - self._snapshot_seq >= self._settings.snapshot_every_events
-            and (self._finishing is None or self._finishing.done())
-        )
+        behind = walk.ledger.last_seq - self._snapshot_seq
+        is_due = behind >= self._settings.snapshot_every_events or self._has_new_past
+        return self._snapshot is None and is_due and (self._finishing is None or self._finishing.done())
 
     def _begin_snapshot_when_due(self, walk: Walk) -> None:
         if not self._snapshot_is_due(walk):
             return
         self._snapshot_seq = walk.ledger.last_seq
+        self._has_new_past = False
         try:
             self._snapshot = SnapshotInSlices(walk, self._settings.directory)
         except OSError as error:
@@ -377,13 +391,3 @@ class Corridor:
         if self._snapshot is not None:
             self._snapshot.abandon()
             self._snapshot = None
-
-
-def _unavailable(state: str) -> Unavailable:
-    message = {
-        "starting": "the server is still reading its log",
-        "full": "the disk of the server is nearly full; nothing is taken until there is room",
-        "broken": "the server could not write its data file and has to be started again",
-        "stopped": "the server is stopping",
-    }[state]
-    return Unavailable(f"{message}; send this again shortly", retry_after_s=5 if state == "full" else 1)

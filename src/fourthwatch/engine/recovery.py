@@ -4,10 +4,11 @@ A snapshot shows the windows as of one position, though it is written in slices 
 the series that it holds, so a program that asks other features knows which of them still need their past.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fourthwatch.engine.walk import Walk
+from fourthwatch.features.definition import Book
 from fourthwatch.features.windows import WINDOWS_VERSION, SeriesHead, Windows
 from fourthwatch.store.ledger import Ledger
 from fourthwatch.store.snapshots import Chunk, Head, SnapshotWriter, read_snapshot
@@ -19,26 +20,34 @@ _SLICE_BYTES = 128 * 1024
 _PROGRESS_EVERY = 20_000
 
 
-def recover_windows(ledger: Ledger, directory: Path) -> tuple[Windows, int]:
-    """The windows of the newest usable snapshot, and the position from which the log has to be read again."""
+def recover_windows(ledger: Ledger, directory: Path, own: Mapping[int, Book] | None = None) -> tuple[Windows, int]:
+    """The windows of the newest usable snapshot, and the position from which the log has to be read again.
+
+    Series that the snapshot lacks want their past up to that position; `own` are the books of tenants.
+    """
 
     def is_wanted(head: Head) -> bool:
         return head.version == WINDOWS_VERSION and head.last_chain == ledger.chain_at(head.seq)
 
     found = read_snapshot(directory, is_wanted)
     if found is None:
-        return Windows(), 0
+        return Windows(own=own), 0
     head, chunks = found
-    windows = Windows(heads=[SeriesHead(*one) for one in head.series], up_to=head.seq)
+    windows = Windows(heads=_series_heads(head), up_to=head.seq, own=own)
     try:
         for chunk in chunks:
             if chunk.piece:
                 windows.load(chunk.piece)
             windows.restore_session_users(chunk.session_users)
     except ValueError:  # whole, and yet not what the kernel wrote: the log knows better
-        return Windows(), 0
+        return Windows(own=own), 0
     windows.loaded()
     return windows, head.seq
+
+
+def _series_heads(head: Head) -> list[SeriesHead]:
+    kept_by = head.kept_by or [()] * len(head.series)
+    return [SeriesHead(*one, kept) for one, kept in zip(head.series, kept_by, strict=True)]
 
 
 def read_again(walk: Walk, after_seq: int, progress: Progress) -> int:
@@ -63,8 +72,9 @@ class SnapshotInSlices:
         assert walk.last_seq == walk.ledger.last_seq
         self._windows = windows = walk.windows
         self.seq = walk.ledger.last_seq
-        series = [(one.number, one.mode, one.text, one.complete) for one in windows.heads()]
-        head = Head(WINDOWS_VERSION, self.seq, walk.ledger.chain_at(self.seq), series)
+        heads = windows.heads()
+        series = [(one.number, one.mode, one.text, one.complete) for one in heads]
+        head = Head(WINDOWS_VERSION, self.seq, walk.ledger.chain_at(self.seq), series, [one.kept_by for one in heads])
         self._writer = SnapshotWriter(directory, head)
         self._writer.add(Chunk(b"", windows.session_users()))
         windows.begin_snapshot()

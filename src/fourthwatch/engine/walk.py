@@ -124,7 +124,7 @@ class Walk:
         decision: Decision | None = None
         if answered or decoded.kind.rescores:
             vector = self.windows.vector(present)
-            decision = decide(assess(vector), vector, self._policy)
+            decision = decide(assess(vector), vector, self._policy, self.windows.own_values(present))
         self.windows.add(present)
         event = EventRow(
             seq=seq,

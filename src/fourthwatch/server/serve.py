@@ -19,6 +19,8 @@ import uvloop
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.app import Application
+from fourthwatch.api.entities import Entities
+from fourthwatch.api.features import Features
 from fourthwatch.api.intake import Intake, settle
 from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
@@ -33,6 +35,7 @@ from fourthwatch.limits import KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
 from fourthwatch.server.certificate import self_signed
 from fourthwatch.settings import Settings
+from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.file import lock_directory
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.postbacks import PostbackAddresses
@@ -90,6 +93,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     )
     await asyncio.to_thread(corridor.start)
     keys, addresses, reader = KeyStore(directory, clock), PostbackAddresses(directory, clock), LedgerReader(directory)
+    features = FeatureStore(directory, clock)
     access = Access(keys, clock)
     throttle = Throttle(settings.events_per_second, clock)
     intake = Intake(access, throttle, corridor, clock, number_fields=settings.number_field_names)
@@ -97,6 +101,8 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         intake,
         Neo(intake, reader, addresses, clock),
         Management(access, reader, addresses),
+        Features(access, corridor, features),
+        Entities(access, corridor, reader, clock),
         Pages(lambda: corridor.state),
     )
     server = _Server(_config(application, certificate, key), lambda: announce(_url(sock, certificate is not None)))
@@ -110,7 +116,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     following.cancel()
     watching.cancel()
     await asyncio.to_thread(corridor.stop)
-    for part in (keys, addresses, reader):
+    for part in (keys, addresses, reader, features):
         part.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0

@@ -86,6 +86,19 @@ class LedgerReader:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def between(self, tenant: int, from_seq: int, before_seq: int) -> list[Entry]:
+        """A tenant's events from one position and before another, newest first."""
+        return list(
+            self._entries("e.tenant = ? AND e.seq >= ? AND e.seq < ? ORDER BY e.seq DESC", tenant, from_seq, before_seq)
+        )
+
+    def newest(self, tenant: int, limit: int) -> Iterator[EventRow]:
+        """A tenant's newest events, newest first."""
+        for row in self._connection.execute(
+            f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? ORDER BY e.seq DESC LIMIT ?", (tenant, limit)
+        ):
+            yield event_row(row)
+
     def export(self, tenant: int, after_seq: int = 0) -> Iterator[EventRow]:
         """All events of a tenant after a position, in ledger order."""
         for row in self._connection.execute(

@@ -65,6 +65,20 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (tenant, purpose)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE feature (
+        id INTEGER PRIMARY KEY,         -- order of definition: a feature is made of older ones only
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        name TEXT NOT NULL,
+        text TEXT NOT NULL,             -- in the language
+        unit TEXT NOT NULL,
+        says TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        author TEXT NOT NULL,           -- id of the key
+        UNIQUE (tenant, name)
+    ) STRICT;
+    """,
 )
 
 

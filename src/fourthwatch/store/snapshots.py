@@ -30,6 +30,8 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     """Ties it to one ledger: the chain hash of the event at `seq`."""
     series: list[tuple[int, int, str, bool]]
     """Number, mode, text and completeness of each series that the histories hold."""
+    kept_by: list[tuple[str, ...]] = []
+    """Of each series whose histories have it, as `card+user`."""
 
 
 class Chunk(msgspec.Struct, frozen=True, array_like=True):

@@ -6,7 +6,7 @@ strings (contract, section 3); everything of ours stands beside them.
 
 import msgspec
 
-from fourthwatch.errors import Malformed, Refused
+from fourthwatch.errors import Diagnostic, Malformed, NotUnderstood, Refused
 from fourthwatch.limits import WARNINGS_MAX
 
 
@@ -62,6 +62,10 @@ class ErrorReply(msgspec.Struct, frozen=True, gc=False):
     message: str
     code: str
     pointer: str | msgspec.UnsetType = msgspec.UNSET
+    diagnostics: tuple[Diagnostic, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Faults of a text in the language, by place."""
+    rendered: str | msgspec.UnsetType = msgspec.UNSET
+    """The same for people: each line with a caret under the fault."""
 
 
 encode = msgspec.json.Encoder().encode
@@ -69,6 +73,9 @@ encode = msgspec.json.Encoder().encode
 
 def error_body(error: Refused) -> bytes:
     """The JSON body that tells a client why it was refused."""
+    if isinstance(error, NotUnderstood):
+        told, shown = error.diagnostics, error.rendered
+        return encode(ErrorReply(error.message, error.message, error.code, diagnostics=told, rendered=shown))
     pointer = error.pointer if isinstance(error, Malformed) else msgspec.UNSET
     return encode(ErrorReply(error.message, error.message, error.code, pointer))
 

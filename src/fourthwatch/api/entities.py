@@ -1,0 +1,123 @@
+"""`/api/v1/entities`: one thing as it is known, its features as of a moment, what it is linked with, its timeline.
+
+The timeline is looked for in the ledger, so many events per page; an empty page with a `next` is not the end.
+"""
+
+import asyncio
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fourthwatch.api.access import Access
+from fourthwatch.api.management import EventView, caller_of, event_view, json_reply, number_in
+from fourthwatch.clock import Clock, iso_ms
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.engine.portrait import Known, Trace, features_of, text_of
+from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, PAGE_ROWS_MAX, TRACED_EVENTS_MAX
+from fourthwatch.store.reader import Entry, LedgerReader
+
+_SLICE = 25
+"""Events looked at before the loop looks at its sockets again: about 2 ms."""
+
+
+class LinkView(msgspec.Struct, frozen=True):
+    """Another thing that was in the same events."""
+
+    value: str
+    """In its normal form."""
+    events: int
+    """Of this page of the timeline."""
+
+
+class EntityView(msgspec.Struct, frozen=True):
+    """One thing as it is known."""
+
+    type: str
+    value: str
+    """In its normal form."""
+    first_heard_at: str | None
+    """By the sender's clock; null when it only stood in events that nothing is remembered of."""
+    last_heard_at: str | None
+    """Time of the newest event on this page; null when there is none."""
+    as_of: str
+    """The moment of the features."""
+    features: tuple[Known, ...]
+    """Those that look at its history; null is unknown."""
+    links: dict[str, tuple[LinkView, ...]]
+    """By type, what else was in the events of this page, most frequent first; at most 20 of a type."""
+    linked: dict[str, int]
+    """By type, how many there are in the events of this page."""
+    timeline: tuple[EventView, ...]
+    """Newest first."""
+    next: int | None
+    """Send as `before` for older events; null when there are none."""
+
+
+class Entities:
+    """Handlers of `/api/v1/entities`."""
+
+    def __init__(self, access: Access, corridor: Corridor, reader: LedgerReader, clock: Clock) -> None:
+        self._access = access
+        self._corridor = corridor
+        self._reader = reader
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """For the router."""
+        return [Route("/api/v1/entities/{type}/{value:path}", self.one, methods=["GET"])]
+
+    async def one(self, request: Request) -> Response:
+        """One thing; `at` (epoch milliseconds) says as of when, `before` and `limit` page through its events."""
+        caller = caller_of(self._access, request, "read")
+        kind, value = request.path_params["type"], request.path_params["value"]
+        walk = self._corridor.definitions.walk
+        at_ms = number_in(request, "at", self._clock.now_ms())
+        if at_ms >= AT_MS_MAX:
+            raise Malformed("at must be a time in milliseconds since 1970", code="bad_query")
+        before = number_in(request, "before", walk.ledger.last_seq + 1, at_least=1)
+        limit = min(number_in(request, "limit", 50, at_least=1), PAGE_ROWS_MAX)
+        text = text_of(kind, value)
+        if text is None:
+            raise NotFound("there is no such type of entity, or the value has no normal form")
+        first_ms = walk.windows.first_ms(caller.tenant, text)
+        trace = Trace(walk, kind, text)
+        entries, after = await self._timeline(trace, caller.tenant, min(before, walk.ledger.last_seq + 1), limit)
+        if first_ms is None and not entries and after is None:
+            raise NotFound("nothing was heard of this entity")
+        book = self._corridor.definitions.book_of(caller.tenant)
+        return json_reply(
+            EntityView(
+                type=kind,
+                value=text if text.startswith("guest:") else text.partition(":")[2],
+                first_heard_at=None if first_ms is None else iso_ms(first_ms),
+                last_heard_at=iso_ms(max(one.event.occurred_ms for one in entries)) if entries else None,
+                as_of=iso_ms(at_ms),
+                features=tuple(features_of(walk, book, caller.tenant, kind, text, at_ms)),
+                links={
+                    name: tuple(LinkView(*pair) for pair in counted.most_common(LINKS_MAX))
+                    for name, counted in trace.links.items()
+                },
+                linked={name: len(counted) for name, counted in trace.links.items()},
+                timeline=tuple(event_view(entry) for entry in entries),
+                next=after,
+            )
+        )
+
+    async def _timeline(self, trace: Trace, tenant: int, before: int, limit: int) -> tuple[list[Entry], int | None]:
+        """Events newest first, and where to go on; `None` at the beginning of the ledger."""
+        found: list[Entry] = []
+        stop = max(1, before - TRACED_EVENTS_MAX)
+        while before > stop:
+            lowest = max(stop, before - _SLICE)
+            entries = self._reader.between(tenant, lowest, before)
+            rows = {row.seq for row in trace.found([entry.event for entry in entries], limit - len(found))}
+            found += [entry for entry in entries if entry.event.seq in rows]
+            before = lowest
+            if len(found) >= limit:
+                before = found[-1].event.seq
+                break
+            await asyncio.sleep(0)
+        return found, before if before > 1 else None

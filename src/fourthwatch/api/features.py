@@ -1,0 +1,244 @@
+"""`/api/v1/features`: what decisions are made of, and a tenant's own definitions, which have a past at once.
+
+A definition is checked, then stored, then taken in between two events; until its past is in, its state is `counting`.
+"""
+
+import asyncio
+import re
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fourthwatch.api.access import Access, Caller
+from fourthwatch.api.management import caller_of, json_reply, number_in
+from fourthwatch.api.request import decompressed, read_body
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.engine.definitions import Definitions, Standing
+from fourthwatch.errors import Forbidden, LanguageError, Malformed, NameTaken, NotFound, NotUnderstood
+from fourthwatch.features.definition import Feature
+from fourthwatch.features.vocabulary import EVENT_WORDS, OUR_FUNCTIONS, schema_with
+from fourthwatch.language import FORM_OF, render
+from fourthwatch.limits import (
+    EXPRESSION_CHARS_MAX,
+    FEATURE_NAME_CHARS_MAX,
+    FEATURE_SAYS_CHARS_MAX,
+    FEATURE_UNIT_CHARS_MAX,
+    PAGE_ROWS_MAX,
+)
+from fourthwatch.store.features import FeatureStore
+from fourthwatch.wire.reply import encode
+from fourthwatch.wire.strict import object_of
+
+_NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{FEATURE_NAME_CHARS_MAX - 1}}}")
+_WORDS = frozenset({"and", "or", "not", "in", "true", "false", "where", "of", "by", "any", "custom", "other", "last"})
+_TAKEN_WORDS = _WORDS | OUR_FUNCTIONS.keys() | FORM_OF.keys() | {word.name for word in EVENT_WORDS}
+_FIRST_PARTS = frozenset(path.partition(".")[0] for path in schema_with({}).fields)
+_LENGTHS = {
+    "name": FEATURE_NAME_CHARS_MAX, "text": EXPRESSION_CHARS_MAX, "unit": FEATURE_UNIT_CHARS_MAX,
+    "says": FEATURE_SAYS_CHARS_MAX, "reason": FEATURE_UNIT_CHARS_MAX,
+}  # fmt: skip
+
+
+class FeatureDefinition(msgspec.Struct, frozen=True):
+    """A feature of one's own."""
+
+    name: str
+    """Small letters, digits and underscores, beginning with a letter; at most 64."""
+    text: str
+    """In the language."""
+    unit: str = ""
+    says: str = ""
+    """A sentence for people who look at a decision."""
+    reason: str = ""
+    """Code of the reason that it gives; the name when there is none of its own."""
+
+
+class FeatureView(msgspec.Struct, frozen=True):
+    """A feature and its state."""
+
+    name: str
+    text: str
+    """In the language; of a fact about the event its own name."""
+    unit: str
+    says: str
+    reason: str
+    own: bool
+    """Whether you have defined it; the others come with the program."""
+    state: str
+    """`complete`; `counting` while its past is not in, when its value is unknown; `resting` when it comes with the
+    program and nobody asks for it: it is kept, with its past, as soon as a feature of yours is made of it; `rejected`
+    when the stored text does not hold any more."""
+    why: str | None
+    """Why it was rejected."""
+    done: int
+    """Stored events that were counted for it."""
+    total: int
+    """Stored events that there are to count."""
+    uses: tuple[str, ...]
+    """Features and facts that it is made of."""
+    cost: dict[str, int]
+    """`aggregates`: questions to the histories per decision; `series`: selections of events that are remembered for it;
+    `own_series`: those of them that are remembered for you alone."""
+
+
+class FeaturesView(msgspec.Struct, frozen=True):
+    """A page of features."""
+
+    features: tuple[FeatureView, ...]
+    next: int | None
+    """Send as `after` for the rest; null at the end."""
+
+
+class Features:
+    """Handlers of `/api/v1/features`."""
+
+    def __init__(self, access: Access, corridor: Corridor, store: FeatureStore) -> None:
+        self._access = access
+        self._corridor = corridor
+        self._store = store
+        self._changing = asyncio.Lock()
+
+    def routes(self) -> list[Route]:
+        """For the router."""
+        return [
+            Route("/api/v1/features", self.all, methods=["GET"]),
+            Route("/api/v1/features", self.define, methods=["POST"]),
+            Route("/api/v1/features/{name}", self.one, methods=["GET"]),
+            Route("/api/v1/features/{name}", self.withdraw, methods=["DELETE"]),
+        ]
+
+    async def all(self, request: Request) -> Response:
+        """Every feature, those that come with the program first; `own=true` leaves these out."""
+        caller = caller_of(self._access, request, "read")
+        definitions = self._corridor.definitions
+        after = number_in(request, "after", 0)
+        limit = min(number_in(request, "limit", 100, at_least=1), PAGE_ROWS_MAX)
+        wanted = _truth_in(request, "own")
+        rows = [one for one in definitions.all(caller.tenant) if wanted is None or (one.feature.tenant != 0) == wanted]
+        page = tuple(_view(one) for one in rows[after : after + limit])
+        return json_reply(FeaturesView(page, after + limit if after + limit < len(rows) else None))
+
+    async def one(self, request: Request) -> Response:
+        """One feature, and how far its past is in."""
+        caller = caller_of(self._access, request, "read")
+        definitions = self._corridor.definitions
+        standing = definitions.standing(caller.tenant, request.path_params["name"])
+        return json_reply(_view(standing))
+
+    async def define(self, request: Request) -> Response:
+        """Define a feature; with `dry_run=true` it is only checked."""
+        caller = caller_of(self._access, request, "manage")
+        encoding = request.headers.get("content-encoding")
+        sent = definition_of(object_of(decompressed(await read_body(request.receive), encoding)))
+        feature = Feature(sent.name, sent.text, sent.unit, sent.says, sent.reason, caller.tenant)
+        async with self._changing:
+            definitions = self._corridor.definitions
+            standing = _checked(definitions, feature)
+            if _truth_in(request, "dry_run"):
+                return json_reply(_view(standing))
+            await asyncio.to_thread(
+                self._store.add, caller.tenant, feature.name, feature.text, unit=feature.unit, says=feature.says,
+                reason=feature.reason, author=caller.key_id,
+            )  # fmt: skip
+            self._corridor.define(feature)
+        definitions = self._corridor.definitions
+        standing = definitions.standing(caller.tenant, feature.name)
+        location = {"Location": f"/api/v1/features/{feature.name}"}
+        view = _view(standing)
+        return Response(encode(view), 201, location, "application/json")
+
+    async def withdraw(self, request: Request) -> Response:
+        """Take one of your own out."""
+        caller = caller_of(self._access, request, "manage")
+        name = request.path_params["name"]
+        async with self._changing:
+            self._check_withdrawal(caller, name)
+            await asyncio.to_thread(self._store.remove, caller.tenant, name)
+            self._corridor.withdraw(caller.tenant, name)
+        return Response(None, 204)
+
+    def _check_withdrawal(self, caller: Caller, name: str) -> None:
+        definitions = self._corridor.definitions
+        if definitions.standing(caller.tenant, name).feature.tenant == 0:
+            raise Forbidden("this feature comes with the program and cannot be removed")
+        definitions.check_withdrawal(caller.tenant, name)
+
+
+def definition_of(document: dict[str, Any]) -> FeatureDefinition:
+    """A definition as it was sent; raises `Malformed`."""
+    for key in document.keys() - _LENGTHS.keys():
+        raise Malformed("only name, text, unit, says and reason are understood", pointer=f"/{key}", code="bad_value")
+    for key, longest in _LENGTHS.items():
+        value = document.get(key, "")
+        if not isinstance(value, str) or len(value) > longest:
+            raise Malformed(
+                f"{key} must be a text of at most {longest} characters", pointer=f"/{key}", code="bad_value"
+            )
+        if key in ("name", "text") and not value.strip():
+            raise Malformed(f"{key} is needed", pointer=f"/{key}", code="missing_key")
+    why = why_no_name(document["name"])
+    if why is not None:
+        raise Malformed(why, pointer="/name", code="bad_name")
+    return FeatureDefinition(**document)
+
+
+def why_no_name(name: str) -> str | None:
+    """Why a feature cannot be called this, whatever others are called; `None` when it can.
+
+    >>> why_no_name("km_since_last"), why_no_name("Km")
+    (None, 'a name has small letters, digits and underscores, begins with a letter, and has at most 64 of them')
+    """
+    if _NAME.fullmatch(name) is None:
+        return (
+            "a name has small letters, digits and underscores, begins with a letter, and has at most "
+            f"{FEATURE_NAME_CHARS_MAX} of them"
+        )
+    if name in _TAKEN_WORDS:
+        return "this is a word of the language; take another name"
+    if name in _FIRST_PARTS:
+        return "this is the name of a field of an event; take another name"
+    return None
+
+
+def _checked(definitions: Definitions, feature: Feature) -> Standing:
+    book = definitions.book_of(feature.tenant)
+    try:
+        definitions.standing(feature.tenant, feature.name)
+    except NotFound:
+        pass
+    else:
+        raise NameTaken("there is a feature of this name already")
+    try:
+        defined = definitions.check(feature)
+    except LanguageError as error:
+        raise NotUnderstood(error.diagnostics, render(feature.text, error.diagnostics)) from error
+    definitions.check_room(defined)
+    return definitions.standing_of(defined, book)
+
+
+def _view(standing: Standing) -> FeatureView:
+    feature = standing.feature
+    return FeatureView(
+        name=feature.name,
+        text=feature.text,
+        unit=feature.unit,
+        says=feature.says,
+        reason=feature.reason or feature.name,
+        own=feature.tenant != 0,
+        state=standing.state,
+        why=standing.why or None,
+        done=standing.done,
+        total=standing.total,
+        uses=standing.uses,
+        cost={"aggregates": standing.aggregates, "series": standing.series, "own_series": standing.own_series},
+    )
+
+
+def _truth_in(request: Request, name: str) -> bool | None:
+    told = request.query_params.get(name)
+    if told is None or told in ("true", "false"):
+        return None if told is None else told == "true"
+    raise Malformed(f"{name} must be true or false", code="bad_query")

@@ -1,0 +1,48 @@
+"""What the corridor hands from step to step: a batch between the queue and its answers, and why none is taken."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NewType
+
+import msgspec
+
+from fourthwatch.decision import Policy
+from fourthwatch.engine.walk import Outcome, Submission, Taken
+from fourthwatch.errors import Refused, Unavailable
+
+State = Literal["starting", "ready", "full", "broken", "stopped"]
+Ticket = NewType("Ticket", object)
+"""Whatever the submitter needs to find its request again."""
+Settled = list[tuple[Ticket, Outcome | Refused]]
+Batch = Sequence[tuple[Submission, Ticket]]
+
+
+class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the corridor needs to know."""
+
+    directory: Path
+    policy: Policy
+    disk_reserve_bytes: int
+    """Below this much free space nothing is taken: the disk is never filled to the brim."""
+    snapshot_every_events: int
+    """A snapshot begins when so many events came since the last."""
+
+
+class Flight:
+    """A batch between the queue and its answers."""
+
+    def __init__(self, started_s: float) -> None:
+        self.started_s = started_s
+        self.batch: list[tuple[Submission, Ticket]] = []
+        self.taken = Taken()
+
+
+def unavailable(state: State) -> Unavailable:
+    """Why a corridor in this state takes nothing, for whoever asked."""
+    message = {
+        "starting": "the server is still reading its log",
+        "full": "the disk of the server is nearly full; nothing is taken until there is room",
+        "broken": "the server could not write its data file and has to be started again",
+        "stopped": "the server is stopping",
+    }[state]
+    return Unavailable(f"{message}; send this again shortly", retry_after_s=5 if state == "full" else 1)
