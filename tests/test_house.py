@@ -47,6 +47,7 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "phonenumbers": frozenset({"entities"}),
     "pickle": NOWHERE,
     "prometheus_client": frozenset({"metrics"}),
+    "pyarrow": frozenset({"workbench"}),
     "publicsuffixlist": frozenset({"entities"}),
     "requests": NOWHERE,
     "shelve": NOWHERE,

@@ -20,6 +20,7 @@ FourthwatchError
 │   ├── LedgerBroken        a write or sync failed: nothing more is acknowledged by this process
 │   └── LedgerUnusable      cannot be opened: wrong version, damaged, in use, unsafe SQLite
 ├── RecordingError          a file of recorded events is not one; names the file and the line
+├── DatasetError            a data set cannot be built or read; names the file or what is missing
 ├── LanguageError           a text is not an expression, or not one over what there is; has diagnostics
 ├── SendingStopped          a server cannot be sent to: not there, not ours, or the key is refused
 └── UsageError              a command was called wrongly; exit code 2
@@ -134,6 +135,10 @@ class LedgerUnusable(LedgerError):
 
 class RecordingError(FourthwatchError):
     """A file of recorded events is not one; the text names the file and the line, and no value from it."""
+
+
+class DatasetError(FourthwatchError):
+    """A data set cannot be built or read; the text names the file or what is missing, and what would be right."""
 
 
 class Diagnostic(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

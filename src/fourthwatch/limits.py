@@ -147,6 +147,14 @@ TRACED_EVENTS_MAX = 2_000
 LINKS_MAX = 20
 """Things of one kind that are named as linked with an entity."""
 
+# Data sets.
+HISTORY_PAGE_ROWS = 500
+"""Events read from the ledger in one question by a program that goes through all of it."""
+GROUP_ROWS = 10_000
+"""Rows of a data set that are held in memory and written as one row group."""
+LABELS_CACHED_MAX = 4_096
+"""Orders and users whose labels are remembered while a data set is built: an order's rows stand near each other."""
+
 assert OWN_SERIES_MAX < SOURCES_MAX  # one plan holds a mark for each
 assert OWN_SERIES_OF_ALL_MAX <= SERIES_MAX - 1_000
 assert BATCH_WELL_FILLED <= BATCH_MAX < QUEUE_MAX

@@ -34,7 +34,7 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
 
 
 def test_there_are_as_many_commands_as_documented() -> None:
-    assert len(list(commands(root))) == 18
+    assert len(list(commands(root))) == 21
 
 
 @pytest.mark.parametrize(

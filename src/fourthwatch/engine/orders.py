@@ -1,6 +1,8 @@
 """Orders as last submitted, which payments, statuses and chargebacks refer to; from the ledger, kept while warm."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -8,9 +10,18 @@ from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.entities import Involved, involved_in
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder
 from fourthwatch.limits import ORDERS_CACHED_MAX
-from fourthwatch.store.ledger import Ledger
 from fourthwatch.store.reader import order_subject
 from fourthwatch.wire.decode import read_stored
+
+
+class Submitted(Protocol):
+    """Where orders are read back from: the ledger at its writing end, or one that is only read."""
+
+    def order_before(
+        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
+    ) -> tuple[int, bytes, bool] | None:
+        """Kind, body and Go's mark of the newest event of these kinds about the subject, before a position."""
+        ...
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
@@ -23,7 +34,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 class Orders:
     """Orders by tenant and id, as of the position that the engine has come to."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Submitted) -> None:
         self._ledger = ledger
         self._warm: OrderedDict[tuple[int, str], Placed] = OrderedDict()
 

@@ -2,20 +2,20 @@
 
 import msgspec
 
-from fourthwatch.engine.orders import Orders, Placed
+from fourthwatch.engine.orders import Orders, Placed, Submitted
 from fourthwatch.entities import Involved, completed, involved_in
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Kind
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
-from fourthwatch.store.ledger import EventRow, Ledger
+from fourthwatch.store.ledger import EventRow
 from fourthwatch.wire.decode import read_stored
 
 
 class Subjects:
     """Makes subjects, in ledger order: an order that has been met is there for the events after it."""
 
-    def __init__(self, ledger: Ledger, windows: Windows) -> None:
+    def __init__(self, ledger: Submitted, windows: Windows) -> None:
         self._orders = Orders(ledger)
         self._windows = windows
 

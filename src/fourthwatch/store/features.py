@@ -61,11 +61,16 @@ class FeatureStore:
 
     def all(self) -> list[FeatureRow]:
         """Every tenant's, oldest first: a feature stands behind those that it is made of."""
-        rows = self._connection.execute(
-            "SELECT tenant, name, text, unit, says, reason, created_ms, author FROM feature ORDER BY id"
-        )
-        return [FeatureRow(**dict(zip(FeatureRow.__struct_fields__, row, strict=True))) for row in rows]
+        return feature_rows(self._connection)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def feature_rows(connection: apsw.Connection) -> list[FeatureRow]:
+    """Every tenant's definitions, oldest first."""
+    rows = connection.execute(
+        "SELECT tenant, name, text, unit, says, reason, created_ms, author FROM feature ORDER BY id"
+    )
+    return [FeatureRow(**dict(zip(FeatureRow.__struct_fields__, row, strict=True))) for row in rows]

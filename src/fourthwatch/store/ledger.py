@@ -153,12 +153,7 @@ class Ledger:
         self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
     ) -> tuple[int, bytes, bool] | None:
         """Kind, body and Go's mark of the newest event of these kinds about the subject, before a position."""
-        marks = ",".join("?" * len(kinds))
-        row = self._one(
-            f"SELECT kind, body, from_go FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"
-            " ORDER BY seq DESC LIMIT 1",
-            tenant, subject, before_seq, *kinds,
-        )  # fmt: skip
+        row = self._one(order_before_statement(kinds), tenant, subject, before_seq, *kinds)
         return None if row is None else (row[0], row[1], bool(row[2]))
 
     def stored(self, seq: int) -> tuple[EventRow, DecisionRow | None]:
@@ -197,6 +192,15 @@ class Ledger:
         except apsw.Error as error:
             raise LedgerBroken(f"the data file could not be read: {error}") from error
         return None
+
+
+def order_before_statement(kinds: Sequence[int]) -> str:
+    """Asks for kind, body and Go's mark; bound to it are tenant, subject, position and the kinds."""
+    marks = ",".join("?" * len(kinds))
+    return (
+        f"SELECT kind, body, from_go FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"
+        " ORDER BY seq DESC LIMIT 1"
+    )
 
 
 def chain_hash(before: bytes, event: EventRow) -> bytes:

@@ -1,4 +1,4 @@
-"""Work beside the server: a demo shop, recordings and their replay.
+"""Work beside the server: a demo shop, recordings and their replay, data sets and what is told by them.
 
-Everything here speaks only HTTP to the server, as any other client does.
+What sends, speaks only HTTP, as any other client does; what reads the ledger only reads, and only what is durable.
 """

@@ -1,0 +1,93 @@
+"""The ledger read from its beginning by a program that only reads: for data sets, beside a running server.
+
+It shows the ledger as of the position that it had when it was opened. Pages are short, so that no reading is open for
+long: while one is, SQLite's log file cannot be begun anew.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from fourthwatch.errors import LedgerBroken
+from fourthwatch.limits import HISTORY_PAGE_ROWS
+from fourthwatch.store.features import FeatureRow, feature_rows
+from fourthwatch.store.file import open_file
+from fourthwatch.store.ledger import (
+    DECISION_COLUMNS,
+    EVENT_COLUMNS,
+    EventRow,
+    decision_row,
+    event_row,
+    order_before_statement,
+)
+from fourthwatch.store.reader import Entry
+
+_EVENTS = ", ".join("e." + column.strip() for column in EVENT_COLUMNS.split(","))
+_DECISIONS = ", ".join("d." + column.strip() for column in DECISION_COLUMNS.split(","))
+_EVENT_WIDTH = len(EventRow.__struct_fields__)
+
+
+class History:
+    """One reading connection; use it from one thread."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises `LedgerUnusable` when there is no data file in the directory."""
+        self._connection = open_file(directory, read_only=True)
+        self.last_seq: int = self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0]
+        """The newest position that is looked at; what comes in later is not."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Every event with the decision that was made on it, if one was, in the order of the ledger."""
+        done = 0
+        while done < self.last_seq:
+            rows = self._rows(
+                f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq"
+                " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
+                done, self.last_seq, HISTORY_PAGE_ROWS,
+            )  # fmt: skip
+            if not rows:
+                return
+            for row in rows:
+                decided = row[_EVENT_WIDTH] is not None
+                yield Entry(event_row(row[:_EVENT_WIDTH]), decision_row(row[_EVENT_WIDTH:]) if decided else None)
+            done = rows[-1][0]
+
+    def order_before(
+        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
+    ) -> tuple[int, bytes, bool] | None:
+        """As `Ledger.order_before`: the newest submission of an order before a position."""
+        rows = self._rows(order_before_statement(kinds), tenant, subject, before_seq, *kinds)
+        return (rows[0][0], rows[0][1], bool(rows[0][2])) if rows else None
+
+    def about(self, tenant: int, subject: str, kinds: Sequence[int]) -> list[EventRow]:
+        """Events of these kinds about an order or a user, oldest first."""
+        marks = ",".join("?" * len(kinds))
+        rows = self._rows(
+            f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? AND e.subject = ? AND e.seq <= ?"
+            f" AND e.kind IN ({marks}) ORDER BY e.seq",
+            tenant, subject, self.last_seq, *kinds,
+        )  # fmt: skip
+        return [event_row(row) for row in rows]
+
+    def tenant_id(self, name: str) -> int | None:
+        """Number of a tenant; `None` when there is none of that name."""
+        rows = self._rows("SELECT id FROM tenant WHERE name = ?", name)
+        return int(rows[0][0]) if rows else None
+
+    def features(self) -> list[FeatureRow]:
+        """Every tenant's own features, oldest first; none in a file from before there were any."""
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'feature'"):
+            return []
+        return feature_rows(self._connection)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _rows(self, statement: str, *bindings: Any) -> list[Any]:
+        try:
+            return self._connection.execute(statement, bindings).fetchall()
+        except apsw.Error as error:
+            raise LedgerBroken(f"the data file could not be read: {error}") from error
