@@ -10,6 +10,7 @@ import msgspec
 from fourthwatch.cli.options import data_option, json_option, split_address
 from fourthwatch.clock import SystemClock
 from fourthwatch.engine.absence import own_features
+from fourthwatch.features.kernel import COMPILED
 from fourthwatch.limits import CONNECTIONS_MAX
 from fourthwatch.server.ports import why_not_free
 from fourthwatch.settings import read_settings
@@ -37,6 +38,7 @@ def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
 
     findings = [
         sqlite_version(),
+        _kernel(),
         disk_sync(directory, clock),
         disk_space(directory, settings.disk_reserve_bytes),
         *data_file(directory, clock, show),
@@ -52,6 +54,13 @@ def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
             click.echo(f"{finding.grade:<8} {finding.name:<15} {finding.says}")
     if any(finding.grade == "finding" for finding in findings):
         sys.exit(1)
+
+
+def _kernel() -> Finding:
+    if COMPILED:
+        return Finding("kernel", "ok", "histories are kept by the compiled kernel")
+    says = "histories are kept in plain Python, right but many times slower: have a C compiler there and install again"
+    return Finding("kernel", "warning", says)
 
 
 def _open_files() -> Finding:
