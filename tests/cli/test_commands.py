@@ -156,7 +156,16 @@ def test_doctor_finds_nothing_on_a_sound_file_and_ends_with_1_on_a_damaged_one(t
     findings = {
         row["name"]: row["grade"] for row in json.loads(run("doctor", "--data", str(tmp_path), "--json").stdout)
     }
-    assert {"sqlite", "kernel", "disk sync", "page checksums", "pages", "chain", "clock", "open files"} <= findings.keys()
+    assert {
+        "sqlite",
+        "kernel",
+        "disk sync",
+        "page checksums",
+        "pages",
+        "chain",
+        "clock",
+        "open files",
+    } <= findings.keys()
     assert "finding" not in findings.values()
     file = tmp_path / "fourthwatch.db"
     content = bytearray(file.read_bytes())

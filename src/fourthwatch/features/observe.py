@@ -3,8 +3,9 @@
 A pure function of the subject, so that live, replayed, backfilled and rebuilt histories are the same.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,7 +25,7 @@ from fourthwatch.features.fields import Read, number_of, reader_of
 from fourthwatch.features.modes import ALL, Entity, Mode, Observation
 from fourthwatch.features.series import TAGS, Numbered, Series
 from fourthwatch.features.subject import Subject, mark_of
-from fourthwatch.features.things import THINGS, Thing, key_of, mark_of_key
+from fourthwatch.features.things import THINGS, keys_of, mark_of_key
 from fourthwatch.features.vocabulary import OUR_FUNCTIONS
 from fourthwatch.language import compile_filter
 
@@ -44,22 +45,25 @@ class Present(msgspec.Struct, gc=False):
     subject: Subject
     keys: dict[str, tuple[int, ...]]
     """By name of the thing, most important first."""
+    told: dict[str, tuple[int, ...]] = {}
+    """The same as they are told apart in another's history."""
 
     def of(self, name: str) -> tuple[int, ...]:
         """Keys of the things of a kind."""
         keys = self.keys.get(name)
         if keys is None:
-            tenant = self.subject.tenant
-            keys = self.keys[name] = tuple([key_of(tenant, text) for text in THINGS[name].texts(self.subject)])
+            subject = self.subject
+            keys = self.keys[name] = keys_of(subject.tenant, THINGS[name].texts(subject))
         return keys
 
     def marks(self, name: str) -> tuple[int, ...]:
         """The things of a kind as they are told apart in another's history."""
-        thing = THINGS[name]
-        if thing.counted is None:
-            return tuple([mark_of_key(key) for key in self.of(name)])
-        tenant = self.subject.tenant
-        return tuple([mark_of_key(key_of(tenant, text)) for text in thing.counted(self.subject)])
+        marks = self.told.get(name)
+        if marks is None:
+            counted, subject = THINGS[name].counted, self.subject
+            keys = self.of(name) if counted is None else keys_of(subject.tenant, counted(subject))
+            marks = self.told[name] = tuple([mark_of_key(key) for key in keys])
+        return marks
 
 
 def first_of(by: By) -> Callable[[Present], int]:
@@ -132,12 +136,21 @@ class _Watch:
     """What is looked at in an event: of every tenant's, or of one tenant's besides."""
 
     def __init__(self) -> None:
+        self.counted: dict[int, list[int]] = {}
+        """By kind of event, the series in which each counts, whatever is in it."""
+        self.told_apart: dict[int, dict[str, list[int]]] = {}
+        """By kind of event and of thing, the series that tell the things of each apart."""
         self.writers: dict[int, list[_Writer]] = {}
-        self.things: list[Thing] = []
+        """All other series."""
+        self.things: list[tuple[int, str]] = []
         self.combinations: list[tuple[int, By]] = []
 
     def entities(self, present: Present) -> list[Entity]:
-        found = [(thing.number, key) for thing in self.things for key in present.of(thing.name)]
+        known, found = present.keys, []
+        for kind, name in self.things:
+            keys = known.get(name)
+            for key in present.of(name) if keys is None else keys:
+                found.append((kind, key))  # noqa: PERF401 (most have one key: a list for each would be slower)
         for number, by in self.combinations:
             parts = [present.of(name) for name in by]
             if all(parts):
@@ -146,11 +159,21 @@ class _Watch:
 
     def observations(self, present: Present, kind_number: int) -> list[Observation]:
         subject = present.subject
+        counted = self.counted.get(kind_number)
         found: list[Observation] = []
+        if counted is not None:
+            mark = event_mark(subject)
+            found += [(number, mark, 0) for number in counted]
+        for name, numbers in self.told_apart.get(kind_number, _NOTHING).items():
+            for mark in present.marks(name):
+                found += [(number, mark, 0) for number in numbers]
         for number, condition, observe, names in self.writers.get(kind_number, ()):
             if (names is None or subject.name in names) and (condition is None or condition(subject)):
                 found += [(number, mark, amount) for mark, amount in observe(present)]
         return found
+
+
+_NOTHING: Mapping[str, list[int]] = MappingProxyType({})
 
 
 class Observer:
@@ -178,7 +201,7 @@ class Observer:
             if series or thing.is_always_heard:
                 self.kinds.append((thing.number, series, thing.is_always_heard))
                 for watch in self._watches({tenant_of[number] for number in series}, always=thing.is_always_heard):
-                    watch.things.append(thing)
+                    watch.things.append((thing.number, thing.name))
         for number, by in enumerate(sorted(by for by in routes if len(by) > 1), _COMBINED_KIND_FIRST):
             self.kinds.append((number, routes[by], False))
             for watch in self._watches({tenant_of[each] for each in routes[by]}, always=False):
@@ -205,10 +228,18 @@ class Observer:
 
     def _add_writers(self, one: Numbered) -> None:
         series = one.series
-        writers = self._watch_of(series.tenant).writers
+        watch = self._watch_of(series.tenant)
+        writers = watch.writers
         if series.special == TAGS:
             for number in (TAG_KIND, UNTAG_KIND):
                 writers.setdefault(number, []).append(_Writer(one.number, None, _tags, None))
+            return
+        if series.where is None and not series.custom and (series.of is None or _is_of_things(series)):
+            for number in series.kinds:
+                if series.of is None:
+                    watch.counted.setdefault(number, []).append(one.number)
+                else:
+                    watch.told_apart.setdefault(number, {}).setdefault(series.of[0], []).append(one.number)
             return
         condition = None if series.where is None else condition_of(series)
         observe = _observe_of(series)
@@ -234,11 +265,15 @@ def condition_of(series: Series) -> Callable[[Subject], bool]:
     return lambda subject: run([read(subject) for read in reads]) is True
 
 
+def _is_of_things(series: Series) -> bool:
+    return series.mode is Mode.DISTINCT and series.of is not None and len(series.of) == 1 and series.of[0] in THINGS
+
+
 def _observe_of(series: Series) -> Observe:
     if series.of is None:
         return lambda present: ((event_mark(present.subject), 0),)
     if series.mode is Mode.DISTINCT:
-        if len(series.of) == 1 and series.of[0] in THINGS:
+        if _is_of_things(series):
             name = series.of[0]
             return lambda present: [(mark, 0) for mark in present.marks(name)]
         return _distinct_field(reader_of(series.of))

@@ -42,6 +42,16 @@ def key_of(tenant: int, text: str) -> int:
     return xxhash.xxh3_64_intdigest(f"{tenant}|{text}".encode()) or 1
 
 
+def keys_of(tenant: int, texts: tuple[str, ...]) -> tuple[int, ...]:
+    """The keys of several things."""
+    if len(texts) == 1:  # as nearly always
+        return (_digest(f"{tenant}|{texts[0]}".encode()) or 1,)
+    return tuple([_digest(f"{tenant}|{text}".encode()) or 1 for text in texts]) if texts else ()
+
+
+_digest = xxhash.xxh3_64_intdigest
+
+
 def mark_of_key(key: int) -> int:
     """A key as the signed number that stands for it among the marks of another's history."""
     return key - (1 << 64) if key >> 63 else key
