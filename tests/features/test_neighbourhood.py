@@ -7,7 +7,7 @@ import pytest
 
 from fourthwatch.clock import DAY_MS, HOUR_MS
 from fourthwatch.features.catalogue import THEMES
-from fourthwatch.limits import HUB_USERS, NEIGHBOURS_MAX, NEIGHBOURS_PER_STEP_MAX
+from fourthwatch.limits import HUB_USERS, NEIGHBOURS_MAX
 from telling import Telling, Told, Value, about, card, event, home, order
 
 NAMES = (
@@ -178,7 +178,7 @@ def test_a_walk_is_bounded_however_dense_the_shop() -> None:
         looked_at.clear()
         found = walk(telling.present(event("login", 0, _userId=f"u{user}", _deviceId=f"dv-{user}")))
         assert found[0] is not None
-        assert 0 < found[0] <= NEIGHBOURS_MAX + NEIGHBOURS_PER_STEP_MAX
+        assert 0 < found[0] < NEIGHBOURS_MAX
         assert len(set(looked_at)) <= NEIGHBOURS_MAX
 
 

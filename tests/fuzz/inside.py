@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, MutableMapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import uvloop
 
@@ -124,10 +124,11 @@ class Findings:
 
 
 class Inside:
-    """The application, from an empty directory to a clean stop; `key` may send events."""
+    """The application, from an empty directory to a clean stop, on the running loop; `key` may send events."""
 
     def __init__(self, directory: Path, make_intake: MakeIntake = Intake) -> None:
         clock = SystemClock()
+        self._loop = asyncio.get_running_loop()
         settings = CorridorSettings(
             directory=directory, policy=Policy(red_above=70), disk_reserve_bytes=0, snapshot_every_events=20_000
         )
@@ -146,11 +147,6 @@ class Inside:
             Entities(access, self._corridor, self._reader, clock),
             Pages(lambda: self._corridor.state),
         )
-
-    def attach(self) -> Self:
-        """Use the running loop."""
-        self._loop = asyncio.get_running_loop()
-        return self
 
     def stop(self) -> None:
         """Drain and close everything."""
@@ -206,7 +202,7 @@ def fuzz(
     mutator = Mutator(seed)
 
     async def run() -> None:
-        inside = Inside(directory, make_intake).attach()
+        inside = Inside(directory, make_intake)
         numbers = iter(range(count))
 
         async def sender() -> None:

@@ -6,14 +6,19 @@ import pytest
 
 from fourthwatch.errors import (
     Conflict,
+    Diagnostic,
     Forbidden,
     Internal,
+    InUse,
     Malformed,
     MethodNotAllowed,
+    NameTaken,
     NotFound,
+    NotUnderstood,
     Refused,
     TooLarge,
     TooMany,
+    TooManyFeatures,
     Unauthorised,
     Unavailable,
 )
@@ -24,10 +29,18 @@ _REFUSALS: list[tuple[Refused, int, bytes]] = [
     (Malformed("m", pointer="/_items/0", code="bad_value"), 400,
      b'{"error":"m","message":"m","code":"bad_value","pointer":"/_items/0"}'),
     (Malformed("m"), 400, b'{"error":"m","message":"m","code":"malformed","pointer":""}'),
+    (NotUnderstood((Diagnostic(1, 2, 3, "unknown_name", "there is no x"),), "r"), 400,
+     b'{"error":"the text is not an expression over what there is; see the diagnostics",'
+     b'"message":"the text is not an expression over what there is; see the diagnostics","code":"language",'
+     b'"diagnostics":[{"line":1,"column":2,"end_column":3,"code":"unknown_name","message":"there is no x"}],'
+     b'"rendered":"r"}'),
     (Unauthorised("m"), 401, b'{"error":"m","message":"m","code":"unauthorised"}'),
     (Forbidden("m"), 403, b'{"error":"m","message":"m","code":"forbidden"}'),
     (NotFound("m"), 404, b'{"error":"m","message":"m","code":"not_found"}'),
     (MethodNotAllowed("m"), 405, b'{"error":"m","message":"m","code":"method_not_allowed"}'),
+    (NameTaken("m"), 409, b'{"error":"m","message":"m","code":"name_taken"}'),
+    (InUse("m"), 409, b'{"error":"m","message":"m","code":"in_use"}'),
+    (TooManyFeatures("m"), 409, b'{"error":"m","message":"m","code":"too_many_features"}'),
     (TooLarge("m"), 413, b'{"error":"m","message":"m","code":"too_large"}'),
     (Conflict("m"), 422, b'{"error":"m","message":"m","code":"idempotency_conflict"}'),
     (TooMany("m"), 429, b'{"error":"m","message":"m","code":"too_many"}'),

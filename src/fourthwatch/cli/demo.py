@@ -50,12 +50,10 @@ def demo(directory: Path, listen: str, seed: int, days: float, orders_per_hour: 
     click.echo("starting the server …", err=True)
     with _server(directory, _free(listen)) as url:
         key = _key(directory)
-        _welcome(url, key, directory)
         now_ms = clock.now_ms()
         shop = DemoShop(seed=seed, start_ms=now_ms - int(days * DAY_MS), orders_per_hour=orders_per_hour)
         until_ms = now_ms if past_only else now_ms + _AHEAD_MS
         told = _Teller(now_ms)
-        click.echo(f"sending the shop's last {days:g} days over HTTP …", err=True)
         with (
             (directory / "demo-truth.csv").open("w", newline="") as truth,
             Sender(
@@ -65,7 +63,9 @@ def demo(directory: Path, listen: str, seed: int, days: float, orders_per_hour: 
                 random=Random(seed),  # noqa: S311 (jitter)
             ) as sender,
         ):
-            _stop_on_signal(sender)
+            _stop_on_signal(sender)  # before anybody is told of it, so that it ends cleanly from then on
+            _welcome(url, key, directory)
+            click.echo(f"sending the shop's last {days:g} days over HTTP …", err=True)
             try:
                 for event, reply in perform(shop, sender, clock=clock, until_ms=until_ms):
                     told.hear(event, reply, truth)

@@ -10,7 +10,7 @@ from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.modes import Op
 from fourthwatch.features.observe import By, Present
 from fourthwatch.features.series import TAG_SERIES, Registry, Series, series_of
-from fourthwatch.features.things import key_of_mark
+from fourthwatch.features.things import KEY_BITS
 from fourthwatch.language import Aggregate, parse
 from fourthwatch.limits import HUB_USERS, NEIGHBOURS_MAX, NEIGHBOURS_PER_STEP_MAX
 
@@ -74,21 +74,25 @@ class Neighbourhood:
 
     def __call__(self, present: Present) -> tuple[float | None, ...]:
         """The numbers of `NAMES`, as of the event's time."""
-        own = [key_of_mark(mark) for mark in present.marks("user")]
-        named = {name: present.of(name)[:NEIGHBOURS_PER_STEP_MAX] for name in _FROM}
+        own = [mark & KEY_BITS for mark in present.marks("user")]
+        named = {name: present.of(name) for name in _FROM}
         if not own and not any(named.values()):
             return (None,) * len(NAMES)
         until_ms = present.subject.occurred_ms
-        found = {name: dict.fromkeys(keys) for name, keys in named.items()}
+        found = {name: dict.fromkeys(keys[:NEIGHBOURS_PER_STEP_MAX]) for name, keys in named.items()}
         users, hubs = dict.fromkeys(own), set[int]()
-        at_first = {key: None for keys in named.values() for key in keys}  # the IP is surely among those looked at
+        at_first: dict[int, None] = {}
+        for keys in found.values():
+            at_first |= keys  # the IP is the first of those that are looked at
         left = NEIGHBOURS_MAX
         left -= self._add_things(own, found, until_ms, left)
-        at_first |= {key: None for keys in found.values() for key in keys}
+        for keys in found.values():
+            at_first |= keys
         left -= self._add_users(list(at_first), users, hubs, until_ms, left)
-        left -= self._add_things(list(users)[len(own) :], found, until_ms, left)
-        further = [key for name in _JOINED for key in found[name] if key not in at_first]
-        self._add_users(further, users, hubs, until_ms, left)
+        if len(users) > len(own):
+            left -= self._add_things(list(users)[len(own) :], found, until_ms, left)
+            further = [key for name in _JOINED for key in found[name] if key not in at_first]
+            self._add_users(further, users, hubs, until_ms, left)
         others = list(users)[len(own) :]
         return (
             len(others),
@@ -105,7 +109,7 @@ class Neighbourhood:
         for user in looked_at:
             for name, series in self._things:
                 for mark in marks_of(user, series, until_ms, NEIGHBOURS_PER_STEP_MAX):
-                    found[name][key_of_mark(mark)] = None
+                    found[name][mark & KEY_BITS] = None
         return len(looked_at)
 
     def _add_users(self, things: list[int], users: dict[int, None], hubs: set[int], until_ms: int, left: int) -> int:
@@ -115,8 +119,10 @@ class Neighbourhood:
             marks = self._kernel.marks(key, self._users, until_ms, NEIGHBOURS_PER_STEP_MAX)
             if len(marks) > HUB_USERS and self._is_crowded(key, until_ms):
                 hubs.add(key)
-            elif len(users) < NEIGHBOURS_MAX:
-                users.update(dict.fromkeys([key_of_mark(mark) for mark in marks]))
+            else:
+                for mark in marks:
+                    if len(users) < NEIGHBOURS_MAX:
+                        users[mark & KEY_BITS] = None
         return len(looked_at)
 
     def _is_crowded(self, key: int, until_ms: int) -> bool:
@@ -125,7 +131,7 @@ class Neighbourhood:
 
     def _records(self, users: list[int], until_ms: int) -> tuple[int, int, int, int]:
         disputed = refused = tagged = bad = 0
-        for user in users[:NEIGHBOURS_MAX]:
+        for user in users:
             was_disputed, was_refused, is_tagged = map(bool, self._kernel.read(self._record, until_ms, [user], []))
             disputed += was_disputed
             refused += was_refused

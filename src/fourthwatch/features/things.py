@@ -52,18 +52,16 @@ def keys_of(tenant: int, texts: tuple[str, ...]) -> tuple[int, ...]:
 _digest = xxhash.xxh3_64_intdigest
 
 
+KEY_BITS = 0xFFFF_FFFF_FFFF_FFFF
+
+
 def mark_of_key(key: int) -> int:
-    """A key as the signed number that stands for it among the marks of another's history."""
-    return key - (1 << 64) if key >> 63 else key
+    """A key as the signed number that stands for it among the marks of another's history; `& KEY_BITS` is the way back.
 
-
-def key_of_mark(mark: int) -> int:
-    """The key that such a mark stands for.
-
-    >>> key_of_mark(mark_of_key(2**64 - 5)) == 2**64 - 5
-    True
+    >>> mark_of_key(2**64 - 5), mark_of_key(2**64 - 5) & KEY_BITS == 2**64 - 5
+    (-5, True)
     """
-    return mark & 0xFFFF_FFFF_FFFF_FFFF
+    return key - (1 << 64) if key >> 63 else key
 
 
 def _one(prefix: str, pick: Callable[[Involved], str | None]) -> Texts:
