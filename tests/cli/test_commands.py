@@ -186,7 +186,7 @@ def test_doctor_says_that_a_port_is_taken(tmp_path: Path) -> None:
 def test_the_demo_prints_address_key_and_curl_and_tells_rings_from_shoppers(tmp_path: Path) -> None:
     directory = tmp_path / "demo"
     told = run(
-        "demo", "--data", str(directory), "--listen", "127.0.0.1:0", "--days", "2", "--orders-per-hour", "40",
+        "demo", "--data", str(directory), "--listen", "127.0.0.1:0", "--days", "4", "--orders-per-hour", "40",
         "--past-only", timeout_s=300,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr[-2000:]

@@ -13,6 +13,7 @@ BY_NAME = {reason.name: reason for reason in SCORECARD}
 WORSE_THE_MORE = (
     "_numOfFailedTransactions", "_numOfOrderSameIp", "_numOfOrderSameUser", "_numOfOrderSameDevice",
     "_numOfOrderSameAddress", "_numAccountsWithSameIp", "_numAccountsWithSameDevice", "_numAccountsWithSameCard",
+    "_numAccountsCreatedSameDevice",
     "_numAccountsWithSamePhone", "_numAccountsWithSameAddress", "_numOfCardsSameDevice", "_numOfCardsSameUser",
     "_numOfPromotionsSameDevice", "_numOfFailedLogins", "_failedLoginsNewDevice", "_isNewDevice", "_isNewAddress",
     "_amountAgainstOwn", "_numOfRtoOrders", "_numOfChargebacks", "_taggedBad", "_codFirstOrder",

@@ -14,7 +14,7 @@ import msgspec
 from fourthwatch.features.catalogue import INDEX, Vector
 from fourthwatch.wire.reply import Reason
 
-SCORECARD_VERSION = "scorecard-1"
+SCORECARD_VERSION = "scorecard-2"
 
 PRIOR_ODDS = 0.03 / 0.97
 """Three bad orders in a hundred: the order of magnitude of the field, and nothing learned from this shop."""
@@ -119,6 +119,8 @@ SCORECARD: tuple[ScoreReason, ...] = (
                 _bands((0, 0.9), (3, 1.5), (8, 2)), _whole),
     ScoreReason("_numAccountsWithSameDevice", "Other users on the same device in 30 days", "users_by_device_30d",
                 _bands((0, 0.8), (1, 1.5), (2, 4), (4, 10)), _whole),
+    ScoreReason("_numAccountsCreatedSameDevice", "Accounts created on the same device in 7 days",
+                "accounts_by_device_7d", _bands((1, 2.5), (2, 6), (4, 10)), _whole),
     ScoreReason("_numAccountsWithSameCard", "Other users of the same card in 30 days", "users_by_card_30d",
                 _bands((1, 2), (2, 5)), _whole),
     ScoreReason("_numAccountsWithSamePhone", "Other users of the same phone in 30 days", "users_by_phone_30d",
