@@ -217,6 +217,7 @@ def test_after_a_poison_event_the_windows_hold_what_the_ledger_holds(tmp_path: P
     clean.close()
 
 
+@pytest.mark.slow
 def test_nothing_but_poison_is_refused_one_by_one_and_the_corridor_goes_on(owner: Owner) -> None:
     owner.submit(*[poisoned(number) for number in range(400)], login(1))
     outcomes = owner.work(401)

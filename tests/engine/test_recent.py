@@ -67,6 +67,7 @@ def test_an_event_that_is_not_durable_yet_is_found(till: Till, monkeypatch: pyte
     assert known.newest_of(1, order_subject("ord-1"), ORDER_KINDS) == (9, row.fingerprint)
 
 
+@pytest.mark.slow
 def test_whatever_is_forgotten_the_answers_are_the_ledgers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recents, "RECENT_EVENTS", 5)
     for seed in range(6):
