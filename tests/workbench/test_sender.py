@@ -15,8 +15,9 @@ from cryptography.x509.oid import NameOID
 from fourthwatch.clock import SystemClock
 from fourthwatch.errors import SendingStopped, UsageError
 from fourthwatch.workbench.demo import perform
-from fourthwatch.workbench.sender import Connection, Outgoing, Sender, Target
+from fourthwatch.workbench.sender import Connection, Sender, Target
 from fourthwatch.workbench.simulator import DemoShop
+from fourthwatch.workbench.turns import Outgoing, about_of
 from workbench.event_taker import KEY, Taker, Trouble, taking
 
 pytestmark = pytest.mark.slow
@@ -66,6 +67,29 @@ def test_no_more_than_the_window_is_under_way(taker: Taker) -> None:
             assert read <= answered + 4 + 1  # one is read ahead
     assert answered == 40
     assert taker.connections <= 4
+
+
+def test_events_about_one_order_or_user_never_overtake_each_other(taker: Taker) -> None:
+    never = threading.Event()
+
+    def out_of_step(number: int, event: str, body: bytes) -> None:
+        never.wait(0.002 * (number % 5))
+
+    taker.trouble = out_of_step
+
+    def story() -> Iterator[Outgoing[int]]:
+        for n in range(240):
+            body = b'{"_n":%d,"_userId":"u-%d","_orderId":"o-%d"}' % (n, n % 7, n // 3 % 11)
+            yield Outgoing(n, "login", body, about=about_of(body))
+
+    with sender_to(taker.url, workers=16) as sender:
+        assert len(list(sender.send(story()))) == 240
+    arrived = [body for _, body in taker.taken]
+    assert [body["_n"] for body in arrived] != list(range(240)), "strangers should not wait for each other"
+    for name in ("_userId", "_orderId"):
+        for value in {body[name] for body in arrived}:
+            numbers = [body["_n"] for body in arrived if body[name] == value]
+            assert numbers == sorted(numbers)  # type: ignore[type-var]
 
 
 def test_a_busy_or_silent_server_is_asked_again_until_it_answers(taker: Taker) -> None:

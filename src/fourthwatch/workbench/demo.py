@@ -5,8 +5,9 @@ from collections.abc import Generator, Iterator
 import msgspec
 
 from fourthwatch.clock import SECOND_MS, Clock
-from fourthwatch.workbench.sender import Outgoing, Reply, Sender
+from fourthwatch.workbench.sender import Reply, Sender
 from fourthwatch.workbench.simulator import DemoShop, SimEvent
+from fourthwatch.workbench.turns import Outgoing, about_of
 
 
 def perform(
@@ -24,6 +25,6 @@ def perform(
     def outgoing() -> Iterator[Outgoing[SimEvent]]:
         for event in shop.events(until_ms):
             body = msgspec.json.encode(event.body)
-            yield Outgoing(event, event.event, body, event.at_ms / SECOND_MS + offset_s)
+            yield Outgoing(event, event.event, body, event.at_ms / SECOND_MS + offset_s, about_of(body))
 
     return sender.send(outgoing())

@@ -17,7 +17,8 @@ import msgspec
 from fourthwatch.clock import Clock, SystemClock
 from fourthwatch.errors import SendingStopped, UsageError
 from fourthwatch.workbench.recording import Recorded, Recording
-from fourthwatch.workbench.sender import PATIENCE_S, WORKERS, Outgoing, Reply, Sender
+from fourthwatch.workbench.sender import PATIENCE_S, WORKERS, Reply, Sender
+from fourthwatch.workbench.turns import Outgoing, about_of
 
 REMEMBER_EVERY_S = 1.0
 REPORT_EVERY_S = 0.2
@@ -177,7 +178,7 @@ class _Run:
             for recorded in recording.after(settled):
                 newest = recorded.line
                 outstanding[recorded.line] = None
-                yield Outgoing(recorded, recorded.event, recorded.body, self._due_s())
+                yield Outgoing(recorded, recorded.event, recorded.body, self._due_s(), about_of(recorded.body))
 
         def settled_line() -> int:
             return next(iter(outstanding), newest + 1) - 1

@@ -14,11 +14,12 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
-from typing import Generic, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from fourthwatch.clock import Clock
 from fourthwatch.errors import SendingStopped, UsageError
+from fourthwatch.workbench.turns import Outgoing, Turn, Turns
 
 T = TypeVar("T")
 
@@ -32,6 +33,8 @@ BACKOFF_FIRST_S = 0.05
 BACKOFF_MOST_S = 5.0
 RETRY_AFTER_MOST_S = 60.0
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+READ_AHEAD = 4
+"""Events per connection that may be read before those in front of them are answered."""
 KEY_HEADER = "X-THIRDWATCH-API-KEY"
 
 
@@ -226,22 +229,12 @@ class Connection:
         return most * self._random.uniform(0.5, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing(Generic[T]):
-    """One event to send, not before the monotonic second `due_s`. `tag` comes back with the reply."""
-
-    tag: T
-    event: str
-    body: bytes
-    due_s: float | None = None
-
-
 class Sender:
     """Sends a stream of events over `workers` kept connections; a context manager.
 
-    Events start in the order given and up to `workers` are under way together, so one may arrive a little
-    before its predecessor; with `workers=1` each waits for the reply before. That is harmless to a server
-    that reads features as of an event's own time.
+    Events start in the order given and up to `workers` are under way together. Two about the same user, session
+    or order (`Outgoing.about`) are never under way together, so no payment overtakes its order; strangers may
+    arrive in another order, which is harmless to a server that reads features as of an event's own time.
     """
 
     def __init__(
@@ -288,8 +281,8 @@ class Sender:
         `outgoing` is read only as fast as it can be sent. Raises `SendingStopped` like `Connection.post`,
         after the replies that came before it. A sender that was stopped, or left before its end, is done.
         """
-        todo: queue.SimpleQueue[Outgoing[T] | None] = queue.SimpleQueue()
-        done: queue.SimpleQueue[tuple[T, Reply | Exception]] = queue.SimpleQueue()
+        todo: queue.SimpleQueue[Turn[T] | None] = queue.SimpleQueue()
+        done: queue.SimpleQueue[tuple[Turn[T], Reply | Exception]] = queue.SimpleQueue()
         threads = [
             threading.Thread(target=_work, args=(connection, todo, done), name="sender", daemon=True)
             for connection in self._connections
@@ -317,44 +310,48 @@ class Sender:
     def _window(
         self,
         outgoing: Iterator[Outgoing[T]],
-        todo: "queue.SimpleQueue[Outgoing[T] | None]",
-        done: "queue.SimpleQueue[tuple[T, Reply | Exception]]",
+        todo: "queue.SimpleQueue[Turn[T] | None]",
+        done: "queue.SimpleQueue[tuple[Turn[T], Reply | Exception]]",
     ) -> Generator[tuple[T, Reply], None, None]:
-        under_way = 0
+        turns: Turns[T] = Turns()
+        under_way, workers = 0, len(self._connections)
         following = next(outgoing, None)
-        while following is not None or under_way:
+        while following is not None or turns.unanswered:
+            while turns.ready and under_way < workers:
+                todo.put(turns.ready.popleft())
+                under_way += 1
             wait_s: float | None = None
-            if following is not None and under_way < len(self._connections):
+            if following is not None and under_way < workers and turns.unanswered < READ_AHEAD * workers:
                 wait_s = 0.0 if following.due_s is None else following.due_s - self._clock.monotonic_s()
                 if wait_s <= 0:
-                    todo.put(following)
-                    under_way += 1
+                    turns.join(following)
                     following = next(outgoing, None)
                     continue
             if self.stop.is_set():
                 raise SendingStopped("sending was stopped")
             try:
                 # Woken every so often to see whether it was told to stop.
-                tag, outcome = done.get(timeout=0.5 if wait_s is None else min(wait_s, 0.5))
+                turn, outcome = done.get(timeout=0.5 if wait_s is None else min(wait_s, 0.5))
             except queue.Empty:
                 continue
             under_way -= 1
             if isinstance(outcome, Exception):
                 raise outcome
-            yield tag, outcome
+            turns.answered(turn)
+            yield turn.outgoing.tag, outcome
 
 
 def _work(
     connection: Connection,
-    todo: "queue.SimpleQueue[Outgoing[T] | None]",
-    done: "queue.SimpleQueue[tuple[T, Reply | Exception]]",
+    todo: "queue.SimpleQueue[Turn[T] | None]",
+    done: "queue.SimpleQueue[tuple[Turn[T], Reply | Exception]]",
 ) -> None:
     """A worker's life: take, send, tell. What goes wrong is told too, or the caller would wait for ever."""
-    while (outgoing := todo.get()) is not None:
+    while (turn := todo.get()) is not None:
         try:
-            done.put((outgoing.tag, connection.post(outgoing.event, outgoing.body)))
+            done.put((turn, connection.post(turn.outgoing.event, turn.outgoing.body)))
         except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
-            done.put((outgoing.tag, error))
+            done.put((turn, error))
     connection.close()
 
 
