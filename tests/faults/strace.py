@@ -30,3 +30,19 @@ def calls_in(log: Path, names: Sequence[str]) -> dict[str, int]:
     """How often each call stands in a log of strace."""
     lines = log.read_text(errors="replace").splitlines()
     return {name: sum(f" {name}(" in line for line in lines) for name in names}
+
+
+def recording(calls: str, log: Path) -> tuple[str, ...]:
+    """What to put before a command so that every call stands in the log with all its bytes; see `traced_bytes`."""
+    program = shutil.which("strace")
+    assert program is not None, "strace is missing; `python tests/install_strace.py` installs it"
+    return (program, "-f", "-y", "-xx", "-s", str(1 << 22), "-e", f"trace={calls}", "-o", str(log))
+
+
+def traced_bytes(text: str) -> bytes:
+    r"""A string of such a log.
+
+    >>> traced_bytes(r"\x66\x77")
+    b'fw'
+    """
+    return bytes.fromhex(text.replace("\\x", ""))

@@ -1,7 +1,8 @@
-"""A script of 200 events for the crash sweep: `python -m faults.sweeper DIR [early]`, to be killed at any call.
+"""A script of 200 events, to be killed at any call: `python -m faults.sweeper DIR [early|normal|off]`.
 
-Writes mark and id of each event to standard output once its batch is durable (with `early`: before it is, which is
-wrong on purpose). Run again on the same directory, it sends everything again from the first event on.
+Writes mark and id of each event to standard output once its batch is durable. With `early` before it is, with `normal`
+and `off` SQLite syncs too seldom: all three are wrong on purpose. Run
+again on the same directory, it sends everything again from the first event on.
 """
 
 import os
@@ -32,11 +33,12 @@ def script() -> list[Made]:
     return events
 
 
-def main(directory: Path, *, early: bool) -> None:
+def main(directory: Path, *, early: bool, synchronous: str) -> None:
     """Run it to its end."""
     recovery._SLICE_BYTES = 2_000
     desk = Desk(directory, ManualClock(_NOON_MS + 1_000))
     desk.walk.ledger._connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
+    desk.walk.ledger._connection.pragma("synchronous", synchronous)
     random, events, batches = Random(8), script(), 0
     snapshot: recovery.SnapshotInSlices | None = None
     while events:
@@ -62,4 +64,5 @@ def _say(lines: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), early="early" in sys.argv[2:])
+    way = sys.argv[2] if len(sys.argv) > 2 else ""
+    main(Path(sys.argv[1]), early=way == "early", synchronous=way if way in ("normal", "off") else "full")

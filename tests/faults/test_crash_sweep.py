@@ -153,9 +153,12 @@ def script_history() -> History:
     return history
 
 
-def run_script(directory: Path, history: History, *options: str, wrapper: tuple[str, ...] = ()) -> bool:
+def run_script(
+    directory: Path, history: History, *options: str, wrapper: tuple[str, ...] = (), makes_directory: bool = True
+) -> bool:
     """Run it, note what it acknowledged; whether it was killed."""
-    directory.mkdir(parents=True, exist_ok=True)
+    if makes_directory:
+        directory.mkdir(parents=True, exist_ok=True)
     tests = str(Path(sweeper.__file__).parent.parent)
     ended = subprocess.run(
         [*wrapper, sys.executable, "-m", "faults.sweeper", str(directory), *options],

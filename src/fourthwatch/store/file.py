@@ -39,7 +39,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     if read_only and not path.exists():
         raise LedgerUnusable(f"there is no data file in {directory}; is --data right?")
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_directory(directory)
         connection = apsw.Connection(str(path), statementcachesize=128)
         connection.set_busy_timeout(_BUSY_MS)
         if not read_only:
@@ -59,7 +59,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
 
 def lock_directory(directory: Path) -> IO[str]:
     """Take the directory for this process; the lock goes with the process. Raises `LedgerUnusable` if it is taken."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_directory(directory)
     handle = (directory / LOCK_NAME).open("w")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,6 +82,19 @@ def free_bytes(directory: Path) -> int:
     """Room left for us on the disk of the data file."""
     space = os.statvfs(directory)
     return space.f_bavail * space.f_frsize
+
+
+def _make_directory(directory: Path) -> None:
+    """Make it unless it is there, and its name durable: SQLite syncs what is in it, but not where it is."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(exist_ok=True, mode=0o700)
+    around = os.open(directory.parent, os.O_RDONLY)
+    try:
+        os.fsync(around)
+    finally:
+        os.close(around)
 
 
 def _refuse_unsafe_sqlite() -> None:
