@@ -11,6 +11,8 @@ FourthwatchError
 │   ├── TooManyFeatures     409  as many as can be kept
 │   ├── NotUnderstood       400  a text is not in the language; has diagnostics
 │   ├── MethodNotAllowed    405
+│   ├── Changed             412  it is not any more what the caller has seen
+│   ├── ConditionMissing    428  the caller does not say what it has seen
 │   ├── TooLarge            413
 │   ├── Conflict            422  the Idempotency-Key belongs to another body
 │   ├── TooMany             429  over the key's rate
@@ -90,6 +92,16 @@ class TooManyFeatures(Refused):
 class MethodNotAllowed(Refused):
     status = 405
     code = "method_not_allowed"
+
+
+class Changed(Refused):
+    status = 412
+    code = "precondition_failed"
+
+
+class ConditionMissing(Refused):
+    status = 428
+    code = "precondition_required"
 
 
 class TooLarge(Refused):

@@ -140,8 +140,12 @@ FEATURE_UNIT_CHARS_MAX = 40
 DOCTOR_EVENTS_MAX = 10_000
 """Newest events of a tenant in which `doctor` looks for what features name."""
 
-# Pages of the management API.
+# The management API.
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+CURSOR_CHARS_MAX = 1_024
 PAGE_ROWS_MAX = 500
+PAGE_ROWS = 100
+"""Of a page when the caller does not say."""
 TRACED_EVENTS_MAX = 2_000
 """Events that one page of an entity's timeline looks at; the next page goes on behind them."""
 LINKS_MAX = 20

@@ -29,7 +29,7 @@ class Merchant:
 
     def ask(self, method: str, path: str, body: Any = None) -> Reply:
         sent = None if body is None else json.dumps(body)
-        return self.served.request(method, path, sent, {KEY_HEADER: self.key})
+        return self.served.request(method, path, sent, {KEY_HEADER: self.key, "If-Match": "*"})
 
     def define(self, name: str, text: str, query: str = "", **more: str) -> Reply:
         return self.ask("POST", f"/api/v1/features{query}", {"name": name, "text": text, **more})
@@ -150,7 +150,7 @@ def test_a_feature_is_unknown_until_its_past_is_in_also_after_a_kill_amid_counti
 def test_what_is_no_definition_is_refused(small: Merchant, body: Any, status: int, code: str) -> None:
     reply = small.ask("POST", "/api/v1/features", body)
     assert (reply.status, reply.json["code"]) == (status, code)
-    assert isinstance(reply.json["message"], str)
+    assert isinstance(reply.json["detail"], str)
 
 
 @pytest.fixture(scope="module")
@@ -185,11 +185,11 @@ def test_what_the_program_counts_already_is_complete_at_once(small: Merchant) ->
 
 def test_features_are_listed_in_pages(small: Merchant) -> None:
     every: list[str] = []
-    after: int | None = 0
-    while after is not None:
-        page = small.ask("GET", f"/api/v1/features?after={after}&limit=7").json
+    cursor: str | None = ""
+    while cursor is not None:
+        page = small.ask("GET", "/api/v1/features?limit=7" + (cursor and f"&cursor={cursor}")).json
         every += [one["name"] for one in page["features"]]
-        after = page["next"]
+        cursor = page["next"]
     assert len(every) == len(set(every)) >= 60
     assert {"account_age", "mine"} <= set(every)
     assert [one["name"] for one in small.ask("GET", "/api/v1/features?own=true").json["features"]] == ["mine"]
@@ -237,7 +237,7 @@ def test_an_entity_is_shown_with_its_features_links_and_timeline(small: Merchant
     assert (features["orders_by_ip_24h"], features["users_by_ip_7d"]) == (3, 2)
     assert shown["linked"]["user"] == 2
     assert {one["value"] for one in shown["links"]["user"]} == {"ann", "bob"}
-    rest = small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={at}&before={shown['next']}").json
+    rest = small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={at}&cursor={shown['next']}").json
     times = [event["occurred_at"] for event in shown["timeline"] + rest["timeline"]]
     assert len(times) == 3
     assert times == sorted(times, reverse=True)

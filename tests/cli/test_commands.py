@@ -34,7 +34,9 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
 
 
 def test_there_are_as_many_commands_as_documented() -> None:
-    assert len(list(commands(root))) == 21
+    page = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+    told = [line for line in page.read_text("utf-8").split("\n") if line.startswith("## `")]
+    assert len(list(commands(root))) == len(told) >= 24
 
 
 @pytest.mark.parametrize(

@@ -102,10 +102,15 @@ def http_10(path: str, body: bytes, content_type: str = "application/json; chars
 
 
 def assert_error(reply: Reply, status: int) -> dict[str, Any]:
-    """That this is a refusal that every old client can digest; its body."""
+    """That this is a refusal that every old client can digest, or a problem document; its body."""
     assert reply.status == status, reply.body
-    assert reply.headers["content-type"] == "application/json"
     error: dict[str, Any] = reply.json
+    if reply.headers["content-type"] == "application/problem+json":
+        assert set(error) <= {"type", "title", "status", "detail", "code", "pointer", "diagnostics", "rendered"}
+        assert (error["status"], error["type"]) == (status, "urn:fourthwatch:problem:" + error["code"])
+        assert all(isinstance(error[key], str) and error[key] for key in ("title", "detail", "code"))
+        return error
+    assert reply.headers["content-type"] == "application/json"
     assert set(error) <= {"error", "message", "code", "pointer"}
     assert all(isinstance(error[key], str) and error[key] for key in ("error", "message", "code"))
     return error

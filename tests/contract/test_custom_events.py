@@ -134,12 +134,12 @@ def test_a_timeline_is_paged_without_losing_or_repeating_anything(shop: Shop) ->
     order_id = fresh("order")
     sent = [shop.taken("custom_event", {"_orderId": order_id, "number": number})["event_id"] for number in range(7)]
     got: list[str] = []
-    after: int | None = 0
-    while after is not None:
-        page = shop.get(f"/api/v1/orders/{order_id}?limit=3&after={after}").json
+    cursor: str | None = ""
+    while cursor is not None:
+        page = shop.get(f"/api/v1/orders/{order_id}?limit=3" + (cursor and f"&cursor={cursor}")).json
         assert len(page["timeline"]) <= 3
         got += [entry["event_id"] for entry in page["timeline"]]
-        after = page["next"]
+        cursor = page["next"]
     assert got == sent
 
 

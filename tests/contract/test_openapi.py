@@ -22,7 +22,7 @@ OTHERS = {
     ("get", "/api/v1/postbacks"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
     ("get", "/openapi.json"), ("get", "/docs"), ("get", "/api/v1/features"), ("post", "/api/v1/features"),
     ("get", "/api/v1/features/{name}"), ("delete", "/api/v1/features/{name}"),
-    ("get", "/api/v1/entities/{type}/{value}"),
+    ("get", "/api/v1/entities/{type}/{value}"), ("get", "/api/v1/audit"),
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_every_operation_has_what_3_1_demands(document: dict[str, Any]) -> None:
     assert len(names) == len(set(names))
     schemes = document["components"]["securitySchemes"]
     for (method, path), operation in operations(document).items():
-        assert method in ("get", "post", "delete")
+        assert method in ("get", "post", "put", "patch", "delete")
         assert path.startswith("/")
         parameters = operation.get("parameters", [])
         assert {p["name"] for p in parameters if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
@@ -81,7 +81,7 @@ def test_every_operation_has_what_3_1_demands(document: dict[str, Any]) -> None:
             assert parameter["schema"]
         assert all(response["description"] for response in operation["responses"].values())
         assert all(re.fullmatch(r"[1-5]\d\d|default", status) for status in operation["responses"])
-        assert ("requestBody" in operation) == (method == "post")
+        assert ("requestBody" in operation) == (method in ("post", "put", "patch"))
         for requirement in operation.get("security", document["security"]):
             assert set(requirement) <= set(schemes)
 
@@ -125,6 +125,7 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/features"): shop.get("/api/v1/features").json,
         ("get", "/api/v1/features/{name}"): shop.get("/api/v1/features/account_age").json,
         ("get", "/api/v1/entities/{type}/{value}"): shop.get("/api/v1/entities/user/u").json,
+        ("get", "/api/v1/audit"): shop.get("/api/v1/audit").json,
     }
     for key, reply in replies.items():
         schema = operations(document)[key]["responses"]["200"]["content"]["application/json"]["schema"]

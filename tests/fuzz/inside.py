@@ -14,27 +14,18 @@ from typing import Any, NamedTuple
 
 import uvloop
 
-from fourthwatch.api.access import Access
-from fourthwatch.api.app import Application
-from fourthwatch.api.entities import Entities
-from fourthwatch.api.features import Features
 from fourthwatch.api.intake import Intake, settle
-from fourthwatch.api.management import Management
-from fourthwatch.api.neo import Neo
-from fourthwatch.api.pages import Pages
-from fourthwatch.api.throttle import Throttle
-from fourthwatch.clock import Clock, SystemClock
+from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
 from fourthwatch.events import KIND_OF_NUMBER
-from fourthwatch.store.features import FeatureStore
+from fourthwatch.server.assembly import Assembly, MakeIntake
+from fourthwatch.settings import Settings
 from fourthwatch.store.keys import KeyStore
-from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.wire.decode import read_stored
 from fuzz.mutation import Mutator, Request
 
-MakeIntake = Callable[[Access, Throttle, Corridor, Clock], Intake]
 _IN_FLIGHT = 256
 _SHOWN_MAX = 20
 _STATUSES = frozenset({200, 400, 401, 404, 413, 422})
@@ -134,25 +125,16 @@ class Inside:
         )
         self._corridor = Corridor(settings, clock, os.urandom, settle, lambda: None, self._post)
         self._corridor.start()
-        self._keys, self._addresses = KeyStore(directory, clock), PostbackAddresses(directory, clock)
-        self._reader, self._features = LedgerReader(directory), FeatureStore(directory, clock)
-        self.key = self._keys.create("fuzz", ["ingest"])
-        access = Access(self._keys, clock)
-        intake = make_intake(access, Throttle(None, clock), self._corridor, clock)
-        self._application = Application(
-            intake,
-            Neo(intake, self._reader, self._addresses, clock),
-            Management(access, self._reader, self._addresses),
-            Features(access, self._corridor, self._features),
-            Entities(access, self._corridor, self._reader, clock),
-            Pages(lambda: self._corridor.state),
-        )
+        keys = KeyStore(directory, clock)
+        self.key = keys.create("fuzz", ["ingest"])
+        keys.close()
+        self._assembly = Assembly(directory, clock, self._corridor, Settings(), make_intake)
+        self._application = self._assembly.application
 
     def stop(self) -> None:
         """Drain and close everything."""
         self._corridor.stop()
-        for part in (self._keys, self._addresses, self._reader, self._features):
-            part.close()
+        self._assembly.close()
 
     def _post(self, call: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(call)

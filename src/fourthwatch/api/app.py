@@ -3,7 +3,8 @@
 Every path answers JSON, nothing redirects, and a slash at the end makes no difference.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 import msgspec
 from starlette.applications import Starlette
@@ -12,14 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fourthwatch.api.entities import Entities
-from fourthwatch.api.features import Features
 from fourthwatch.api.intake import Intake
-from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
-from fourthwatch.api.pages import Pages
+from fourthwatch.api.problems import is_management, problem_reply
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
-from fourthwatch.errors import FourthwatchError, Internal, MethodNotAllowed, Refused
+from fourthwatch.errors import FourthwatchError, Internal, MethodNotAllowed, NotFound, Refused
 from fourthwatch.events import KINDS, Kind
 from fourthwatch.logs import log
 from fourthwatch.metrics import REPLIES
@@ -29,15 +27,22 @@ EventHandler = Callable[[Scope, Receive, Send, Kind], Awaitable[None]]
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+class Part(Protocol):
+    """Something that has routes."""
+
+    def routes(self) -> list[Route]:
+        """For the router; exactly these, every other path is refused."""
+        ...
+
+
 _EVENTS_TAKEN = REPLIES.labels("event", "200")
 
 
 class Application:
     """What the HTTP server calls."""
 
-    def __init__(
-        self, intake: Intake, neo: Neo, management: Management, features: Features, entities: Entities, pages: Pages
-    ) -> None:
+    def __init__(self, intake: Intake, neo: Neo, parts: Iterable[Part]) -> None:
+        """`parts` have the routes that a router serves: those of the management API, and the open pages."""
         self._event = intake.event
         self._events = event_paths()
         self._others: dict[str, tuple[str, Handler]] = {
@@ -49,7 +54,7 @@ class Application:
             "/v1/thirdwatch/orders": ("POST", neo.razorpay_order),
         }
         self._rest = Starlette(
-            routes=[*management.routes(), *features.routes(), *entities.routes(), *pages.routes()],
+            routes=[route for part in parts for route in part.routes()],
             exception_handlers={HTTPException: _http_exception, FourthwatchError: _refused, Exception: _failed},
         )
         self._rest.router.redirect_slashes = False
@@ -120,21 +125,29 @@ def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refused):
         log.error("request_failed", reason=str(error))
         return _failed(request, error)
-    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-    return Response(error_body(error), error.status, headers, "application/json")
+    return _refusal(request, error, {})
 
 
 def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return Response(error_body(Internal("the server failed to answer this request")), 500, None, "application/json")
+    return _refusal(request, Internal("the server failed to answer this request"), {})
 
 
-def _http_exception(request: Request, error: Exception) -> Response:  # noqa: ARG001
+def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
     if error.status_code == 404:
-        message, code = "there is nothing at this path; see /docs", "not_found"
-    elif error.status_code == 405:
-        message, code = "this path is not called with this method", "method_not_allowed"
-    else:
-        message, code = "the request cannot be taken", "refused"
-    body = encode(ErrorReply(message, message, code, msgspec.UNSET))
-    return Response(body, error.status_code, error.headers, "application/json")
+        return _refusal(request, NotFound("there is nothing at this path; see /docs"), headers)
+    if error.status_code == 405:
+        return _refusal(request, MethodNotAllowed("this path is not called with this method"), headers)
+    message = "the request cannot be taken"
+    body = encode(ErrorReply(message, message, "refused", msgspec.UNSET))
+    return Response(body, error.status_code, headers, "application/json")
+
+
+def _refusal(request: Request, refusal: Refused, headers: dict[str, str]) -> Response:
+    """In the shape of the API that was asked: a problem document, or the old contract's error."""
+    if is_management(request.scope["path"]):
+        return problem_reply(refusal, headers)
+    if refusal.retry_after_s is not None:
+        headers = {**headers, "Retry-After": str(refusal.retry_after_s)}
+    return Response(error_body(refusal), refusal.status, headers, "application/json")

@@ -11,14 +11,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Access
-from fourthwatch.api.management import EventView, caller_of, event_view, json_reply, number_in
+from fourthwatch.api.changes import caller_of, json_reply
+from fourthwatch.api.management import EventView, event_view
+from fourthwatch.api.paging import Cursors, Page, number_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.portrait import Known, Trace, features_of, text_of
 from fourthwatch.errors import Malformed, NotFound
-from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, PAGE_ROWS_MAX, TRACED_EVENTS_MAX
+from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, TRACED_EVENTS_MAX
 from fourthwatch.store.reader import Entry, LedgerReader
 
+_ROWS = 50
+"""Of a page when the caller does not say."""
 _SLICE = 25
 """Events looked at before the loop looks at its sockets again: about 2 ms."""
 
@@ -52,14 +56,17 @@ class EntityView(msgspec.Struct, frozen=True):
     """By type, how many there are in the events of this page."""
     timeline: tuple[EventView, ...]
     """Newest first."""
-    next: int | None
-    """Send as `before` for older events; null when there are none."""
+    next: str | None
+    """Send as `cursor` for older events; null when there are none."""
 
 
 class Entities:
     """Handlers of `/api/v1/entities`."""
 
-    def __init__(self, access: Access, corridor: Corridor, reader: LedgerReader, clock: Clock) -> None:
+    def __init__(
+        self, access: Access, corridor: Corridor, reader: LedgerReader, clock: Clock, cursors: Cursors
+    ) -> None:
+        self._cursors = cursors
         self._access = access
         self._corridor = corridor
         self._reader = reader
@@ -70,21 +77,21 @@ class Entities:
         return [Route("/api/v1/entities/{type}/{value:path}", self.one, methods=["GET"])]
 
     async def one(self, request: Request) -> Response:
-        """One thing; `at` (epoch milliseconds) says as of when, `before` and `limit` page through its events."""
+        """One thing; `at` (epoch milliseconds) says as of when, `cursor` and `limit` page through its events."""
         caller = caller_of(self._access, request, "read")
         kind, value = request.path_params["type"], request.path_params["value"]
         walk = self._corridor.definitions.walk
         at_ms = number_in(request, "at", self._clock.now_ms())
         if at_ms >= AT_MS_MAX:
             raise Malformed("at must be a time in milliseconds since 1970", code="bad_query")
-        before = number_in(request, "before", walk.ledger.last_seq + 1, at_least=1)
-        limit = min(number_in(request, "limit", 50, at_least=1), PAGE_ROWS_MAX)
         text = text_of(kind, value)
         if text is None:
             raise NotFound("there is no such type of entity, or the value has no normal form")
+        page = Page(self._cursors, request, caller.tenant, f"entity {kind} {text}", rows=_ROWS)
+        before = page.behind(int, walk.ledger.last_seq + 1)
         first_ms = walk.windows.first_ms(caller.tenant, text)
         trace = Trace(walk, kind, text)
-        entries, after = await self._timeline(trace, caller.tenant, min(before, walk.ledger.last_seq + 1), limit)
+        entries, after = await self._timeline(trace, caller.tenant, before, page.limit)
         if first_ms is None and not entries and after is None:
             raise NotFound("nothing was heard of this entity")
         book = self._corridor.definitions.book_of(caller.tenant)
@@ -102,7 +109,7 @@ class Entities:
                 },
                 linked={name: len(counted) for name, counted in trace.links.items()},
                 timeline=tuple(event_view(entry) for entry in entries),
-                next=after,
+                next=None if after is None else page.next(after),
             )
         )
 

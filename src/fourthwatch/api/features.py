@@ -3,7 +3,6 @@
 A definition is checked, then stored, then taken in between two events; until its past is in, its state is `counting`.
 """
 
-import asyncio
 import re
 from typing import Any
 
@@ -12,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fourthwatch.api.access import Access, Caller
-from fourthwatch.api.management import caller_of, json_reply, number_in
-from fourthwatch.api.request import decompressed, read_body
+from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
+from fourthwatch.api.paging import Cursors, Page, truth_in
+from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.definitions import Definitions, Standing
 from fourthwatch.errors import Forbidden, LanguageError, Malformed, NameTaken, NotFound, NotUnderstood
@@ -26,11 +25,8 @@ from fourthwatch.limits import (
     FEATURE_NAME_CHARS_MAX,
     FEATURE_SAYS_CHARS_MAX,
     FEATURE_UNIT_CHARS_MAX,
-    PAGE_ROWS_MAX,
 )
-from fourthwatch.store.features import FeatureStore
-from fourthwatch.wire.reply import encode
-from fourthwatch.wire.strict import object_of
+from fourthwatch.store.features import FeatureRow, feature_defined, feature_removed
 
 _NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{FEATURE_NAME_CHARS_MAX - 1}}}")
 _WORDS = frozenset({"and", "or", "not", "in", "true", "false", "where", "of", "by", "any", "custom", "other", "last"})
@@ -88,18 +84,18 @@ class FeaturesView(msgspec.Struct, frozen=True):
     """A page of features."""
 
     features: tuple[FeatureView, ...]
-    next: int | None
-    """Send as `after` for the rest; null at the end."""
+    next: str | None
+    """Send as `cursor` for the rest; null at the end."""
 
 
 class Features:
     """Handlers of `/api/v1/features`."""
 
-    def __init__(self, access: Access, corridor: Corridor, store: FeatureStore) -> None:
-        self._access = access
+    def __init__(self, changes: Changes, corridor: Corridor, clock: Clock, cursors: Cursors) -> None:
+        self._changes = changes
         self._corridor = corridor
-        self._store = store
-        self._changing = asyncio.Lock()
+        self._clock = clock
+        self._cursors = cursors
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -112,59 +108,66 @@ class Features:
 
     async def all(self, request: Request) -> Response:
         """Every feature, those that come with the program first; `own=true` leaves these out."""
-        caller = caller_of(self._access, request, "read")
-        definitions = self._corridor.definitions
-        after = number_in(request, "after", 0)
-        limit = min(number_in(request, "limit", 100, at_least=1), PAGE_ROWS_MAX)
-        wanted = _truth_in(request, "own")
-        rows = [one for one in definitions.all(caller.tenant) if wanted is None or (one.feature.tenant != 0) == wanted]
-        page = tuple(_view(one) for one in rows[after : after + limit])
-        return json_reply(FeaturesView(page, after + limit if after + limit < len(rows) else None))
+        caller = self._changes.caller(request, "read")
+        wanted = truth_in(request, "own")
+        page = Page(self._cursors, request, caller.tenant, f"features {wanted}")
+        every = self._corridor.definitions.all(caller.tenant)
+        rows = [one for one in every if wanted is None or (one.feature.tenant != 0) == wanted]
+        names = [one.feature.name for one in rows]
+        behind = page.behind(str, "")
+        begin = names.index(behind) + 1 if behind in names else 0
+        shown, following = page.cut(rows[begin : begin + page.limit + 1], lambda one: one.feature.name)
+        return json_reply(FeaturesView(tuple(_view(one) for one in shown), following))
 
     async def one(self, request: Request) -> Response:
         """One feature, and how far its past is in."""
-        caller = caller_of(self._access, request, "read")
-        definitions = self._corridor.definitions
-        standing = definitions.standing(caller.tenant, request.path_params["name"])
-        return json_reply(_view(standing))
+        caller = self._changes.caller(request, "read")
+        standing = self._corridor.definitions.standing(caller.tenant, request.path_params["name"])
+        return json_reply(_view(standing), _etag(standing))
 
     async def define(self, request: Request) -> Response:
         """Define a feature; with `dry_run=true` it is only checked."""
-        caller = caller_of(self._access, request, "manage")
-        encoding = request.headers.get("content-encoding")
-        sent = definition_of(object_of(decompressed(await read_body(request.receive), encoding)))
-        feature = Feature(sent.name, sent.text, sent.unit, sent.says, sent.reason, caller.tenant)
-        async with self._changing:
-            definitions = self._corridor.definitions
-            standing = _checked(definitions, feature)
-            if _truth_in(request, "dry_run"):
+        dry_run = truth_in(request, "dry_run")
+
+        def make(asked: Asked) -> Made | Response:
+            tenant = asked.caller.tenant
+            sent = definition_of(asked.document)
+            feature = Feature(sent.name, sent.text, sent.unit, sent.says, sent.reason, tenant)
+            standing = _checked(self._corridor.definitions, feature)
+            if dry_run:
                 return json_reply(_view(standing))
-            await asyncio.to_thread(
-                self._store.add, caller.tenant, feature.name, feature.text, unit=feature.unit, says=feature.says,
-                reason=feature.reason, author=caller.key_id,
+            row = FeatureRow(
+                tenant=tenant, name=sent.name, text=sent.text, unit=sent.unit, says=sent.says, reason=sent.reason,
+                created_ms=self._clock.now_ms(), author=asked.caller.key_id,
             )  # fmt: skip
-            self._corridor.define(feature)
-        definitions = self._corridor.definitions
-        standing = definitions.standing(caller.tenant, feature.name)
-        location = {"Location": f"/api/v1/features/{feature.name}"}
-        view = _view(standing)
-        return Response(encode(view), 201, location, "application/json")
+            return Made(
+                change=feature_defined(row),
+                view=_view(standing),
+                status=201,
+                headers={"Location": f"/api/v1/features/{sent.name}", "ETag": _etag(standing)},
+                then=lambda: self._corridor.define(feature),
+            )
+
+        return await self._changes.take(request, "manage", make)
 
     async def withdraw(self, request: Request) -> Response:
         """Take one of your own out."""
-        caller = caller_of(self._access, request, "manage")
         name = request.path_params["name"]
-        async with self._changing:
-            self._check_withdrawal(caller, name)
-            await asyncio.to_thread(self._store.remove, caller.tenant, name)
-            self._corridor.withdraw(caller.tenant, name)
-        return Response(None, 204)
 
-    def _check_withdrawal(self, caller: Caller, name: str) -> None:
-        definitions = self._corridor.definitions
-        if definitions.standing(caller.tenant, name).feature.tenant == 0:
-            raise Forbidden("this feature comes with the program and cannot be removed")
-        definitions.check_withdrawal(caller.tenant, name)
+        def make(asked: Asked) -> Made:
+            tenant = asked.caller.tenant
+            standing = self._corridor.definitions.standing(tenant, name)
+            if standing.feature.tenant == 0:
+                raise Forbidden("this feature comes with the program and cannot be removed")
+            asked.over(_etag(standing))
+            self._corridor.definitions.check_withdrawal(tenant, name)
+            return Made(
+                change=feature_removed(tenant, asked.caller.key_id, _definition(standing)),
+                status=204,
+                then=lambda: self._corridor.withdraw(tenant, name),
+            )
+
+        return await self._changes.take(request, "manage", make)
 
 
 def definition_of(document: dict[str, Any]) -> FeatureDefinition:
@@ -237,8 +240,11 @@ def _view(standing: Standing) -> FeatureView:
     )
 
 
-def _truth_in(request: Request, name: str) -> bool | None:
-    told = request.query_params.get(name)
-    if told is None or told in ("true", "false"):
-        return None if told is None else told == "true"
-    raise Malformed(f"{name} must be true or false", code="bad_query")
+def _definition(standing: Standing) -> FeatureDefinition:
+    feature = standing.feature
+    return FeatureDefinition(feature.name, feature.text, feature.unit, feature.says, feature.reason or feature.name)
+
+
+def _etag(standing: Standing) -> str:
+    """Of what was defined; how far the past is in is not anybody's edit."""
+    return etag_of(_definition(standing))

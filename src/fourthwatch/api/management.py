@@ -10,18 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fourthwatch.api.access import Access, Caller
+from fourthwatch.api.access import Access
+from fourthwatch.api.changes import caller_of, json_reply
+from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.identity import ORDER_KINDS
-from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.errors import NotFound
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.events.values import order_state_of
 from fourthwatch.features.catalogue import DECIDING
-from fourthwatch.limits import PAGE_ROWS_MAX
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import Entry, LedgerReader
 from fourthwatch.wire.decode import read_stored
-from fourthwatch.wire.reply import BodyWarning, Reason, encode
+from fourthwatch.wire.reply import BodyWarning, Reason
 
 
 class DecisionView(msgspec.Struct, frozen=True):
@@ -73,8 +74,8 @@ class OrderView(msgspec.Struct, frozen=True):
     """The newest one."""
     timeline: tuple[EventView, ...]
     """Oldest first."""
-    next: int | None
-    """Send as `after` for the rest of the timeline; null at its end."""
+    next: str | None
+    """Send as `cursor` for the rest of the timeline; null at its end."""
 
 
 class PostbacksView(msgspec.Struct, frozen=True):
@@ -86,8 +87,9 @@ class PostbacksView(msgspec.Struct, frozen=True):
 class Management:
     """Handlers of `/api/v1`; each one names the scope that it needs."""
 
-    def __init__(self, access: Access, reader: LedgerReader, addresses: PostbackAddresses) -> None:
+    def __init__(self, access: Access, reader: LedgerReader, addresses: PostbackAddresses, cursors: Cursors) -> None:
         self._access = access
+        self._cursors = cursors
         self._reader = reader
         self._addresses = addresses
 
@@ -108,13 +110,12 @@ class Management:
         return json_reply(event_view(entry))
 
     async def order(self, request: Request) -> Response:
-        """One order with its timeline; `after` and `limit` page through long ones."""
+        """One order with its timeline; `cursor` and `limit` page through long ones."""
         caller = caller_of(self._access, request, "read")
         order_id = request.path_params["order_id"]
-        after = number_in(request, "after", 0)
-        limit = min(number_in(request, "limit", 100, at_least=1), PAGE_ROWS_MAX)
-        entries = self._reader.order_events(caller.tenant, order_id, after, limit + 1)
-        page = entries[:limit]
+        page = Page(self._cursors, request, caller.tenant, f"order {order_id}")
+        entries = self._reader.order_events(caller.tenant, order_id, page.behind(int, 0), page.limit + 1)
+        shown, behind = page.cut(entries, lambda entry: entry.event.seq)
         decided = self._reader.newest_decision(caller.tenant, order_id)
         newest = self._reader.newest_order(caller.tenant, order_id, ORDER_KINDS)
         if not entries and decided is None and newest is None:
@@ -129,8 +130,8 @@ class Management:
                 state=order_state_of(status),
                 order=None if newest is None else msgspec.Raw(newest.event.body),
                 decision=None if decided is None else _decision_view(decided),
-                timeline=tuple(event_view(entry) for entry in page),
-                next=page[-1].event.seq if len(entries) > len(page) else None,
+                timeline=tuple(event_view(entry) for entry in shown),
+                next=behind,
             )
         )
 
@@ -138,12 +139,6 @@ class Management:
         """Where the shop wants to be called."""
         caller = caller_of(self._access, request, "manage")
         return json_reply(PostbacksView(self._addresses.of(caller.tenant)))
-
-
-def caller_of(access: Access, request: Request, scope: str) -> Caller:
-    """Who calls; raises `Unauthorised` or `Forbidden`."""
-    presented = request.headers.get("x-thirdwatch-api-key") or request.headers.get("authorization")
-    return access.caller(presented, scope)
 
 
 def event_view(entry: Entry) -> EventView:
@@ -177,18 +172,3 @@ def _decision_view(entry: Entry) -> DecisionView:
         versions=detail["versions"],
         own_features=detail.get("own", {}),
     )
-
-
-def number_in(request: Request, name: str, otherwise: int, *, at_least: int = 0) -> int:
-    """A whole number of the query, or what stands for it; raises `Malformed`."""
-    text = request.query_params.get(name)
-    if text is None:
-        return otherwise
-    if not (text.isascii() and text.isdigit()) or len(text) > 15 or int(text) < at_least:
-        raise Malformed(f"{name} must be a whole number from {at_least}", code="bad_query")
-    return int(text)
-
-
-def json_reply(view: msgspec.Struct) -> Response:
-    """A view with status 200."""
-    return Response(encode(view), media_type="application/json")

@@ -61,7 +61,7 @@ class Neo:
             raise Malformed("no address was given; send score_postback and action_postback", code="missing_key")
         for purpose, url in addresses.items():
             _check_url(purpose, url)
-        self._addresses.register(caller.tenant, addresses)
+        self._addresses.register(caller.tenant, addresses, caller.key_id)
         await send_json(send, 200, _OK_REGISTERED)
 
     async def client_action(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -87,7 +87,8 @@ def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-            done = operation["responses"].get("200", {}).get("content", {})
+            replies = operation["responses"]
+            done = (replies.get("200") or replies.get("201") or {}).get("content", {})
             reply = done.get("application/json", {}).get("schema", {})
             entry = {
                 "path": path,

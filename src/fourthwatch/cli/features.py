@@ -51,12 +51,12 @@ def list_(to: str, key: str, insecure: bool, own: bool, as_json: bool) -> None:
     """List features with their state."""
     server = Server(to, key, insecure=insecure)
     rows: list[dict[str, Any]] = []
-    after: int | None = 0
-    while after is not None:
-        query = f"?after={after}&limit={PAGE_ROWS_MAX}" + ("&own=true" if own else "")
-        page = _done(server.ask("GET", "/api/v1/features" + query))
+    query = f"?limit={PAGE_ROWS_MAX}" + ("&own=true" if own else "")
+    cursor: str | None = ""
+    while cursor is not None:
+        page = _done(server.ask("GET", "/api/v1/features" + query + (cursor and f"&cursor={cursor}")))
         rows += page["features"]
-        after = page["next"]
+        cursor = page["next"]
     if as_json:
         click.echo(msgspec.json.encode(rows))
         return
@@ -137,7 +137,7 @@ def remove(names: tuple[str, ...], to: str, key: str, insecure: bool, as_json: b
     """Remove features of your own, in this order; one that another is made of stays until that is gone."""
     server = Server(to, key, insecure=insecure)
     for name in names:
-        _done(server.ask("DELETE", _path(name)))
+        _done(server.ask("DELETE", _path(name), headers={"If-Match": "*"}))
         click.echo(msgspec.json.encode({"removed": name}) if as_json else f"removed {name}")
 
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from fourthwatch import __version__
+from fourthwatch.cli.audit import audit
 from fourthwatch.cli.dataset import dataset
 from fourthwatch.cli.demo import demo
 from fourthwatch.cli.doctor import doctor
@@ -30,7 +31,7 @@ def root() -> None:
     """
 
 
-for _command in (serve, keys, features, replay, convert, dataset, events, doctor, demo):
+for _command in (serve, keys, features, replay, convert, dataset, events, audit, doctor, demo):
     root.add_command(_command)
 
 

@@ -17,29 +17,19 @@ import msgspec
 import uvicorn
 import uvloop
 
-from fourthwatch.api.access import Access
 from fourthwatch.api.app import Application
-from fourthwatch.api.entities import Entities
-from fourthwatch.api.features import Features
-from fourthwatch.api.intake import Intake, settle
-from fourthwatch.api.management import Management
-from fourthwatch.api.neo import Neo
-from fourthwatch.api.pages import Pages
+from fourthwatch.api.intake import settle
 from fourthwatch.api.protocol import BoundedHttpProtocol
-from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
 from fourthwatch.errors import UsageError
 from fourthwatch.limits import KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
+from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import self_signed
 from fourthwatch.settings import Settings
-from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.file import lock_directory
-from fourthwatch.store.keys import KeyStore
-from fourthwatch.store.postbacks import PostbackAddresses
-from fourthwatch.store.reader import LedgerReader
 
 _BACKLOG = 2_048
 _DRAIN_S = 10
@@ -92,32 +82,21 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         loop.call_soon_threadsafe,
     )
     await asyncio.to_thread(corridor.start)
-    keys, addresses, reader = KeyStore(directory, clock), PostbackAddresses(directory, clock), LedgerReader(directory)
-    features = FeatureStore(directory, clock)
-    access = Access(keys, clock)
-    throttle = Throttle(settings.events_per_second, clock)
-    intake = Intake(access, throttle, corridor, clock, number_fields=settings.number_field_names)
-    application = Application(
-        intake,
-        Neo(intake, reader, addresses, clock),
-        Management(access, reader, addresses),
-        Features(access, corridor, features),
-        Entities(access, corridor, reader, clock),
-        Pages(lambda: corridor.state),
+    assembly = Assembly(directory, clock, corridor, settings)
+    server = _Server(
+        _config(assembly.application, certificate, key), lambda: announce(_url(sock, certificate is not None))
     )
-    server = _Server(_config(application, certificate, key), lambda: announce(_url(sock, certificate is not None)))
     gc.collect()
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     gc.set_threshold(*_GC_THRESHOLDS)
-    following = asyncio.create_task(access.follow())
+    following = asyncio.create_task(assembly.access.follow())
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):
         await server.serve(sockets=[sock])
     following.cancel()
     watching.cancel()
     await asyncio.to_thread(corridor.stop)
-    for part in (keys, addresses, reader, features):
-        part.close()
+    assembly.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
 

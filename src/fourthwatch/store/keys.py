@@ -9,16 +9,19 @@ import string
 from collections.abc import Iterable
 from pathlib import Path
 
+import apsw
 import msgspec
 
-from fourthwatch.clock import Clock
+from fourthwatch.clock import Clock, Millis
 from fourthwatch.errors import UsageError
 from fourthwatch.limits import API_KEY_CHARS_MAX, API_KEY_PREFIX, API_KEY_RANDOM_CHARS
+from fourthwatch.store.changes import COMMAND_LINE, Change, Write, apply_alone
 from fourthwatch.store.file import open_file
 
 SCOPES = ("ingest", "read", "manage")
 _ALPHABET = string.ascii_letters + string.digits
 _NAME_CHARS_MAX = 100
+_INSERT_KEY = "INSERT INTO api_key (id, tenant, name, hash, hint, scopes, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,18 +58,15 @@ class KeyStore:
             raise UsageError("a key needs at least one scope of " + ", ".join(SCOPES))
         key = API_KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(API_KEY_RANDOM_CHARS))
         now_ms = self._clock.now_ms()
-        with self._connection:
-            self._connection.execute(
-                "INSERT INTO tenant (name, created_ms) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (tenant, now_ms)
-            )
-            self._connection.execute(
-                "INSERT INTO api_key (id, tenant, name, hash, hint, scopes, created_ms)"
-                " SELECT ?, id, ?, ?, ?, ?, ? FROM tenant WHERE name = ?",
-                (
-                    "key_" + secrets.token_hex(6), name, key_hash(key), f"{key[:5]}…{key[-4:]}",
-                    " ".join(wanted), now_ms, tenant,
-                ),
-            )  # fmt: skip
+        number = self._tenant(tenant, now_ms)
+        key_id, hint = "key_" + secrets.token_hex(6), f"{key[:5]}…{key[-4:]}"
+        row = (key_id, number, name, key_hash(key), hint, " ".join(wanted), now_ms)
+        change = Change(
+            tenant=number, actor=COMMAND_LINE, action="key.created", thing=f"keys/{key_id}",
+            after={"name": name, "hint": hint, "scopes": wanted},
+            writes=(Write((_INSERT_KEY, row)),),
+        )  # fmt: skip
+        apply_alone(self._connection, change, now_ms)
         assert len(key) <= API_KEY_CHARS_MAX
         return key
 
@@ -85,18 +85,44 @@ class KeyStore:
 
     def revoke(self, named: str) -> int:
         """Revoke the key with this id, or all keys of this name; returns how many were in force."""
-        with self._connection:
-            self._connection.execute(
-                "UPDATE api_key SET revoked_ms = ? WHERE (id = ? OR name = ?) AND revoked_ms IS NULL",
-                (self._clock.now_ms(), named, named),
-            )
-            return self._connection.changes()
-        raise AssertionError  # a connection's `with` lets errors through
+        now_ms = self._clock.now_ms()
+        found = [key for key in self.all() if named in (key.id, key.name) and key.revoked_ms is None]
+        for key in found:
+            statement = "UPDATE api_key SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
+            change = Change(
+                tenant=key.tenant, actor=COMMAND_LINE, action="key.revoked", thing=f"keys/{key.id}",
+                before={"name": key.name, "hint": key.hint, "scopes": key.scopes},
+                writes=(Write((statement, (now_ms, key.id))),),
+            )  # fmt: skip
+            apply_alone(self._connection, change, now_ms)
+        return len(found)
+
+    def tenants(self) -> dict[int, str]:
+        """Names by number."""
+        return dict(self._connection.execute("SELECT id, name FROM tenant ORDER BY id"))
 
     def tenant_id(self, name: str) -> int | None:
         """Number of a tenant; `None` when there is none of that name."""
         row = self._connection.execute("SELECT id FROM tenant WHERE name = ?", (name,)).fetchone()
         return None if row is None else int(row[0])
+
+    def _tenant(self, name: str, now_ms: Millis) -> int:
+        """Its number; made when there is none of that name."""
+        number = self.tenant_id(name)
+        if number is not None:
+            return number
+        row = self._connection.execute("SELECT max(id) + 1 FROM tenant").fetchone()
+        assert row is not None
+        number = int(row[0])
+        change = Change(
+            tenant=number, actor=COMMAND_LINE, action="tenant.created", thing=f"tenants/{name}", after={"name": name},
+            writes=(Write(("INSERT INTO tenant (id, name, created_ms) VALUES (?, ?, ?)", (number, name, now_ms))),),
+        )  # fmt: skip
+        try:
+            apply_alone(self._connection, change, now_ms)
+        except apsw.ConstraintError:  # another program was quicker
+            return self._tenant(name, now_ms)
+        return number
 
     def data_version(self) -> int:
         """Changes whenever another connection has committed; cheap enough to ask twice a second."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fourthwatch.clock import Clock
+from fourthwatch.store.changes import COMMAND_LINE, Change, Write, apply_alone
 from fourthwatch.store.file import open_file
 
 
@@ -14,15 +15,23 @@ class PostbackAddresses:
         self._connection = open_file(directory)
         self._clock = clock
 
-    def register(self, tenant: int, addresses: Mapping[str, str]) -> None:
-        """Set the address of each purpose that is given; the others stay."""
+    def register(self, tenant: int, addresses: Mapping[str, str], actor: str = COMMAND_LINE) -> None:
+        """Set the address of each purpose that is given; the others stay. What is as it was is no change."""
+        before = self.of(tenant)
+        new = {purpose: url for purpose, url in addresses.items() if before.get(purpose) != url}
+        if not new:
+            return
         now_ms = self._clock.now_ms()
-        with self._connection:
-            self._connection.executemany(
-                "INSERT INTO postback_address (tenant, purpose, url, changed_ms) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (tenant, purpose) DO UPDATE SET url = excluded.url, changed_ms = excluded.changed_ms",
-                [(tenant, purpose, url, now_ms) for purpose, url in addresses.items()],
-            )
+        statement = (
+            "INSERT INTO postback_address (tenant, purpose, url, changed_ms) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (tenant, purpose) DO UPDATE SET url = excluded.url, changed_ms = excluded.changed_ms"
+        )
+        change = Change(
+            tenant=tenant, actor=actor, action="postbacks.registered", thing="postbacks",
+            before={purpose: before[purpose] for purpose in new if purpose in before}, after=new,
+            writes=tuple(Write((statement, (tenant, purpose, url, now_ms))) for purpose, url in new.items()),
+        )  # fmt: skip
+        apply_alone(self._connection, change, now_ms)
 
     def of(self, tenant: int) -> dict[str, str]:
         """Address by purpose."""

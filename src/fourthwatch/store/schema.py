@@ -79,6 +79,44 @@ STEPS: tuple[str, ...] = (
         UNIQUE (tenant, name)
     ) STRICT;
     """,
+    """
+    CREATE TABLE audit_entry (
+        id INTEGER PRIMARY KEY,         -- the order of changes, over all tenants
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        number INTEGER NOT NULL,        -- 1, 2, 3 within the tenant
+        at_ms INTEGER NOT NULL,
+        actor TEXT NOT NULL,            -- id of the key, or 'command line'
+        action TEXT NOT NULL,
+        thing TEXT NOT NULL,            -- path below /api/v1
+        before BLOB,                    -- JSON
+        after BLOB,                     -- JSON
+        chain BLOB NOT NULL,            -- hash over this row and the chain before it
+        UNIQUE (tenant, number)
+    ) STRICT;
+    CREATE TRIGGER audit_entry_stays BEFORE UPDATE ON audit_entry
+        BEGIN SELECT raise(ABORT, 'the audit trail is only added to'); END;
+    CREATE TRIGGER audit_entry_is_kept BEFORE DELETE ON audit_entry
+        BEGIN SELECT raise(ABORT, 'the audit trail is only added to'); END;
+    CREATE TRIGGER audit_entry_is_appended BEFORE INSERT ON audit_entry
+        WHEN NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM audit_entry WHERE tenant = NEW.tenant)
+        BEGIN SELECT raise(ABORT, 'the audit trail is only added to'); END;
+
+    CREATE TABLE kept_answer (
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        key BLOB NOT NULL,              -- hash of the Idempotency-Key
+        fingerprint BLOB NOT NULL,      -- hash of method, path and body
+        status INTEGER NOT NULL,
+        headers BLOB NOT NULL,          -- JSON
+        body BLOB NOT NULL,
+        PRIMARY KEY (tenant, key)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE secret (
+        name TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO secret (name, value) VALUES ('cursors', randomblob(32));
+    """,
 )
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fourthwatch.errors import SendingStopped, UsageError
@@ -16,11 +17,13 @@ class Told(NamedTuple):
 
     status: int
     body: dict[str, Any]
+    etag: str | None = None
 
     @property
     def message(self) -> str:
         """The server's own words about what is wrong."""
-        return str(self.body.get("message") or f"the server answered {self.status}")
+        told = self.body.get("detail") or self.body.get("message")
+        return str(told or f"the server answered {self.status}")
 
 
 class Server:
@@ -37,7 +40,9 @@ class Server:
             self._tls.check_hostname = False
             self._tls.verify_mode = ssl.CERT_NONE
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Told:
+    def ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Told:
         """One request; raises `SendingStopped` when the server cannot be asked."""
         target = self._target
         connection = (
@@ -47,9 +52,9 @@ class Server:
         )
         try:
             sent = None if body is None else json.dumps(body)
-            connection.request(method, target.path + path, sent, {KEY_HEADER: self._key})
+            connection.request(method, target.path + path, sent, {KEY_HEADER: self._key, **(headers or {})})
             reply = connection.getresponse()
-            told = Told(reply.status, _object_of(reply.read()))
+            told = Told(reply.status, _object_of(reply.read()), reply.getheader("etag"))
         except (OSError, http.client.HTTPException) as error:
             raise SendingStopped(f"{target.url} cannot be asked: {str(error) or type(error).__name__}") from error
         finally:

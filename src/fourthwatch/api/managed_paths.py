@@ -1,0 +1,101 @@
+"""The management API for OpenAPI: each group of routes with its types and its operations.
+
+A group that is added has a row in `_GROUPS` and its types in `TYPES`; every operation has one in the access matrix.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from fourthwatch.api.audit import AuditView
+from fourthwatch.api.description import (
+    DRY_RUN,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    PAGES,
+    ByType,
+    Operation,
+    managed,
+    parameter,
+)
+from fourthwatch.api.entities import EntityView
+from fourthwatch.api.features import FeatureDefinition, FeaturesView, FeatureView
+from fourthwatch.api.management import EventView, OrderView, PostbacksView
+
+TYPES: tuple[Any, ...] = (
+    EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
+)  # fmt: skip
+"""What bodies and replies are of."""
+
+Paths = dict[str, dict[str, Operation]]
+
+
+def paths(by_type: ByType) -> Paths:
+    """Operations by path and method."""
+    return {path: methods for group in _GROUPS for path, methods in group(by_type).items()}
+
+
+def _ledger(by_type: ByType) -> Paths:
+    event_id = parameter("event_id", "path", "As in the receipt", "string", required=True)
+    order_id = parameter("order_id", "path", "As in _orderId", "string", required=True)
+    return {
+        "/api/v1/events/{event_id}": {
+            "get": managed("getEvent", "One event as it was sent, and its decision", by_type[EventView], by_type,
+                           parameters=[event_id])
+        },
+        "/api/v1/orders/{order_id}": {
+            "get": managed("getOrder", "One order and its timeline", by_type[OrderView], by_type,
+                           parameters=[order_id, *PAGES])
+        },
+        "/api/v1/postbacks": {
+            "get": managed("getPostbacks", "Registered postback addresses", by_type[PostbacksView], by_type)
+        },
+    }  # fmt: skip
+
+
+def _features(by_type: ByType) -> Paths:
+    own = parameter("own", "query", "Only those that you have defined, or only the others", "boolean")
+    name = parameter("name", "path", "Of the feature", "string", required=True)
+    defined = managed(
+        "defineFeature", "Define a feature of your own", by_type[FeatureView], by_type,
+        body=by_type[FeatureDefinition], parameters=[DRY_RUN, IDEMPOTENCY_KEY], status=201,
+    )  # fmt: skip
+    defined["responses"]["200"] = {**defined["responses"]["201"], "description": "Checked, with `dry_run`"}
+    return {
+        "/api/v1/features": {
+            "get": managed("listFeatures", "Features and their state", by_type[FeaturesView], by_type,
+                           parameters=[own, *PAGES]),
+            "post": defined,
+        },
+        "/api/v1/features/{name}": {
+            "get": managed("getFeature", "One feature, and how far its past is in", by_type[FeatureView], by_type,
+                           parameters=[name]),
+            "delete": managed("removeFeature", "Remove a feature of your own", None, by_type,
+                              parameters=[name, IF_MATCH], status=204),
+        },
+    }  # fmt: skip
+
+
+def _entities(by_type: ByType) -> Paths:
+    parameters = [
+        parameter("type", "path", "user, device, ip, email, phone, card, … as behind `by`", "string", required=True),
+        parameter("value", "path", "As it was sent, or in its normal form", "string", required=True),
+        parameter("at", "query", "As of when features are told, in epoch milliseconds; now when absent", "integer"),
+        *PAGES,
+    ]
+    told = managed("getEntity", "One entity: features, links and timeline", by_type[EntityView], by_type,
+                   parameters=parameters)  # fmt: skip
+    return {"/api/v1/entities/{type}/{value}": {"get": told}}
+
+
+def _audit(by_type: ByType) -> Paths:
+    parameters = [
+        parameter("action", "query", "Only this action, or with a dot at its end all that begin so", "string"),
+        parameter("thing", "query", "Only this thing, as its path below /api/v1", "string"),
+        *PAGES,
+    ]
+    told = managed("listAudit", "What was changed, by whom and when", by_type[AuditView], by_type,
+                   parameters=parameters)  # fmt: skip
+    return {"/api/v1/audit": {"get": told}}
+
+
+_GROUPS: tuple[Callable[[ByType], Paths], ...] = (_ledger, _features, _entities, _audit)

@@ -1,0 +1,70 @@
+"""The application with everything behind it, over a corridor that is there: the one place where its parts meet."""
+
+from pathlib import Path
+from typing import Protocol
+
+from fourthwatch.api.access import Access
+from fourthwatch.api.app import Application
+from fourthwatch.api.audit import Audit
+from fourthwatch.api.changes import Changes
+from fourthwatch.api.entities import Entities
+from fourthwatch.api.features import Features
+from fourthwatch.api.intake import Intake
+from fourthwatch.api.management import Management
+from fourthwatch.api.neo import Neo
+from fourthwatch.api.pages import Pages
+from fourthwatch.api.paging import Cursors
+from fourthwatch.api.throttle import Throttle
+from fourthwatch.clock import Clock
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.settings import Settings
+from fourthwatch.store.changes import AuditTrail, Configuration
+from fourthwatch.store.keys import KeyStore
+from fourthwatch.store.postbacks import PostbackAddresses
+from fourthwatch.store.reader import LedgerReader
+
+
+class MakeIntake(Protocol):
+    """Makes the way in for events; a test may put another one there."""
+
+    def __call__(
+        self, access: Access, throttle: Throttle, corridor: Corridor, clock: Clock, *, number_fields: frozenset[str]
+    ) -> Intake: ...
+
+
+class Assembly:
+    """Opened on a directory whose corridor has started; `close` when nothing is asked any more."""
+
+    def __init__(
+        self, directory: Path, clock: Clock, corridor: Corridor, settings: Settings, make_intake: MakeIntake = Intake
+    ) -> None:
+        self.keys = KeyStore(directory, clock)
+        self.reader = LedgerReader(directory)
+        self.configuration = Configuration(directory, clock)
+        addresses, trail = PostbackAddresses(directory, clock), AuditTrail(directory)
+        self._opened: tuple[_Closable, ...] = (self.keys, self.reader, self.configuration, addresses, trail)
+        self.access = Access(self.keys, clock)
+        throttle = Throttle(settings.events_per_second, clock)
+        intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
+        changes = Changes(self.access, self.configuration)
+        cursors = Cursors(self.configuration.secret("cursors"))
+        self.application = Application(
+            intake,
+            Neo(intake, self.reader, addresses, clock),
+            (
+                Management(self.access, self.reader, addresses, cursors),
+                Features(changes, corridor, clock, cursors),
+                Entities(self.access, corridor, self.reader, clock, cursors),
+                Audit(self.access, trail, cursors),
+                Pages(lambda: corridor.state),
+            ),
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        for part in self._opened:
+            part.close()
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
