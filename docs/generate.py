@@ -20,19 +20,23 @@ from fourthwatch.language import FORMS, FUNCTIONS, duration_text
 from fourthwatch.limits import THINGS_EXACT_MAX
 from fourthwatch.rules.scorecard import PRIOR_ODDS, SCORECARD, SCORECARD_VERSION, ScoreReason
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
 _SCORECARD_TITLE = "Reasons of the scorecard"
 _GENERATED = "<!-- Written by docs/generate.py; change the code it describes, then run it again. -->"
 
 
 def pages() -> dict[str, str]:
-    """Every page that is generated, or holds something that is, by its file name in docs/reference."""
-    return {"features.md": features_page(), "cli.md": commands_page(), "language.md": language_page()}
+    """Every page that is generated, or holds something that is, by its path in docs."""
+    return {
+        "features.md": features_page(),
+        "reference/cli.md": commands_page(),
+        "reference/language.md": language_page(),
+    }
 
 
 def language_page() -> str:
     """The page as it is, with the tables of functions and aggregates written anew."""
-    page = (REFERENCE / "language.md").read_text("utf-8")
+    page = (DOCS / "reference" / "language.md").read_text("utf-8")
     functions = [(function.usage, function.says, function.example) for function in FUNCTIONS.values()]
     aggregates = [(form.usage, form.says, form.example) for form in FORMS]
     for name, rows in (("functions", functions), ("aggregates", aggregates)):
@@ -56,13 +60,16 @@ def features_page() -> str:
         "",
         "A feature is a number as of the event's time, before the event itself and the order it is about count.",
         "*Unknown* (`null` in the API) means that the entity was not named, or that there is nothing to compare with;",
-        "it is neither zero nor false. Expressions are written in [the language](language.md), and a rule may use a",
-        "feature by its name. The reason is the code that a decision shows; where none is told it is the name.",
+        "it is neither zero nor false. Expressions are written in [the language](reference/language.md), and a rule",
+        "may use a feature by its name. The reason is the code that a decision shows; without one it is the name.",
         "",
         f"Counts and sums are exact for the newest {THINGS_EXACT_MAX} things of an entity. Of an entity that has seen",
         "more, a window may begin or end up to its *slack* off; in numbers of different ones (`distinct`), what is",
         "older than that is an estimate, good to about one in seven (`1 in 7`). How that comes about is told in",
-        "[ADR 3](../adr/0003-windows-in-memory-snapshot-and-tail.md).",
+        "[ADR 10](adr/0010-histories-are-functions-of-a-set.md). Without a window a feature looks back for as long as",
+        "the thing is known: until nothing of it was received for 400 days, or as",
+        "[`FOURTHWATCH_FORGET_AFTER_DAYS`](reference/settings.md) says",
+        "([ADR 12](adr/0012-what-is-silent-is-forgotten.md)).",
         "",
         *[f"* [{title}](#{_anchor(title)})" for title in (*THEMES, *FACT_THEMES, _SCORECARD_TITLE)],
         *(line for title, rows in THEMES.items() for line in _theme_lines(title, rows)),
@@ -197,9 +204,8 @@ def _option_row(option: click.Option) -> str:
 
 def main() -> None:
     """Write every page that is not current and say which."""
-    REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
-        path = REFERENCE / name
+        path = DOCS / name
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
             sys.stderr.write(f"wrote {path.name}\n")

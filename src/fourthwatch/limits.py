@@ -95,10 +95,18 @@ KINDS_MAX = 4_096
 """Kinds of entities, combinations included."""
 AT_MS_MAX = 2**43
 """Latest time of an observation, and longest window: the year 2248."""
+SEQ_MAX = 2**43
+"""Greatest ledger position: a million events a second for nearly three hundred days, or a thousand for 280 years."""
 QUERIES_MAX = 65_536
 """Queries of one plan."""
 SOURCES_MAX = 1_024
 """Keys, and marks, that one plan may name; also entities, and observations, of one addition."""
+FORGET_AFTER_DAYS = 400
+"""A thing of which nothing was received for so long is forgotten, unless the operator says otherwise."""
+FORGET_AFTER_DAYS_MIN = 100
+"""As long as buckets tell days apart; every window up to 90 days then sees all that there was."""
+FORGOTTEN_PER_STEP = 512
+"""Entities that are looked at between two batches for whether their memory can be given back."""
 HUB_USERS = 20
 """Users within 30 days beyond which an IP, address, device, card or phone joins nobody: a household, a family business
 and a shared flat stay below it, an office, a mobile network's gateway and a pick-up point do not."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fourthwatch.errors import UsageError
+from fourthwatch.limits import FORGET_AFTER_DAYS, FORGET_AFTER_DAYS_MIN
 
 _PREFIX = "FOURTHWATCH_"
 
@@ -24,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """FOURTHWATCH_EVENTS_PER_SECOND: rate of one key; unlimited when not set."""
     snapshot_every_events: int = 20_000
     """FOURTHWATCH_SNAPSHOT_EVERY_EVENTS: a snapshot begins when so many events came since the last; at least 1."""
+    forget_after_days: int = FORGET_AFTER_DAYS
+    """FOURTHWATCH_FORGET_AFTER_DAYS: a thing that was silent for so many days is forgotten; at least 100."""
     number_fields: str = ""
     """FOURTHWATCH_NUMBER_FIELDS: keys, with commas between, whose numbers are the shop's own and never masked."""
     log_level: str = "info"
@@ -53,6 +56,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise UsageError(f"{_PREFIX}DISK_RESERVE_BYTES must not be negative")
     if settings.snapshot_every_events < 1:
         raise UsageError(f"{_PREFIX}SNAPSHOT_EVERY_EVENTS must be at least 1")
+    if settings.forget_after_days < FORGET_AFTER_DAYS_MIN:
+        raise UsageError(f"{_PREFIX}FORGET_AFTER_DAYS must be at least {FORGET_AFTER_DAYS_MIN}")
     if settings.events_per_second is not None and not settings.events_per_second > 0:
         raise UsageError(f"{_PREFIX}EVENTS_PER_SECOND must be greater than 0")
     if settings.log_level not in ("debug", "info", "warning", "error"):

@@ -320,7 +320,7 @@ def test_a_series_that_is_dropped_is_unknown_and_its_number_can_be_used_again(na
 
 
 @both
-def test_thousands_of_entities_come_go_and_expire(name: str) -> None:
+def test_thousands_of_entities_come_go_and_are_forgotten(name: str) -> None:
     random, kernel = Random(1), made(name)
     there: dict[int, int] = {}
     for seq in range(20_000):
@@ -330,17 +330,85 @@ def test_thousands_of_entities_come_go_and_expire(name: str) -> None:
             assert kernel.remove(gone) is (gone in there)
             there.pop(gone, None)
         else:
-            there[key] = max(there.get(key, 0), START_MS + seq)
+            there[key] = seq
             kernel.add(seq, START_MS + seq, [(KIND, key)], [(Mode.LATEST, 5, 5)])
     assert len(kernel) == len(there)
     assert all(kernel.marks(key, Mode.LATEST, START_MS + 20_000, 1) == [5] for key in there)
-    old = {key for key, last_ms in there.items() if last_ms < START_MS + 9_000}
-    removed = sum(kernel.expire(START_MS + 9_000, 500) for _ in range(100))
-    assert removed == len(old) > 1_000
-    assert not any(kernel.knows(key) for key in old)
+    old = {key for key, last_seq in there.items() if last_seq < 9_000}
+    assert kernel.take_out_forgotten(10**6) == 0
+    kernel.forget(9_000)
+    assert not any(kernel.knows(key) or kernel.remove(key) or kernel.entries(key) for key in old)
     assert all(kernel.knows(key) for key in there.keys() - old)
-    assert kernel.expire(START_MS + 30_000, 10**6) == len(there) - len(old)
-    assert (len(kernel), kernel.expire(START_MS, 1)) == (0, 0)
+    took, before = [kernel.take_out_forgotten(500) for _ in range(100)], kernel.memory_bytes()
+    assert sum(took) == len(old) > 1_000
+    assert max(took) < 1_000
+    kernel.forget(5)  # it only rises
+    kernel.forget(30_000)
+    assert kernel.take_out_forgotten(10**6) == len(there) - len(old)
+    assert (len(kernel), kernel.take_out_forgotten(1)) == (0, 0)
+    assert kernel.memory_bytes() < before
+
+
+@both
+def test_who_comes_back_after_being_forgotten_is_a_new_one_whenever_memory_was_given_back(name: str) -> None:
+    queries = [(0, Mode.ADD, Op.COUNT, 0, 0, -1), (0, 0, Op.AGE, 0, 0, -1), (0, Mode.FIRST, Op.SINCE_FIRST, 0, 0, -1)]
+    told = []
+    for gives_back in (False, True):
+        kernel = made(name)
+        plan = kernel.plan(queries)
+        seen = [(Mode.ADD, 7, 1), (Mode.FIRST, 7, 1)]
+        kernel.add(1, START_MS, [(KIND, 1), (KIND, 2)], seen)
+        kernel.add(5, START_MS + 5, [(KIND, 2)], [(Mode.ADD, 8, 1)])
+        kernel.forget(5)
+        if gives_back:
+            assert kernel.take_out_forgotten(10**6) == 1
+        answers = [kernel.read(plan, START_MS + 9, [key], []) for key in (1, 2)]
+        kernel.add(9, START_MS + 9, [(KIND, 1)], [(Mode.ADD, 9, 1)])
+        kernel.add(4, START_MS + 3, [(KIND, 3)], seen)  # too old to make anything known, but not to be counted
+        kernel.add(4, START_MS + 3, [(KIND, 2)], [(Mode.ADD, 10, 1)])
+        answers += [kernel.read(plan, START_MS + 20, [key], []) for key in (1, 2, 3)]
+        told.append((answers, state(kernel, KEYS)))
+    assert told[0] == told[1]
+    assert told[0][0] == [[0, None, None], [2, 9, 9], [1, 11, None], [3, 20, 20], [0, None, None]]
+
+
+@both
+def test_a_past_that_is_added_to_the_known_reaches_none_that_was_forgotten_since(name: str) -> None:
+    kernel = made(name)
+    for seq, key in ((1, 1), (2, 2), (6, 2), (8, 3)):
+        kernel.add(seq, START_MS + seq, [(ALWAYS_KIND, key)], [])
+    kernel.forget(3)
+    kernel.add(9, START_MS + 9, [(ALWAYS_KIND, 1)], [])
+    before = {key: (kernel.first_seq(key), kernel.first_ms(key)) for key in range(5)}
+    for seq, key in ((1, 1), (2, 2), (6, 2), (7, 4), (8, 3), (9, 1), (5, 3)):
+        kernel.add_to_known(seq, START_MS + seq, [(ALWAYS_KIND, key)], [(Mode.ADD, seq, 1)])
+    assert {key: [entry[3] for entry in kernel.entries(key)] for key in range(5)} == {
+        0: [], 1: [9], 2: [2, 6], 3: [8], 4: []
+    }  # fmt: skip
+    assert {key: (kernel.first_seq(key), kernel.first_ms(key)) for key in range(5)} == before
+
+
+@blocks(10, 5)
+def test_both_kernels_forget_the_same(block: int) -> None:
+    for seed in range(1_000 + 20 * block, 1_020 + 20 * block):
+        random = Random(seed)
+        events = stream(random, 150, random.choice((3, 20)), random.choice(SPANS_MS), random.choice((5, 10**12)))
+        kernels = [made("specification"), made("chosen")]
+        for event in events:
+            below, chance = event.seq - random.randint(5, 40), random.random()
+            limit, past = random.randint(1, 50), random.choice(events[: event.seq + 1])
+            for kernel in kernels:
+                if chance < 0.3:
+                    kernel.forget(max(0, below))
+                if chance < 0.1:
+                    kernel.take_out_forgotten(limit)
+                kernel.add(*event)
+                if chance > 0.8:
+                    kernel.add_to_known(*past)
+        assert state(kernels[0], KEYS) == state(kernels[1], KEYS)
+        for kernel in kernels:
+            kernel.take_out_forgotten(10**6)
+        assert len(kernels[0]) == len(kernels[1]) == len(state(kernels[1], KEYS))
 
 
 def hot(name: str, number: int, apart_ms: int) -> tuple[Any, int]:
@@ -397,7 +465,9 @@ REFUSED: list[tuple[str, tuple[Any, ...]]] = [
     ("plan", ([(0, 0, Op.COUNT, 0, 0, -1)],)), ("plan", ([(0, 0, Op.COUNT, 0, 0, -1)] * 65_537,)),
     ("read", (None, 0, [], [])), ("read", (5, 0, [], [])), ("knows", (-1,)), ("knows", ("a",)), ("first_seq", (2**64,)),
     ("first_ms", (None,)), ("remove", (1.5,)), ("entries", ([],)), ("marks", (1, 6, 0, 1)), ("marks", (1, 1, 0, -1)),
-    ("marks", (1, 1, -1, 1)), ("marks", (1, 1, 0)), ("expire", (0, 0)), ("expire", (-1, 1)), ("next_slice", (10,)),
+    ("marks", (1, 1, -1, 1)), ("marks", (1, 1, 0)), ("forget", (-1,)), ("forget", (None,)),
+    ("take_out_forgotten", (0,)), ("next_slice", (10,)),
+    ("add_to_known", (0, 0, [], [(6, 1, 0)])), ("add_to_known", (0, 0, [])), ("add", (2**43 + 1, 0, [], [])),
     ("load", (None,)), ("load", (b"",)), ("load", (bytes(24),)), ("load", (bytearray(80),)),
 ]  # fmt: skip
 

@@ -256,13 +256,13 @@ IMPOSSIBLE: dict[str, list[Entry]] = {
 @both
 @pytest.mark.parametrize("what", IMPOSSIBLE)
 def test_what_cannot_have_come_about_is_refused(name: str, what: str) -> None:
-    span_ms = (START_MS - 1, START_MS + 100)
-    record = pack_record((9, 0, *span_ms, IMPOSSIBLE[what]))
+    span = (START_MS - 1, 5)
+    record = pack_record((9, 0, *span, IMPOSSIBLE[what]))
     kernel = made(name)
     with pytest.raises(ValueError, match=r"."):
         kernel.load(pack_slice(record))
     assert len(kernel) == 0
-    kernel.load(pack_slice(pack_record((9, 0, *span_ms, exacts(1, 64)))))
+    kernel.load(pack_slice(pack_record((9, 0, *span, exacts(1, 64)))))
     assert len(kernel.entries(9)) == 64
 
 
@@ -271,11 +271,10 @@ def test_what_cannot_have_come_about_is_refused(name: str, what: str) -> None:
     "record",
     [
         (0, 0, 5, 5, []),
-        (9, 2**63, 5, 5, []),
-        (9, 0, 6, 5, []),
-        (9, 0, 5, 2**43 + 1, []),
-        (9, 0, START_MS + 1, START_MS + 1, exacts(1, 1)),
-        (9, 0, START_MS, START_MS, exacts(1, 2)),
+        (9, 2**43 + 1, 5, 2**43 + 1, []),
+        (9, 6, 5, 5, []),
+        (9, 0, 2**43 + 1, 5, []),
+        (9, 0, START_MS + 1, 5, exacts(1, 1)),
     ],
 )
 def test_a_record_with_an_impossible_head_is_refused(name: str, record: Any) -> None:

@@ -11,6 +11,7 @@ from fourthwatch.cli.options import json_option
 from fourthwatch.errors import UsageError
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.logs import set_up_logs
+from fourthwatch.settings import read_settings
 from fourthwatch.wire.times import read_timestamp_ms
 from fourthwatch.workbench.dataset import EVENTS, Built, Events, Wanted
 from fourthwatch.workbench.dataset import build as build_dataset
@@ -58,7 +59,7 @@ def build(
     """
     wanted = Wanted(
         tenant=tenant, from_ms=_moment("--from", from_), to_ms=_moment("--to", to), features=_names(features),
-        events=events, keys=_names(keys),
+        events=events, keys=_names(keys), forget_after_days=read_settings().forget_after_days,
     )  # fmt: skip
     set_up_logs(level="warning")  # on standard error; standard output is the result's
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was begun is cleared away

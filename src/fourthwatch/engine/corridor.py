@@ -236,6 +236,7 @@ class Corridor:
         ENTITIES.set(len(walk.windows))
         self._checkpoint_when_due(walk)
         self._continue_snapshot()
+        walk.windows.give_back()
         self._count_past(BESIDE_A_BATCH)
 
     def _rest(self, walk: Walk) -> None:
@@ -319,7 +320,8 @@ class Corridor:
     def _recover(self) -> Walk:
         ledger = Ledger(self._settings.directory)
         shelf = Shelf(stored_features(self._settings.directory, self._clock))
-        windows, seq = recover_windows(ledger, self._settings.directory, shelf.books)
+        settings = self._settings
+        windows, seq = recover_windows(ledger, settings.directory, shelf.books, settings.forget_after_days)
         walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
         self._snapshot_seq = seq
 

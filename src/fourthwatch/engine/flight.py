@@ -9,6 +9,7 @@ import msgspec
 from fourthwatch.decision import Policy
 from fourthwatch.engine.walk import Outcome, Submission, Taken
 from fourthwatch.errors import Refused, Unavailable
+from fourthwatch.limits import FORGET_AFTER_DAYS
 
 State = Literal["starting", "ready", "full", "broken", "stopped"]
 Ticket = NewType("Ticket", object)
@@ -26,6 +27,8 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Below this much free space nothing is taken: the disk is never filled to the brim."""
     snapshot_every_events: int
     """A snapshot begins when so many events came since the last."""
+    forget_after_days: int = FORGET_AFTER_DAYS
+    """A thing of which nothing was received for so long is forgotten."""
 
 
 class Flight:

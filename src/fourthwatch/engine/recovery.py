@@ -7,9 +7,13 @@ the series that it holds, so a program that asks other features knows which of t
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 from fourthwatch.engine.walk import Walk
 from fourthwatch.features.definition import Book
+from fourthwatch.features.forgetting import Passed
 from fourthwatch.features.windows import WINDOWS_VERSION, SeriesHead, Windows
+from fourthwatch.limits import FORGET_AFTER_DAYS
 from fourthwatch.store.ledger import Ledger
 from fourthwatch.store.snapshots import Chunk, Head, SnapshotWriter, read_snapshot
 
@@ -18,31 +22,43 @@ Progress = Callable[[int, int], None]
 
 _SLICE_BYTES = 128 * 1024
 _PROGRESS_EVERY = 20_000
+_GIVE_BACK_EVERY = 16
 
 
-def recover_windows(ledger: Ledger, directory: Path, own: Mapping[int, Book] | None = None) -> tuple[Windows, int]:
+def recover_windows(
+    ledger: Ledger,
+    directory: Path,
+    own: Mapping[int, Book] | None = None,
+    forget_after_days: int = FORGET_AFTER_DAYS,
+) -> tuple[Windows, int]:
     """The windows of the newest usable snapshot, and the position from which the log has to be read again.
 
     Series that the snapshot lacks want their past up to that position; `own` are the books of tenants.
     """
 
     def is_wanted(head: Head) -> bool:
-        return head.version == WINDOWS_VERSION and head.last_chain == ledger.chain_at(head.seq)
+        is_ours = head.version == WINDOWS_VERSION and head.last_chain == ledger.chain_at(head.seq)
+        return is_ours and _passed(head).days == forget_after_days
 
     found = read_snapshot(directory, is_wanted)
     if found is None:
-        return Windows(own=own), 0
+        return Windows(own=own, forget_after_days=forget_after_days), 0
     head, chunks = found
-    windows = Windows(heads=_series_heads(head), up_to=head.seq, own=own)
+    windows = Windows(heads=_series_heads(head), up_to=head.seq, own=own, forget_after_days=forget_after_days)
+    windows.restore_passed(_passed(head))
     try:
         for chunk in chunks:
             if chunk.piece:
                 windows.load(chunk.piece)
             windows.restore_session_users(chunk.session_users)
     except ValueError:  # whole, and yet not what the kernel wrote: the log knows better
-        return Windows(own=own), 0
+        return Windows(own=own, forget_after_days=forget_after_days), 0
     windows.loaded()
     return windows, head.seq
+
+
+def _passed(head: Head) -> Passed:
+    return msgspec.convert(head.passed, Passed)
 
 
 def _series_heads(head: Head) -> list[SeriesHead]:
@@ -57,6 +73,8 @@ def read_again(walk: Walk, after_seq: int, progress: Progress) -> int:
     for row in walk.ledger.read_after(after_seq):
         walk.replay(row)
         done += 1
+        if done % _GIVE_BACK_EVERY == 0:
+            walk.windows.give_back()
         if done % _PROGRESS_EVERY == 0:
             progress(done, total)
     return done
@@ -74,7 +92,14 @@ class SnapshotInSlices:
         self.seq = walk.ledger.last_seq
         heads = windows.heads()
         series = [(one.number, one.mode, one.text, one.complete) for one in heads]
-        head = Head(WINDOWS_VERSION, self.seq, walk.ledger.chain_at(self.seq), series, [one.kept_by for one in heads])
+        head = Head(
+            WINDOWS_VERSION,
+            self.seq,
+            walk.ledger.chain_at(self.seq),
+            series,
+            [one.kept_by for one in heads],
+            msgspec.to_builtins(windows.passed()),
+        )
         self._writer = SnapshotWriter(directory, head)
         self._writer.add(Chunk(b"", windows.session_users()))
         windows.begin_snapshot()

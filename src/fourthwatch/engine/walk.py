@@ -102,6 +102,7 @@ class Walk:
 
     def replay(self, row: EventRow) -> None:
         """Let a stored event count again, as it did when it came in."""
+        self.windows.pass_to(row.seq, row.received_ms)
         self.windows.add(self._subjects.stored(row))
 
     def _find(self, submission: Submission, identity: Identity) -> Seen | None:
@@ -118,6 +119,7 @@ class Walk:
     def _take(self, submission: Submission, identity: Identity, taken: Taken) -> Answer:
         decoded, tenant = submission.decoded, submission.tenant
         seq = self.last_seq + 1
+        self.windows.pass_to(seq, submission.received_ms)
         nonce = self._random_bytes(NONCE_BYTES)
         present = self._subjects.present(tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name)
         answered = decoded.kind.decided or submission.wants_score

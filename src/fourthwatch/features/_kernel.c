@@ -130,18 +130,28 @@ typedef struct { uint64_t key; int64_t kind; } Involved;
 typedef struct { int64_t series, mark, amount; } Observation;
 
 static int add_to(Kernel *k, Involved who, int64_t seq, int64_t at_ms, const Observation *seen,
-                  Py_ssize_t number_seen) {
+                  Py_ssize_t number_seen, bool to_known) {
     const Route *route = k->routes[who.kind];
-    bool wanted = route && route->always;
+    bool wanted = route && route->always && !to_known;
     for (Py_ssize_t i = 0; route && !wanted && i < number_seen; i++)
         wanted = route->bits[seen[i].series / 64] >> seen[i].series % 64 & 1;
     if (!wanted) return 0; /* were only known entities touched, the order of events would show */
     Slot *slot = find(k, who.key);
-    if (slot ? about_to_change(k, slot) : !(slot = make(k, who.key, (uint64_t)seq, at_ms))) return -1;
-    Block *b = slot->block;
-    if ((uint64_t)seq < b->first_seq) b->first_seq = (uint64_t)seq;
-    if ((uint64_t)at_ms < b->first_ms) b->first_ms = (uint64_t)at_ms;
-    if ((uint64_t)at_ms > b->last_ms) b->last_ms = (uint64_t)at_ms;
+    if (slot && about_to_change(k, slot)) return -1;
+    if (slot && slot->block->last_seq < k->forgotten_below) { /* it comes back as a new one */
+        take_out(k, slot);
+        slot = NULL;
+    }
+    if (to_known) {
+        if (!slot || (uint64_t)seq < slot->block->first_seq) return 0; /* of one that was forgotten since */
+    } else {
+        if (!slot && ((uint64_t)seq < k->forgotten_below)) return 0;
+        if (!slot && !(slot = make(k, who.key, (uint64_t)seq, at_ms))) return -1;
+        Block *b = slot->block;
+        if ((uint64_t)seq < b->first_seq) b->first_seq = (uint64_t)seq;
+        if ((uint64_t)seq > b->last_seq) b->last_seq = (uint64_t)seq;
+        if ((uint64_t)at_ms < b->first_ms) b->first_ms = (uint64_t)at_ms;
+    }
     for (Py_ssize_t i = 0; i < number_seen; i++)
         if (route->bits[seen[i].series / 64] >> seen[i].series % 64 & 1)
             if (put(k, slot, (unsigned)seen[i].series, at_ms, seen[i].mark, seen[i].amount)) return -1;
@@ -155,15 +165,15 @@ static void fetch(const Kernel *k, const uint64_t *keys, size_t stride, Py_ssize
         __builtin_prefetch(&segment_of(k, h)->slots[h % SLOTS]);
     }
     for (Py_ssize_t i = 0; i < number_of_keys; i++) {
-        Slot *slot = keys[i * stride] ? find(k, keys[i * stride]) : NULL;
+        Slot *slot = keys[i * stride] ? find_known(k, keys[i * stride]) : NULL;
         if (found) found[i] = slot ? slot->block : NULL;
         for (int line = 0; slot && line < 4; line++) __builtin_prefetch((char *)slot->block + 64 * line);
     }
 }
 
-static PyObject *kernel_add(Kernel *k, PyObject *const *args, Py_ssize_t n) {
+static PyObject *take_in(Kernel *k, PyObject *const *args, Py_ssize_t n, bool to_known) {
     int64_t seq, at_ms;
-    if (arguments(n, 4) || number(args[0], "seq", 0, INT64_MAX, &seq) || number(args[1], "at_ms", 0, AT_MS_MAX, &at_ms))
+    if (arguments(n, 4) || number(args[0], "seq", 0, SEQ_MAX, &seq) || number(args[1], "at_ms", 0, AT_MS_MAX, &at_ms))
         return NULL;
     Involved some_who[STACK_MAX], *who = some_who;
     Observation some_seen[STACK_MAX], *seen = some_seen;
@@ -194,7 +204,7 @@ static PyObject *kernel_add(Kernel *k, PyObject *const *args, Py_ssize_t n) {
     }
     fetch(k, &who->key, sizeof *who / sizeof(uint64_t), whos, NULL);
     failed = k->sweeping ? sweep(k) : 0;
-    for (Py_ssize_t i = 0; i < whos && !failed; i++) failed = add_to(k, who[i], seq, at_ms, seen, seens);
+    for (Py_ssize_t i = 0; i < whos && !failed; i++) failed = add_to(k, who[i], seq, at_ms, seen, seens, to_known);
 end:
     if (who != some_who) PyMem_RawFree(who);
     if (seen != some_seen) PyMem_RawFree(seen);
@@ -202,6 +212,9 @@ end:
     Py_XDECREF(observations);
     return done(failed);
 }
+
+static PyObject *kernel_add(Kernel *k, PyObject *const *args, Py_ssize_t n) { return take_in(k, args, n, false); }
+static PyObject *kernel_add_to_known(Kernel *k, PyObject *const *args, Py_ssize_t n) { return take_in(k, args, n, true); }
 
 /* ---- Plans: queries sorted so that one pass over a run answers all windows that end at the same time ---- */
 
@@ -471,7 +484,7 @@ end:
 static int look_up(Kernel *k, PyObject *arg, Slot **slot) {
     uint64_t key;
     if (key_of(arg, &key)) return -1;
-    *slot = key ? find(k, key) : NULL;
+    *slot = key ? find_known(k, key) : NULL;
     return *slot != NULL;
 }
 
@@ -544,18 +557,24 @@ static PyObject *kernel_marks(Kernel *k, PyObject *const *args, Py_ssize_t n) {
     return list;
 }
 
-static PyObject *kernel_expire(Kernel *k, PyObject *const *args, Py_ssize_t n) {
-    int64_t before_ms, limit, seen = 0;
-    if (arguments(n, 2) || number(args[0], "before_ms", 0, AT_MS_MAX, &before_ms) ||
-        number(args[1], "limit", 1, INT64_MAX, &limit)) return NULL;
+static PyObject *kernel_forget(Kernel *k, PyObject *arg) {
+    int64_t below;
+    if (number(arg, "below", 0, SEQ_MAX, &below)) return NULL;
+    if ((uint64_t)below > k->forgotten_below) k->forgotten_below = (uint64_t)below;
+    Py_RETURN_NONE;
+}
+
+static PyObject *kernel_take_out_forgotten(Kernel *k, PyObject *arg) {
+    int64_t limit, seen = 0;
+    if (number(arg, "limit", 1, INT64_MAX, &limit)) return NULL;
     Py_ssize_t had = k->entities;
     uint64_t start = k->expire_at;
     do {
         Segment *s = segment_of(k, k->expire_at);
-        seen += s->used;
+        seen += s->used + 1;
         for (int i = 0; i < SLOTS;) { /* taking one out may move another one here, so look again */
             Slot *slot = &s->slots[i];
-            if (!slot->key || (int64_t)slot->block->last_ms >= before_ms) { i++; continue; }
+            if (!slot->key || slot->block->last_seq >= k->forgotten_below) { i++; continue; }
             if (about_to_change(k, slot)) return NULL;
             take_out(k, slot);
         }
@@ -677,12 +696,12 @@ static size_t restore(Kernel *k, const char *words, size_t left) {
     memcpy(head, words, sizeof head);
     size_t count = head[2] & ((1 << 20) - 1);
     uint64_t first_ms = head[2] >> 20;
-    if (!head[0] || head[1] > INT64_MAX || first_ms > head[3] || head[3] > AT_MS_MAX) return 0;
+    if (!head[0] || head[1] > head[3] || head[3] > SEQ_MAX || first_ms > AT_MS_MAX) return 0;
     if ((left - 4) / 3 < count || find(k, head[0])) return 0;
     Slot *slot = make(k, head[0], head[1], (int64_t)first_ms);
     if (!slot || reserve(slot, count)) goto wrong;
     Block *b = slot->block;
-    b->last_ms = head[3];
+    b->last_seq = head[3];
     memcpy(b->entries, words + sizeof head, count * sizeof(Entry));
     set_count(k, b, count);
     for (size_t low = 0, high; low < count; low = high) {
@@ -691,8 +710,7 @@ static size_t restore(Kernel *k, const char *words, size_t left) {
         for (high = low; high < count && series_of(b->entries[high]) == series;) high++;
         if (k->modes[series] && !is_possible(k->modes[series], b->entries + low, high - low)) goto wrong;
         for (size_t i = low; i < high; i++)
-            if (flag_of(b->entries[i]) == EXACT &&
-                (time_of(b->entries[i]) < (int64_t)first_ms || time_of(b->entries[i]) > (int64_t)head[3])) goto wrong;
+            if (flag_of(b->entries[i]) == EXACT && time_of(b->entries[i]) < (int64_t)first_ms) goto wrong;
     }
     purge(k, slot); /* of series that are not defined any more */
     return 4 + 3 * count;
@@ -787,7 +805,8 @@ static PyMethodDef kernel_methods[] = {
     METHOD(define, METH_FASTCALL), METHOD(route, METH_FASTCALL), METHOD(drop_series, METH_O),
     METHOD(add, METH_FASTCALL), METHOD(plan, METH_O), METHOD(read, METH_FASTCALL),
     METHOD(knows, METH_O), METHOD(first_seq, METH_O), METHOD(first_ms, METH_O), METHOD(marks, METH_FASTCALL),
-    METHOD(entries, METH_O), METHOD(remove, METH_O), METHOD(expire, METH_FASTCALL), METHOD(memory_bytes, METH_NOARGS),
+    METHOD(entries, METH_O), METHOD(remove, METH_O), METHOD(forget, METH_O),
+    METHOD(take_out_forgotten, METH_O), METHOD(add_to_known, METH_FASTCALL), METHOD(memory_bytes, METH_NOARGS),
     METHOD(begin_snapshot, METH_NOARGS), METHOD(next_slice, METH_O), METHOD(end_snapshot, METH_NOARGS),
     METHOD(load, METH_O), {0}};
 

@@ -25,18 +25,19 @@ enum { COUNT = 1, SUM, MEAN, GREATEST, SINCE_LAST, SINCE_FIRST, HOLDS, LATEST_AM
 enum { FOLDED, EXACT, LEVEL };
 
 #define AT_MS_MAX (1LL << 43)
+#define SEQ_MAX (1LL << 43)
 #define LEVEL_TIME ((1ULL << 44) - 1) /* later than any observation, so that the level is the last of its run */
 #define ALL 1
 #define MINUTE 60000LL
 #define DAY (1440 * MINUTE)
-#define MAGIC 0x31304c4e524b5746ULL
+#define MAGIC 0x32304c4e524b5746ULL
 
 typedef __int128 Wide; /* sums of many 64-bit amounts cannot overflow it */
 typedef struct { uint64_t word; int64_t mark, amount; } Entry;
 typedef struct {
     uint64_t first_seq;
     uint64_t first_ms : 44, count : 20;
-    uint64_t last_ms : 44, epoch : 20; /* epoch: the snapshot that has this entity already, or need not have it */
+    uint64_t last_seq : 44, epoch : 20; /* epoch: the snapshot that has this entity already, or need not have it */
     Entry entries[];
 } Block;
 typedef struct { uint64_t key; Block *block; } Slot; /* key 0: free */
@@ -62,6 +63,7 @@ typedef struct {
     Route *routes[KINDS_MAX];
     Py_ssize_t routes_made;
     bool sweeping, snapshot;
+    uint64_t forgotten_below; /* entities last heard of before this ledger position are not there any more */
     uint64_t sweep_at, expire_at, slice_at; /* spreads: walks go on where they stopped, whatever was split since */
     bool slices_done;
     uint32_t epoch;
@@ -89,6 +91,12 @@ static Slot *find(const Kernel *k, uint64_t key) {
     for (unsigned i = h % SLOTS; s->slots[i].key; i = (i + 1) % SLOTS)
         if (s->slots[i].key == key) return &s->slots[i];
     return NULL;
+}
+
+/* An entity that is forgotten is not there, whether or not its block is taken out already. */
+static inline Slot *find_known(const Kernel *k, uint64_t key) {
+    Slot *slot = find(k, key);
+    return slot && slot->block->last_seq >= k->forgotten_below ? slot : NULL;
 }
 
 static Slot *place(Segment *s, uint64_t h, Slot slot) {
@@ -398,7 +406,7 @@ static int put(Kernel *k, Slot *slot, unsigned series, int64_t at_ms, int64_t ma
 
 /* ---- Entities: made, saved for a snapshot before they change, purged of dropped series, removed ---- */
 
-/* One record: key, first_seq, first_ms and count, last_ms, entries of three words; without dropped series. */
+/* One record: key, first_seq, first_ms and count, last_seq, entries of three words; without dropped series. */
 static int save(Kernel *k, uint64_t key, Block *b) {
     size_t wanted = k->pending_words + 4 + 3 * (size_t)b->count;
     if (wanted > k->pending_room) {
@@ -413,7 +421,7 @@ static int save(Kernel *k, uint64_t key, Block *b) {
     record[0] = key;
     record[1] = b->first_seq;
     record[2] = (uint64_t)b->first_ms << 20 | (uint64_t)(out - record - 4) / 3;
-    record[3] = b->last_ms;
+    record[3] = b->last_seq;
     k->pending_words = (size_t)(out - k->pending);
     b->epoch = k->epoch;
     return 0;
@@ -429,7 +437,7 @@ static Slot *make(Kernel *k, uint64_t key, uint64_t seq, int64_t at_ms) {
         if (split(k, h)) return NULL;
     Block *b = PyMem_RawMalloc(block_size(0));
     if (!b) { PyErr_NoMemory(); return NULL; }
-    *b = (Block){.first_seq = seq, .first_ms = (uint64_t)at_ms, .last_ms = (uint64_t)at_ms, .epoch = k->epoch};
+    *b = (Block){.first_seq = seq, .first_ms = (uint64_t)at_ms, .last_seq = seq, .epoch = k->epoch};
     k->block_bytes += (Py_ssize_t)taken(0);
     k->entities++;
     return place(segment_of(k, h), h, (Slot){key, b});

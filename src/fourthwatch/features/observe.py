@@ -23,7 +23,7 @@ from fourthwatch.events import (
 )
 from fourthwatch.features.fields import Read, number_of, reader_of
 from fourthwatch.features.modes import ALL, Entity, Mode, Observation
-from fourthwatch.features.series import TAGS, Numbered, Series
+from fourthwatch.features.series import HEARD, TAGS, Numbered, Series
 from fourthwatch.features.subject import Subject, mark_of
 from fourthwatch.features.things import THINGS, keys_of, mark_of_key
 from fourthwatch.features.vocabulary import OUR_FUNCTIONS
@@ -187,7 +187,11 @@ class Observer:
         self._shared = _Watch()
         self._own: dict[int, _Watch] = {}
         self.kinds: list[tuple[int, set[int], bool]] = []
-        """What the kernel's routes are to be: kind, series, whether always heard."""
+        """What the kernel's routes are to be: kind, series, whether heard even if nothing of an event is kept.
+
+        All are: when a thing was first heard of, and when it is forgotten, must not depend on what features ask."""
+        self.number_of: dict[By, int] = {}
+        """Number of the kind whose histories a thing or a combination has."""
         tenant_of: dict[int, int] = {}
         for one in all_series:
             tenant_of[one.number] = one.series.tenant
@@ -199,11 +203,13 @@ class Observer:
                 *[kept for by, kept in routes.items() if len(by) == 1 and _historian(by[0]) == thing.name]
             )
             if series or thing.is_always_heard:
-                self.kinds.append((thing.number, series, thing.is_always_heard))
+                self.kinds.append((thing.number, series, True))
+                self.number_of[(thing.name,)] = thing.number
                 for watch in self._watches({tenant_of[number] for number in series}, always=thing.is_always_heard):
                     watch.things.append((thing.number, thing.name))
         for number, by in enumerate(sorted(by for by in routes if len(by) > 1), _COMBINED_KIND_FIRST):
-            self.kinds.append((number, routes[by], False))
+            self.kinds.append((number, routes[by], True))
+            self.number_of[by] = number
             for watch in self._watches({tenant_of[each] for each in routes[by]}, always=False):
                 watch.combinations.append((number, by))
 
@@ -230,6 +236,8 @@ class Observer:
         series = one.series
         watch = self._watch_of(series.tenant)
         writers = watch.writers
+        if series.special == HEARD:
+            return
         if series.special == TAGS:
             for number in (TAG_KIND, UNTAG_KIND):
                 writers.setdefault(number, []).append(_Writer(one.number, None, _tags, None))

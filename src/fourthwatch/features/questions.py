@@ -12,7 +12,7 @@ import msgspec
 from fourthwatch.features.fields import number_of, reader_of
 from fourthwatch.features.modes import Op, Query
 from fourthwatch.features.observe import AMOUNT_SCALE, By, Present, condition_of, field_mark, first_of, order_mark
-from fourthwatch.features.series import Registry, Series
+from fourthwatch.features.series import HEARD, Registry, Series
 from fourthwatch.features.things import THINGS
 from fourthwatch.language import Aggregate, Value
 
@@ -62,9 +62,9 @@ class Questions:
         """Take an aggregate in, with the series that it asks."""
         by = tuple(sorted(entity.name for entity in node.by))
         source = self._source(by)
-        if not all_series:
-            return _scaled(self._query(source, 0, Op.AGE, 0, 0, -1), 1 / 1_000)
         series = all_series[0]
+        if series.special == HEARD:
+            return _scaled(self._query(source, 0, Op.AGE, 0, 0, -1), 1 / 1_000)
         number = self.registry.number_of(series)
         from_ms, to_ms = node.last_ms or 0, node.until_ms or 0
         match node.function:

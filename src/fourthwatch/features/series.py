@@ -17,7 +17,9 @@ from fourthwatch.language import Aggregate, Events, Expression, Name, format_exp
 from fourthwatch.limits import SERIES_MAX
 
 TAGS = "tags"
-"""The one series that no text describes: marks put on users and taken off again, by kind of abuse."""
+"""A series that no text describes: marks put on users and taken off again, by kind of abuse."""
+HEARD = "heard"
+"""Another: nothing but that something was heard of, whatever happened; it has no entries."""
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ class Series(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """All of it, in one line."""
         if self.special is not None:
-            return self.special
+            return f"{self.tenant} {self.special} by {'+'.join(self.by)}" if self.by else self.special
         events = [str(number) for number in self.kinds] + [f'"{name}"' for name in self.custom]
         where = "" if self.where is None else " where " + format_expression(self.where)
         of = "" if self.of is None else ("-" if self.negated else "") + ".".join(self.of) + " of "
@@ -56,9 +58,11 @@ TAG_SERIES = Series(Mode.DISTINCT, (), special=TAGS)
 
 
 def series_of(node: Aggregate) -> tuple[Series, ...]:
-    """The series that an aggregate asks; two for a share, none for the age of an entity."""
+    """The series that an aggregate asks; two for a share."""
     if node.function in ("since_first", "since_last") and not node.events.names:
-        return () if node.function == "since_first" else (_series(Mode.LATEST, node.events, None),)
+        by = tuple(sorted(entity.name for entity in node.by))
+        heard = Series(Mode.FIRST, (), special=HEARD, by=by)
+        return (heard if node.function == "since_first" else _series(Mode.LATEST, node.events, None),)
     match node.function:
         case "count" | "since_last":
             return (_series(Mode.ADD, node.events, None),)

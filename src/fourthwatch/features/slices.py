@@ -1,6 +1,6 @@
 """Slices of a snapshot of the windows: little-endian 64-bit words, a head with a checksum, then whole records.
 
-A record is key, first ledger position, first time and number of entries, last time, and three words per entry.
+A record is key, first ledger position, first time and number of entries, last ledger position, three words per entry.
 """
 
 import struct
@@ -10,12 +10,12 @@ from typing import Final
 
 from fourthwatch.features.modes import EXACT
 from fourthwatch.features.summaries import Entry, Run, flag_of, is_possible, series_of, time_of
-from fourthwatch.limits import AT_MS_MAX, SERIES_MAX
+from fourthwatch.limits import AT_MS_MAX, SEQ_MAX, SERIES_MAX
 
 Record = tuple[int, int, int, int, Run]
-"""`(key, first_seq, first_ms, last_ms, entries)`."""
+"""`(key, first_seq, first_ms, last_seq, entries)`."""
 
-_MAGIC: Final = 0x31304C4E524B5746
+_MAGIC: Final = 0x32304C4E524B5746
 _WORD_MASK: Final = 2**64 - 1
 _HEAD: Final = struct.Struct("<QQQ")
 _RECORD: Final = struct.Struct("<QQQQ")
@@ -26,8 +26,8 @@ _COUNT_MASK: Final = 2**_COUNT_BITS - 1
 
 def pack_record(record: Record) -> bytes:
     """One entity as bytes."""
-    key, first_seq, first_ms, last_ms, run = record
-    head = _RECORD.pack(key, first_seq, first_ms << _COUNT_BITS | len(run), last_ms)
+    key, first_seq, first_ms, last_seq, run = record
+    head = _RECORD.pack(key, first_seq, first_ms << _COUNT_BITS | len(run), last_seq)
     return head + b"".join(_ENTRY.pack(*entry) for entry in run)
 
 
@@ -57,18 +57,18 @@ def records_of(content: bytes, modes: list[int]) -> Iterator[Record]:
     while at < len(records):
         if len(records) - at < _RECORD.size:
             raise ValueError("a record is cut")
-        key, first_seq, packed, last_ms = _RECORD.unpack_from(records, at)
+        key, first_seq, packed, last_seq = _RECORD.unpack_from(records, at)
         first_ms, count = packed >> _COUNT_BITS, packed & _COUNT_MASK
         at += _RECORD.size
         end = at + count * _ENTRY.size
-        if key == 0 or first_seq >= 2**63 or not first_ms <= last_ms <= AT_MS_MAX or end > len(records):
+        if key == 0 or not first_seq <= last_seq <= SEQ_MAX or first_ms > AT_MS_MAX or end > len(records):
             raise ValueError("the head of a record is wrong")
         entries: Run = list(_ENTRY.iter_unpack(records[at:end]))
-        yield key, first_seq, first_ms, last_ms, _checked(entries, (first_ms, last_ms), modes)
+        yield key, first_seq, first_ms, last_seq, _checked(entries, first_ms, modes)
         at = end
 
 
-def _checked(entries: Run, span_ms: tuple[int, int], modes: list[int]) -> Run:
+def _checked(entries: Run, first_ms: int, modes: list[int]) -> Run:
     kept: list[Entry] = []
     before = 0
     for series, group in groupby(entries, series_of):
@@ -76,8 +76,8 @@ def _checked(entries: Run, span_ms: tuple[int, int], modes: list[int]) -> Run:
         if not before < series <= SERIES_MAX:
             raise ValueError("the series of a record are out of order")
         before = series
-        if any(flag_of(entry) == EXACT and not span_ms[0] <= time_of(entry) <= span_ms[1] for entry in run):
-            raise ValueError("an entry is outside the times of its record")
+        if any(flag_of(entry) == EXACT and time_of(entry) < first_ms for entry in run):
+            raise ValueError("an entry is before the first time of its record")
         if modes[series]:
             if not is_possible(modes[series], run):
                 raise ValueError(f"the entries of series {series} cannot have come about")

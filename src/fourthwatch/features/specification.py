@@ -13,7 +13,7 @@ from fourthwatch.features.modes import EXACT, Entity, Mode, Observation, Op, Que
 from fourthwatch.features.modes import LEVEL as LEVEL_FLAG
 from fourthwatch.features.slices import Record, pack_record, pack_slice, records_of
 from fourthwatch.features.summaries import Run, flag_of, put, series_of, split_level, time_of, word_of
-from fourthwatch.limits import AT_MS_MAX, KINDS_MAX, LATEST_KEPT_MAX, QUERIES_MAX, SERIES_MAX, SOURCES_MAX
+from fourthwatch.limits import AT_MS_MAX, KINDS_MAX, LATEST_KEPT_MAX, QUERIES_MAX, SEQ_MAX, SERIES_MAX, SOURCES_MAX
 
 _INT64_MAX = 2**63 - 1
 
@@ -31,10 +31,10 @@ class Plan:
 class _Known:
     """One entity."""
 
-    def __init__(self, first_seq: int, first_ms: int, last_ms: int) -> None:
+    def __init__(self, first_seq: int, first_ms: int, last_seq: int) -> None:
         self.first_seq = first_seq
         self.first_ms = first_ms
-        self.last_ms = last_ms
+        self.last_seq = last_seq
         self.runs: dict[int, Run] = {}
 
     def entries(self) -> Run:
@@ -60,6 +60,7 @@ class Kernel:
         self._modes[0] = 0
         self._routes: dict[int, tuple[frozenset[int], bool]] = {}
         self._known: dict[int, _Known] = {}
+        self._forgotten_below = 0
         self._to_look_at: list[int] = []
         self._unsaved: set[int] | None = None
         self._pending: list[bytes] = []
@@ -93,7 +94,22 @@ class Kernel:
 
         Not idempotent for `Mode.ADD` and `Mode.PEAK` beyond 64 things: add an event once.
         """
-        _number(seq, "seq", 0, _INT64_MAX)
+        self._take_in(seq, at_ms, entities, observations, to_known=False)
+
+    def add_to_known(
+        self, seq: int, at_ms: int, entities: Sequence[Entity], observations: Sequence[Observation], /
+    ) -> None:
+        """A past event of entities that were heard from the beginning: of each that is still known, and was when it
+        happened, the observations; when it was heard of changes nothing.
+
+        An entity that is not known was forgotten; so was one that came back, as far as it lies before that.
+        """
+        self._take_in(seq, at_ms, entities, observations, to_known=True)
+
+    def _take_in(
+        self, seq: int, at_ms: int, entities: Sequence[Entity], observations: Sequence[Observation], *, to_known: bool
+    ) -> None:
+        _number(seq, "seq", 0, SEQ_MAX)
         _number(at_ms, "at_ms", 0, AT_MS_MAX)
         whom = [(_number(kind, "kind", 0, KINDS_MAX - 1), _key(key)) for kind, key in _tuples(entities, 2, SOURCES_MAX)]
         seen = []
@@ -105,15 +121,22 @@ class Kernel:
         for kind, key in dict.fromkeys(whom):
             series_kept, always = self._routes.get(kind, (frozenset(), False))
             kept = [observation for observation in seen if observation[0] in series_kept]
-            if key and (kept or always):
-                self._add_to(key, seq, at_ms, kept)
+            if key and (kept or (always and not to_known)):
+                self._add_to(key, seq, at_ms, kept, to_known=to_known)
 
-    def _add_to(self, key: int, seq: int, at_ms: int, kept: list[Observation]) -> None:
+    def _add_to(self, key: int, seq: int, at_ms: int, kept: list[Observation], *, to_known: bool) -> None:
+        known = self._known_of(key)
+        if known is None:
+            self._take_out(key)  # it was forgotten, and comes back as a new one
+        if (known is None or seq < known.first_seq) if to_known else (known is None and seq < self._forgotten_below):
+            return
         self._about_to_change(key)
-        known = self._known.setdefault(key, _Known(seq, at_ms, at_ms))
-        known.first_seq = min(known.first_seq, seq)
-        known.first_ms = min(known.first_ms, at_ms)
-        known.last_ms = max(known.last_ms, at_ms)
+        if known is None:
+            known = self._known[key] = _Known(seq, at_ms, seq)
+        if not to_known:
+            known.first_seq = min(known.first_seq, seq)
+            known.last_seq = max(known.last_seq, seq)
+            known.first_ms = min(known.first_ms, at_ms)
         for series, mark, amount in kept:
             run = known.runs.setdefault(series, [])
             put(self._modes[series], run, (word_of(series, at_ms, EXACT), mark, amount))
@@ -165,7 +188,7 @@ class Kernel:
         _, series, op, *_ = query
         if key == 0 or (op != Op.AGE and self._modes[series] != mode):
             return None
-        known = self._known.get(key)
+        known = self._known_of(key)
         if known is None:
             return unheard(op)
         if op == Op.AGE:
@@ -174,16 +197,16 @@ class Kernel:
 
     def knows(self, key: int, /) -> bool:
         """Whether the entity was ever heard of."""
-        return _key(key) in self._known
+        return self._known_of(_key(key)) is not None
 
     def first_seq(self, key: int, /) -> int | None:
         """Least ledger position it was heard of at; `None` when never."""
-        known = self._known.get(_key(key))
+        known = self._known_of(_key(key))
         return None if known is None else known.first_seq
 
     def first_ms(self, key: int, /) -> int | None:
         """Earliest time it was heard of; `None` when never."""
-        known = self._known.get(_key(key))
+        known = self._known_of(_key(key))
         return None if known is None else known.first_ms
 
     def marks(self, key: int, series: int, until_ms: int, cap: int, /) -> list[int]:
@@ -191,14 +214,14 @@ class Kernel:
         self._defined(series)
         _number(until_ms, "until_ms", 0, AT_MS_MAX)
         _number(cap, "cap", 0, 2**31 - 1)
-        known = self._known.get(_key(key))
+        known = self._known_of(_key(key))
         things, _ = split_level([] if known is None else known.runs.get(series, []))
         there = [e[1] for e in reversed(things) if flag_of(e) == EXACT and time_of(e) <= until_ms]
         return there[:cap]
 
     def entries(self, key: int, /) -> list[RawEntry]:
         """Everything that is kept of the entity, by series and time; empty when it was never heard of."""
-        known = self._known.get(_key(key))
+        known = self._known_of(_key(key))
         return [
             (series_of(entry), 0 if flag_of(entry) == LEVEL_FLAG else time_of(entry), flag_of(entry), *entry[1:])
             for entry in ([] if known is None else known.entries())
@@ -211,24 +234,36 @@ class Kernel:
 
     def remove(self, key: int, /) -> bool:
         """Forget an entity; whether there was one."""
-        if _key(key) not in self._known:
-            return False
-        self._about_to_change(key)
-        del self._known[key]
-        return True
+        return self._known_of(_key(key)) is not None and self._take_out(key)
 
-    def expire(self, before_ms: int, limit: int, /) -> int:
-        """Remove entities last heard of before a time; returns how many.
+    def forget(self, below: int, /) -> None:
+        """Entities that were last heard of before this ledger position are not known any more; it only rises.
+
+        One that is heard of again is a new one. What it takes in memory is given back by `take_out_forgotten`.
+        """
+        self._forgotten_below = max(self._forgotten_below, _number(below, "below", 0, SEQ_MAX))
+
+    def take_out_forgotten(self, limit: int, /) -> int:
+        """Give back the memory of forgotten entities; returns how many. No answer depends on when this happens.
 
         About `limit` entities are looked at, going on where the last call stopped, so no call takes long.
         """
-        _number(before_ms, "before_ms", 0, AT_MS_MAX)
         _number(limit, "limit", 1, _INT64_MAX)
         if len(self._to_look_at) < limit:
             self._to_look_at = [*self._to_look_at, *(set(self._known) - set(self._to_look_at))]
         looked_at, self._to_look_at = self._to_look_at[:limit], self._to_look_at[limit:]
-        old = [key for key in looked_at if key in self._known and self._known[key].last_ms < before_ms]
-        return sum(self.remove(key) for key in old)
+        return sum(self._take_out(key) for key in looked_at if self._known_of(key) is None)
+
+    def _known_of(self, key: int) -> _Known | None:
+        known = self._known.get(key)
+        return None if known is None or known.last_seq < self._forgotten_below else known
+
+    def _take_out(self, key: int) -> bool:
+        if key not in self._known:
+            return False
+        self._about_to_change(key)
+        del self._known[key]
+        return True
 
     def begin_snapshot(self) -> None:
         """From now until `end_snapshot`, slices show the state as it is at this moment, whatever is added."""
@@ -263,10 +298,10 @@ class Kernel:
         if not isinstance(content, bytes):
             raise TypeError("a slice is bytes")
         loaded: dict[int, _Known] = {}
-        for key, first_seq, first_ms, last_ms, run in records_of(content, self._modes):
+        for key, first_seq, first_ms, last_seq, run in records_of(content, self._modes):
             if key in self._known or key in loaded:
                 raise ValueError("an entity comes twice")
-            loaded[key] = _Known(first_seq, first_ms, last_ms)
+            loaded[key] = _Known(first_seq, first_ms, last_seq)
             loaded[key].runs = {series: list(group) for series, group in groupby(run, series_of)}
         self._known.update(loaded)
 
@@ -275,7 +310,7 @@ class Kernel:
         if self._unsaved is not None and key in self._unsaved:
             self._unsaved.remove(key)
             known = self._known[key]
-            record: Record = (key, known.first_seq, known.first_ms, known.last_ms, known.entries())
+            record: Record = (key, known.first_seq, known.first_ms, known.last_seq, known.entries())
             self._pending.append(pack_record(record))
 
     def _defined(self, series: int) -> int:

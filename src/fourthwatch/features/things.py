@@ -34,7 +34,7 @@ class Thing(msgspec.Struct, frozen=True):
     history_of: str | None = None
     """Another thing whose history is this one's, too."""
     is_always_heard: bool = False
-    """Whether one is remembered from its first event on, even if nothing of the event is kept."""
+    """Whether one is remembered from its first event on, even if no feature asks for its history."""
 
 
 def key_of(tenant: int, text: str) -> int:

@@ -4,23 +4,25 @@ Read first, then add: an event never counts in its own features. What is known i
 were added, by ledger position: their order does not matter, and adding one again has no effect.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
 import msgspec
 
 from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
 from fourthwatch.features.catalogue import DECIDING, Vector, built_in
 from fourthwatch.features.definition import Book, Defined, Reading, needs_of
+from fourthwatch.features.forgetting import Horizon, Passed
 from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.modes import Entity, Observation
 from fourthwatch.features.observe import By, Observer, Present
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
-from fourthwatch.features.things import key_of
+from fourthwatch.features.things import THINGS, key_of
 from fourthwatch.language import Value
-from fourthwatch.limits import SOURCES_MAX
+from fourthwatch.limits import FORGET_AFTER_DAYS, FORGOTTEN_PER_STEP, SOURCES_MAX
 
-WINDOWS_VERSION = 2
+WINDOWS_VERSION = 3
 """Goes up whenever the same events would give other histories; a snapshot of another version is not read."""
 
 _STITCHING = (LinkSessionToUser, Login, CreateAccount)
@@ -71,11 +73,13 @@ class Windows:
         heads: Sequence[SeriesHead] | None = None,
         up_to: int = 0,
         own: Mapping[int, Book] | None = None,
+        forget_after_days: int = FORGET_AFTER_DAYS,
     ) -> None:
         """Empty, or with `heads` about to be given the slices of a snapshot that was taken at position `up_to`.
 
         `own` are the books of tenants that have features of their own.
         """
+        self._horizon = Horizon(forget_after_days)
         self.book = built_in() if book is None else book
         self.own: dict[int, Book] = dict(own or {})
         """By tenant; after a change of a book call `need` or `release`."""
@@ -83,6 +87,8 @@ class Windows:
         self.registry = Registry()
         self.applied = Applied(up_to)
         self._users: dict[str, list[SessionUser]] = {}
+        self._links: deque[tuple[int, str]] = deque()
+        """Linked sessions by the position at which it was last seen to that they are not forgotten."""
         self._routes: dict[By, set[str]] = {}
         self._leftovers: list[int] = []
         self._kernel = Kernel([0])
@@ -98,6 +104,13 @@ class Windows:
     def memory_bytes(self) -> int:
         """What the histories take."""
         return self._kernel.memory_bytes()
+
+    def pass_to(self, seq: int, received_ms: int) -> None:
+        """The next event of the ledger is about to be judged; whoever was silent for too long by now is forgotten."""
+        horizon = self._horizon
+        was = horizon.below
+        if horizon.pass_to(seq, received_ms) != was:
+            self._kernel.forget(horizon.below)
 
     def vector(self, present: Present) -> Vector:
         """What the default rule set reads, before the event itself counts."""
@@ -140,13 +153,22 @@ class Windows:
         if len(entities) <= SOURCES_MAX and len(seen) <= SOURCES_MAX:
             self._kernel.add(subject.seq, subject.occurred_ms, entities, seen)
         else:
-            _add_in_parts(self._kernel, subject.seq, subject.occurred_ms, entities, seen)
+            _in_parts(self._kernel.add, subject.seq, subject.occurred_ms, entities, seen)
         event = subject.event
         if isinstance(event, _STITCHING) and event.session_id is not None and event.user_id is not None:
-            links = self._users.setdefault(f"{subject.tenant}|{event.session_id}", [])
-            if not links or links[-1][1] != event.user_id:
-                links.append((subject.seq, event.user_id))
-                links.sort()
+            self._link(subject.tenant, event.session_id, subject.seq, event.user_id)
+
+    def _link(self, tenant: int, session: str, seq: int, user: str) -> None:
+        name = f"{tenant}|{session}"
+        links = self._users.get(name)
+        if links is None:
+            links = self._users[name] = []
+            self._links.append((seq, name))
+        elif links[-1][0] < self._horizon.below and not self._holds(tenant, session, links[-1][0]):
+            links.clear()  # of a session that was forgotten, and comes back as a new one
+        if not links or links[-1][1] != user:
+            links.append((seq, user))
+            links.sort()
 
     def knows(self, tenant: int, text: str) -> bool:
         """Whether a thing, `kind:normal form`, was ever heard of."""
@@ -156,8 +178,13 @@ class Windows:
         """The user a session was last linked to before a ledger position; `None` when it was not."""
         for seq, user in reversed(self._users.get(f"{tenant}|{session}", ())):
             if seq < before_seq:
-                return user
+                return user if seq >= self._horizon.below or self._holds(tenant, session, seq) else None
         return None
+
+    def _holds(self, tenant: int, session: str, seq: int) -> bool:
+        """Whether a session was not forgotten since it was linked."""
+        first = self._kernel.first_seq(key_of(tenant, "session:" + session))
+        return first is not None and first <= seq
 
     def is_known_session(self, tenant: int, text: str, before_seq: int) -> bool:
         """Whether an id that came as a user's is in truth a session's (contract, section 9, row 7)."""
@@ -218,7 +245,29 @@ class Windows:
         wanted = [self.registry.all()[series.text] for series in all_series]
         numbers = {one.series.text: one.number for one in wanted}
         routes = {by: {numbers[text] for text in texts & numbers.keys()} for by, texts in self._routes.items()}
-        return Backfiller(self._kernel, Observer(wanted, routes))
+        kept = self.registry.all()
+        heard = {by for by, texts in self._routes.items() if any(kept[text].complete for text in texts)}
+        heard |= {(thing.name,) for thing in THINGS.values() if thing.is_always_heard}
+        return Backfiller(self._kernel, Observer(wanted, routes), heard)
+
+    def give_back(self, limit: int = FORGOTTEN_PER_STEP) -> None:
+        """Give back some of the memory of what is forgotten; nobody's answer depends on it."""
+        below = self._horizon.below
+        if below == 0:
+            return
+        self._kernel.take_out_forgotten(limit)
+        for _ in range(min(limit, len(self._links))):
+            seen, link = self._links[0]
+            if seen >= below:
+                break
+            self._links.popleft()
+            tenant, _, session = link.partition("|")
+            links = [one for one in self._users[link] if one[0] >= below or self._holds(int(tenant), session, one[0])]
+            if links:
+                self._users[link] = links
+                self._links.append((self._horizon.passed_to, link))
+            else:
+                del self._users[link]
 
     def _need(self, features: Iterable[Defined], heads: Sequence[SeriesHead] | None, *, complete: bool) -> None:
         known = {head.text: head for head in heads or ()}
@@ -291,30 +340,52 @@ class Windows:
     def restore_session_users(self, users: Mapping[str, list[SessionUser]]) -> None:
         """Put the links of sessions back."""
         self._users.update(users)
+        self._links = deque(sorted((links[-1][0], session) for session, links in self._users.items() if links))
+
+    def passed(self) -> Passed:
+        """How far the horizon has come, for the head of a snapshot."""
+        return self._horizon.passed()
+
+    def restore_passed(self, passed: Passed) -> None:
+        """Put the horizon back."""
+        self._horizon.restore(passed)
+        self._kernel.forget(passed.below)
 
 
 class Backfiller:
-    """Gives new series their past."""
+    """Gives new series their past: of things that were heard all along, and that are known, since they are.
 
-    def __init__(self, kernel: Kernel, observer: Observer) -> None:
+    Of a combination that nothing was kept of before nobody knows when it was silent; its past goes back as far as
+    anything is remembered without being heard of again.
+    """
+
+    def __init__(self, kernel: Kernel, observer: Observer, heard: Set[By]) -> None:
         self._kernel = kernel
         self._observer = observer
+        self._heard = {number for by, number in observer.number_of.items() if by in heard}
 
     def add(self, present: Present) -> None:
         """Let one stored event count in the new series alone."""
         subject = present.subject
         seen = self._observer.observations(present, subject.kind.number)
-        if seen:
-            entities = self._observer.entities(present)
-            _add_in_parts(self._kernel, subject.seq, subject.occurred_ms, entities, seen)
+        entities = self._observer.entities(present)
+        known = [one for one in entities if one[0] in self._heard]
+        new = [one for one in entities if one[0] not in self._heard]
+        if known and seen:
+            _in_parts(self._kernel.add_to_known, subject.seq, subject.occurred_ms, known, seen)
+        if new:
+            _in_parts(self._kernel.add, subject.seq, subject.occurred_ms, new, seen)
 
 
 def _kept_by(text: str, routes: Mapping[By, set[str]]) -> set[str]:
     return {"+".join(by) for by, texts in routes.items() if text in texts}
 
 
-def _add_in_parts(kernel: Kernel, seq: int, at_ms: int, entities: list[Entity], seen: list[Observation]) -> None:
+Add = Callable[[int, int, list[Entity], list[Observation]], None]
+
+
+def _in_parts(add: Add, seq: int, at_ms: int, entities: list[Entity], seen: list[Observation]) -> None:
     """The kernel takes so many at once."""
     for whom in range(0, len(entities), SOURCES_MAX):
         for what in range(0, max(len(seen), 1), SOURCES_MAX):
-            kernel.add(seq, at_ms, entities[whom : whom + SOURCES_MAX], seen[what : what + SOURCES_MAX])
+            add(seq, at_ms, entities[whom : whom + SOURCES_MAX], seen[what : what + SOURCES_MAX])

@@ -74,6 +74,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
             policy=Policy(red_above=settings.red_above),
             disk_reserve_bytes=settings.disk_reserve_bytes,
             snapshot_every_events=settings.snapshot_every_events,
+            forget_after_days=settings.forget_after_days,
         ),
         clock,
         os.urandom,

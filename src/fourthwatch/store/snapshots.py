@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 import xxhash
@@ -32,6 +32,8 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     """Number, mode, text and completeness of each series that the histories hold."""
     kept_by: list[tuple[str, ...]] = []
     """Of each series whose histories have it, as `card+user`."""
+    passed: Any = None
+    """How far what is forgotten has come, as the windows say it."""
 
 
 class Chunk(msgspec.Struct, frozen=True, array_like=True):

@@ -23,6 +23,7 @@ from fourthwatch.features.observe import Present
 from fourthwatch.features.things import THINGS, key_of
 from fourthwatch.features.windows import Windows
 from fourthwatch.language.diagnose import did_you_mean
+from fourthwatch.limits import FORGET_AFTER_DAYS
 from fourthwatch.store.history import History
 from fourthwatch.store.ledger import DecisionRow, EventRow
 from fourthwatch.store.reader import Entry
@@ -54,6 +55,7 @@ LABEL_PREFIX, KEY_PREFIX = "label_", "key_"
 
 _BUCKETS = 100
 _PROGRESS_EVERY = 1_000
+_GIVE_BACK_EVERY = 16
 
 Progress = Callable[[int, int], None]
 """Events walked, events to walk."""
@@ -73,6 +75,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """`orders`: submissions of orders; `all-decided`: payments, states and custom events too, if decided."""
     keys: tuple[str, ...] = ()
     """Things whose normal form gets a column `key_<thing>`: `device`, `email`, … Personal, so nothing by itself."""
+    forget_after_days: int = FORGET_AFTER_DAYS
+    """As the server has it, or the rows are not what it saw."""
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -108,7 +112,7 @@ def build(directory: Path, out: Path, wanted: Wanted, progress: Progress) -> Bui
         columns = columns_of(names, wanted)
         with TableWriter(out, columns) as table:
             table.open()
-            walk = _Walk(history, tenant, _Known(shelf, tenant, names), wanted)
+            walk = _Walk(history, tenant, _Known(shelf, tenant, names, wanted.forget_after_days), wanted)
             for row in walk.rows(progress):
                 table.add(row)
             if table.rows == 0:
@@ -180,18 +184,26 @@ class _Known:
     server have histories of their own here, in which the whole catalogue is kept.
     """
 
-    def __init__(self, shelf: Shelf, tenant: int, names: Sequence[str]) -> None:
+    def __init__(self, shelf: Shelf, tenant: int, names: Sequence[str], forget_after_days: int) -> None:
         book = shelf.of(tenant)
-        self.live = Windows(shelf.built_in, own=shelf.books)
+        self.live = Windows(shelf.built_in, own=shelf.books, forget_after_days=forget_after_days)
         own = book.with_parts([one.feature.name for one in book.own()])
         kept = {one.feature.name for one in (*shelf.built_in.kept(), *own)}
         kept |= {one.feature.name for one in book if one.checked is None}
         awake, resting = [name for name in names if name in kept], [name for name in names if name not in kept]
         self._awake = self.live.reading_of(book, awake) if awake else None
-        self._rest = Windows(built_in(kept=None)) if resting else None
+        self._rest = Windows(built_in(kept=None), forget_after_days=forget_after_days) if resting else None
         self._resting = None if self._rest is None else self._rest.reading_of(self._rest.book, resting)
         together = {name: place for place, name in enumerate([*awake, *resting])}
         self._places = [together[name] for name in names]
+
+    def pass_to(self, event: EventRow) -> None:
+        """The next event of the ledger, whoever's it is."""
+        for windows in (self.live, self._rest):
+            if windows is not None:
+                windows.pass_to(event.seq, event.received_ms)
+                if event.seq % _GIVE_BACK_EVERY == 0:
+                    windows.give_back()
 
     def values(self, present: Present) -> list[float | None]:
         """The features in the order in which they were asked for; unknown is `None`."""
@@ -238,6 +250,7 @@ class _Walk:
         known = self._known
         for entry in self._history.entries():
             event, decision = entry.event, entry.decision
+            known.pass_to(event)
             if event.tenant == self._tenant:
                 present = self._subjects.stored(event)
                 if decision is not None and self._is_wanted(event):
