@@ -45,14 +45,14 @@ _STEPS = (
     ("decode", ()),
     ("identity and find", ("identity_of", "by_identity", "newest_of")),
     ("entities", ("involved_in",)),
-    ("features read", ("vector",)),
-    ("scorecard and decision", ("assess", "decide")),
+    ("features read", ("read_all",)),
+    ("rules and decision", ("judged", "decide")),
     ("features add", ("add",)),
     ("encode", ("encode", "receipt_of")),
     ("ledger append", ("append",)),
 )  # fmt: skip
 """Steps and the functions that belong to them, beside what the loop here calls itself."""
-_OF_MODULE = ("identity_of", "assess", "decide", "encode", "receipt_of")
+_OF_MODULE = ("identity_of", "decide", "encode", "receipt_of")
 
 
 class Stopwatch:
@@ -180,7 +180,8 @@ def _summed(watch: Stopwatch) -> dict[str, float]:
 def _watched(walk: Walk, watch: Stopwatch) -> Iterator[None]:
     places: list[tuple[Any, str]] = [(walking, name) for name in _OF_MODULE]
     places += [(walk._recent, name) for name in ("by_identity", "newest_of")]
-    places += [(walk.windows, name) for name in ("vector", "add")]
+    places += [(walk.windows, name) for name in ("read_all", "add")]
+    places += [(walk.rulings.of(TENANT).ruling, "judged")]
     places += [(walk.ledger, "append"), (subjects, "involved_in")]
     with ExitStack() as undo:
         for place, name in places:

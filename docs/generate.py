@@ -18,10 +18,11 @@ from fourthwatch.features.facts import FACT_THEMES, FACTS, Fact
 from fourthwatch.features.modes import slack_ms
 from fourthwatch.language import FORMS, FUNCTIONS, duration_text
 from fourthwatch.limits import THINGS_EXACT_MAX
-from fourthwatch.rules.scorecard import PRIOR_ODDS, SCORECARD, SCORECARD_VERSION, ScoreReason
+from fourthwatch.rules.rule import Rule, RuleSet
+from fourthwatch.rules.starter import PRESETS, STARTER_VERSION, theme
+from fourthwatch.rules.starter import THEMES as RULE_THEMES
 
 DOCS = Path(__file__).parent
-_SCORECARD_TITLE = "Reasons of the scorecard"
 _GENERATED = "<!-- Written by docs/generate.py; change the code it describes, then run it again. -->"
 
 
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "features.md": features_page(),
         "reference/cli.md": commands_page(),
         "reference/language.md": language_page(),
+        "reference/starter-rules.md": starter_page(),
     }
 
 
@@ -49,14 +51,15 @@ def language_page() -> str:
 
 
 def features_page() -> str:
-    """The catalogue of features and the scorecard over it."""
+    """The catalogue of features."""
     lines = [
         "# Features and reasons",
         "",
         _GENERATED,
         "",
-        f"There are {len(CATALOGUE)} features that are expressions, {len(FACTS)} facts (version {FEATURES_VERSION}) "
-        f"and {len(SCORECARD)} reasons of the scorecard (`{SCORECARD_VERSION}`).",
+        f"There are {len(CATALOGUE)} features that are expressions and {len(FACTS)} facts "
+        f"(version {FEATURES_VERSION}).",
+        "What is made of them stands in [the starter rules](reference/starter-rules.md).",
         "",
         "A feature is a number as of the event's time, before the event itself and the order it is about count.",
         "*Unknown* (`null` in the API) means that the entity was not named, or that there is nothing to compare with;",
@@ -71,28 +74,51 @@ def features_page() -> str:
         "[`FOURTHWATCH_FORGET_AFTER_DAYS`](reference/settings.md) says",
         "([ADR 12](adr/0012-what-is-silent-is-forgotten.md)).",
         "",
-        *[f"* [{title}](#{_anchor(title)})" for title in (*THEMES, *FACT_THEMES, _SCORECARD_TITLE)],
+        *[f"* [{title}](#{_anchor(title)})" for title in (*THEMES, *FACT_THEMES)],
         *(line for title, rows in THEMES.items() for line in _theme_lines(title, rows)),
         "",
         "## Facts",
         "",
         "A fact is what one event says by itself, together with the order that it is about; it knows no past.",
         *(line for title, facts in FACT_THEMES.items() for line in _fact_lines(title, facts)),
-        "",
-        f"## {_SCORECARD_TITLE}",
-        "",
-        f"The odds of fraud start at {PRIOR_ODDS:.3f} (three orders in a hundred). Each reason multiplies them by the",
-        "number beside the highest value that is reached; below the first value, and when the feature is unknown, it",
-        "says nothing. The score is the probability that follows, in percent: it is made of priors and is not",
-        f"calibrated on your shop. Scores above {Policy().red_above} are red and go to review, scores above",
-        f"{Policy().decline_above} are declined. A reason is shown red when it multiplies by more than 1, green below",
-        "1, grey at 1; at most the twelve strongest are shown.",
-        "",
-        "| code | shown as | feature | odds, from this value on |",
-        "|---|---|---|---|",
-        *(_reason_row(reason) for reason in SCORECARD),
     ]
     return "\n".join(lines) + "\n"
+
+
+def starter_page() -> str:
+    """The rules that come with the program."""
+    rules = [rule for name in RULE_THEMES for rule in theme(name).rules]
+    lines = [
+        "# The starter rules",
+        "",
+        _GENERATED,
+        "",
+        f"There are {len(rules)} rules (version {STARTER_VERSION}), each with examples, in {len(RULE_THEMES)} themes.",
+        "The preset `general` judges every tenant that has published no set of its own. How a rule is read stands in",
+        "[rule files](rules.md).",
+        "",
+        f"An order begins with {RuleSet(()).prior:g} points: three bad ones in a hundred. A score rule that hits adds",
+        "its points: 10 make the odds of fraud ten times as high, 3 double them, negative ones lower them; what is",
+        "unknown adds nothing. The score is the probability that follows, in percent: it is made of priors and not",
+        f"calibrated on your shop. Scores above {Policy().red_above} are red and go to review, scores above "
+        f"{Policy().decline_above} are declined.",
+        "Rules of one reason are shown as one, with their points added up; at most the twelve strongest reasons are",
+        "shown.",
+        "",
+        "| preset | themes |",
+        "|---|---|",
+        *(f"| `{name}` | {', '.join(f'`{one}`' for one in themes)} |" for name, themes in PRESETS.items()),
+    ]
+    for name, about in RULE_THEMES.items():
+        lines += ["", f"## {name.replace('_', ' ').capitalize()}", "", f"{about[0].upper()}{about[1:]}.", ""]
+        lines += ["| rule | class | when | points | reason | says |", "|---|---|---|---|---|---|"]
+        lines += [_rule_row(rule) for rule in theme(name).rules]
+    return "\n".join(lines) + "\n"
+
+
+def _rule_row(rule: Rule) -> str:
+    points = f"{rule.weight:g}" if rule.rule_class == "score" else ""
+    return f"| `{rule.name}` | {rule.rule_class} | `{rule.when}` | {points} | `{rule.code}` | {rule.says} |"
 
 
 def _theme_lines(title: str, rows: Iterable[Feature]) -> list[str]:
@@ -153,11 +179,6 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
     if isinstance(command, click.Group):
         for name in sorted(command.commands):
             yield from commands(command.commands[name], f"{path} {name}")
-
-
-def _reason_row(reason: ScoreReason) -> str:
-    bands = ", ".join(f"{band.at_least:g}: ×{band.odds:g}" for band in reason.bands)
-    return f"| `{reason.name}` | {reason.display_name} | `{reason.feature}` | {bands} |"
 
 
 def _command_lines(path: str, command: click.Command) -> list[str]:

@@ -25,7 +25,7 @@ from fourthwatch.cli.main import root
 from fourthwatch.errors import Refused
 from fourthwatch.events import KINDS
 from fourthwatch.features.catalogue import built_in
-from fourthwatch.rules.scorecard import SCORECARD
+from fourthwatch.rules.starter import THEMES, theme
 from fourthwatch.settings import Settings
 from fourthwatch.wire import masking
 from served import Served
@@ -102,7 +102,8 @@ def test_every_feature_reason_and_command_is_in_the_reference() -> None:
         assert told[feature.name][1:3] == [feature.says, feature.unit]
         assert feature.reason in (told[feature.name][3].strip("| `") or feature.name)
         assert one.checked is None or told[feature.name][5].strip("| `") == feature.text
-    assert all(f"`{reason.name}`" in features for reason in SCORECARD)
+    rules = text_of("docs/reference/starter-rules.md")
+    assert all(f"`{rule.name}`" in rules and f"`{rule.code}`" in rules for name in THEMES for rule in theme(name).rules)
     assert all(f"## `{path}`" in cli for path, _ in commands())
 
 

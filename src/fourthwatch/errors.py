@@ -10,6 +10,7 @@ FourthwatchError
 │   ├── InUse               409  something else is made of it
 │   ├── TooManyFeatures     409  as many as can be kept
 │   ├── NotUnderstood       400  a text is not in the language; has diagnostics
+│   │   └── RulesRefused    400  a set of rules does not hold: texts, names, bounds, examples; has findings
 │   ├── MethodNotAllowed    405
 │   ├── Changed             412  it is not any more what the caller has seen
 │   ├── ConditionMissing    428  the caller does not say what it has seen
@@ -23,6 +24,7 @@ FourthwatchError
 │   └── LedgerUnusable      cannot be opened: wrong version, damaged, in use, unsafe SQLite
 ├── RecordingError          a file of recorded events is not one; names the file and the line
 ├── DatasetError            a data set cannot be built or read; names the file or what is missing
+├── RuleFileError           a file of rules is not one; names the file and the rule
 ├── LanguageError           a text is not an expression, or not one over what there is; has diagnostics
 ├── SendingStopped          a server cannot be sent to: not there, not ours, or the key is refused
 └── UsageError              a command was called wrongly; exit code 2
@@ -167,6 +169,10 @@ class Diagnostic(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What would be right; `None` when nothing is certain enough to be said."""
 
 
+class RuleFileError(FourthwatchError):
+    """A file of rules is not one; the text names the file and the rule, and what would be right."""
+
+
 class LanguageError(FourthwatchError):
     """A text is not an expression, or not one over what there is; at least one diagnostic, by place in the text."""
 
@@ -187,6 +193,35 @@ class NotUnderstood(Refused):
         super().__init__("the text is not an expression over what there is; see the diagnostics")
         self.diagnostics = diagnostics
         self.rendered = rendered
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One thing about a rule, of a set, that is wrong or looks wrong."""
+
+    rule: str
+    """Its name; empty when it is about the set."""
+    code: str
+    """For programs; does not change."""
+    message: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """When it is about a text in the language: each fault and its place."""
+    rendered: str = ""
+    """The same for people."""
+
+
+class RulesRefused(NotUnderstood):
+    """A set of rules that does not hold, with everything that is wrong with it."""
+
+    code = "rules"
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        lines = [f"{one.rule or 'the set'}: {one.rendered.rstrip() or one.message}" for one in findings]
+        super().__init__(tuple(told for one in findings for told in one.diagnostics), "\n".join(lines) + "\n")
+        first = findings[0]
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        self.message = f"{first.rule or 'the set'}: {first.message}{more}"
+        self.args = (self.message,)
 
 
 class SendingStopped(FourthwatchError):

@@ -145,6 +145,26 @@ FEATURE_SAYS_CHARS_MAX = 300
 FEATURE_UNIT_CHARS_MAX = 40
 """Of the unit, and of the reason code."""
 
+# Rules.
+RULES_MAX = 500
+"""In one set; all that are evaluated are held against each decision."""
+RULE_NAME_CHARS_MAX = 64
+RULE_SAYS_CHARS_MAX = 300
+RULE_EXAMPLES_MAX = 20
+"""Of one rule."""
+RULE_EXAMPLE_EVENTS_MAX = 50
+"""Events that come before the one of an example."""
+RULE_ACTIONS_MAX = 8
+RULE_POINTS_MAX = 60.0
+"""Weight of one rule, either way."""
+RULE_AGGREGATES_MAX = 200
+"""Different aggregates that one set asks inline; all of them are read for each decision."""
+RULE_VERSIONS_SHOWN_MAX = 200
+REASONS_MAX = 12
+"""Reasons shown with a decision, the strongest first."""
+POINTS_BOUND = 52.0
+"""Points of evidence are bounded to this, either way: no number of weak signs makes a certainty."""
+
 DOCTOR_EVENTS_MAX = 10_000
 """Newest events of a tenant in which `doctor` looks for what features name."""
 

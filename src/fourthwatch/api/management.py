@@ -38,6 +38,7 @@ class DecisionView(msgspec.Struct, frozen=True):
     """By name; null is unknown."""
     unknown: int
     versions: dict[str, str | int]
+    """Of rule set (0: the starter set, whose own version stands beside), features, windows, normal forms, tables."""
     own_features: dict[str, float | str | bool | None]
     """Your own features by name, as they were known then; empty when you had none."""
 

@@ -1,21 +1,28 @@
-"""An assessment to a decision: score, flag, verdict, reasons, and everything they were made of.
+"""A judgement to a decision: score, flag, verdict, reasons, and everything they were made of.
 
-Pure, and the one place where a probability (0 to 1) becomes a score (0 to 100) and a score becomes a colour.
+Pure, and the one place where points become a probability (0 to 1), a probability a score (0 to 100), a score a colour.
+Classes go before points: allow over block over review over the score.
 """
 
-from typing import Literal
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import msgspec
 
-from fourthwatch.entities.version import NORMALISER_VERSION
+from fourthwatch.entities.version import ENRICHMENT_VERSION, NORMALISER_VERSION
 from fourthwatch.features.catalogue import FEATURES_VERSION, Vector
 from fourthwatch.features.windows import WINDOWS_VERSION
 from fourthwatch.language import Value
-from fourthwatch.rules.scorecard import SCORECARD_VERSION, Assessment
+from fourthwatch.limits import POINTS_BOUND
+from fourthwatch.rules.rule import Action, Rule
+from fourthwatch.rules.ruling import UNKNOWN, Judgement
+from fourthwatch.rules.starter import STARTER_VERSION
 from fourthwatch.wire.reply import Reason
 
 Flag = Literal["red", "green"]
 Verdict = Literal["approve", "review", "decline"]
+_SEVERITY: dict[str, int] = {"approve": 0, "review": 1, "decline": 2}
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -26,16 +33,33 @@ class Policy(msgspec.Struct, frozen=True):
     decline_above: int = 94
 
 
-class Versions(msgspec.Struct, frozen=True, gc=False):
+class Versions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What has to be put back to come to the same decision again."""
 
-    scorecard: str = SCORECARD_VERSION
-    features: int = FEATURES_VERSION
-    windows: int = WINDOWS_VERSION
-    normalisers: int = NORMALISER_VERSION
+    rules: int = 0
+    """Version of the tenant's rule set; 0 while it has published none and is judged by the starter set."""
+    starter: int = 0
+    """Version of the starter set, when that judged."""
+    features: int = 0
+    windows: int = 0
+    normalisers: int = 0
+    enrichment: str = ""
+    """Of the tables that come with libraries: phone plans, public suffixes, disposable mail domains, time zones."""
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False):
+def versions_of(rules: int) -> Versions:
+    """Of this program, with a version of a rule set."""
+    return Versions(
+        rules,
+        0 if rules else STARTER_VERSION,
+        FEATURES_VERSION,
+        WINDOWS_VERSION,
+        NORMALISER_VERSION,
+        ENRICHMENT_VERSION,
+    )
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A verdict with what it was made of."""
 
     score: int
@@ -43,29 +67,111 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     flag: Flag
     verdict: Verdict
     probability: float
-    """0 to 1; the score is this in percent, rounded."""
+    """0 to 1, of the points alone; where the score decides, the score is this in percent, rounded."""
     reasons: tuple[Reason, ...]
     vector: Vector
     """In the order of the catalogue of this features' version."""
     unknown: int
-    versions: Versions = Versions()
+    """Rules that were unknown."""
+    versions: Versions
+    results: str = ""
+    """A letter per evaluated rule of the set, in its order: h(it), m(iss), u(nknown)."""
+    given: tuple[Any, ...] = ()
+    """What rules read beside vector and event; see `given_inputs`."""
+    by: str = ""
+    """The rule that decided; empty when the score did."""
+    over: tuple[str, ...] = ()
+    """Rules of lower classes that hit, and were overruled."""
+    actions: tuple[Action, ...] = ()
+    """What is to be done, beside the verdict."""
+    lacking: tuple[str, ...] = ()
+    """Features and aggregates that were unknown because their past was not in."""
     own: dict[str, Value | None] | msgspec.UnsetType = msgspec.UNSET
     """The tenant's own features by name; absent when it has none."""
+    micros: tuple[int, ...] = ()
+    """What it took, in microseconds: reading, then judging. No part of what is compared."""
 
 
 def decide(
-    assessment: Assessment, vector: Vector, policy: Policy, own: dict[str, Value | None] | None = None
+    judgement: Judgement,
+    rules: Sequence[Rule],
+    policy: Policy,
+    versions: Versions,
+    lacking: tuple[str, ...] = (),
+    micros: tuple[int, ...] = (),
 ) -> Decision:
-    """The answer to one order."""
-    score = round(assessment.probability * 100)
-    red = score > policy.red_above
+    """The answer to one order; `rules` are those that were evaluated."""
+    points = max(-POINTS_BOUND, min(POINTS_BOUND, judgement.points))
+    probability = 1 / (1 + math.pow(10, -points / 10))
+    score = round(probability * 100)
+    verdict: Verdict = (
+        "decline" if score > policy.decline_above else "review" if score > policy.red_above else "approve"
+    )
+    counted = judgement.counted
+    by = ""
+    over: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    if counted:
+        first = rules[counted[0]]
+        if first.rule_class != "score":
+            by = first.name
+            over = tuple([rules[at].name for at in counted if rules[at].rule_class not in (first.rule_class, "score")])
+            verdict = _VERDICT_OF[first.rule_class]
+        else:
+            by, verdict = _wished(counted, rules, verdict)
+        if by:
+            score = _score_for(verdict, score, policy)
+        actions = tuple(dict.fromkeys([one for at in counted for one in rules[at].actions if one.do != "verdict"]))
     return Decision(
         score=score,
-        flag="red" if red else "green",
-        verdict="decline" if score > policy.decline_above else "review" if red else "approve",
-        probability=assessment.probability,
-        reasons=assessment.reasons,
-        vector=vector,
-        unknown=assessment.unknown,
-        own=msgspec.UNSET if own is None else own,
+        flag="green" if verdict == "approve" else "red",
+        verdict=verdict,
+        probability=probability,
+        reasons=judgement.reasons,
+        vector=judgement.vector,
+        unknown=judgement.results.count(UNKNOWN),
+        versions=versions,
+        results=judgement.results,
+        given=judgement.given,
+        by=by,
+        over=over,
+        actions=actions,
+        lacking=lacking,
+        own=msgspec.UNSET if judgement.own is None else judgement.own,
+        micros=micros,
     )
+
+
+def why(decision: Decision, rules: Sequence[Rule], policy: Policy) -> str:
+    """Why the verdict is what it is, in a sentence."""
+    if not decision.by:
+        if decision.verdict == "approve":
+            return f"the score of {decision.score} is not above {policy.red_above}"
+        limit = policy.red_above if decision.verdict == "review" else policy.decline_above
+        return f"the score of {decision.score} is above {limit}"
+    rule = next((one for one in rules if one.name == decision.by), None)
+    which = "a rule" if rule is None else f"the {rule.rule_class} rule"
+    told = f"{which} {decision.by} decides, whatever the score"
+    return told + (f", and goes before {', '.join(decision.over)}" if decision.over else "")
+
+
+_VERDICT_OF: dict[str, Verdict] = {"allow": "approve", "block": "decline", "review": "review"}
+
+
+def _wished(counted: Sequence[int], rules: Sequence[Rule], verdict: Verdict) -> tuple[str, Verdict]:
+    """The severest verdict that a score rule names, where one does, and the rule."""
+    by, found = "", verdict
+    for at in counted:
+        for action in rules[at].actions:
+            if action.do == "verdict" and (not by or _SEVERITY[action.to] > _SEVERITY[found]):
+                by, found = rules[at].name, action.to  # type: ignore[assignment]
+    return by, found
+
+
+def _score_for(verdict: Verdict, score: int, policy: Policy) -> int:
+    """The nearest score that has the colour of a verdict which a rule decided."""
+    if verdict == "approve":
+        return min(score, policy.red_above)
+    if verdict == "review":
+        return min(100, max(score, policy.red_above + 1))
+    return min(100, max(score, policy.decline_above + 1))

@@ -11,10 +11,11 @@ from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
 from fourthwatch.engine.recent import Recent, Seen
+from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import Conflict
+from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
-from fourthwatch.rules.scorecard import assess
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger
 from fourthwatch.wire.decode import Decoded
 from fourthwatch.wire.reply import BodyWarning, Reason, Receipt, encode
@@ -59,15 +60,26 @@ class Taken:
 class Walk:
     """The corridor's inside: ledger, windows and orders, and the way through them."""
 
-    def __init__(self, ledger: Ledger, windows: Windows, policy: Policy, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        windows: Windows,
+        policy: Policy,
+        random_bytes: Callable[[int], bytes],
+        rulings: Rulings | None = None,
+        ticks_ns: Callable[[], int] | None = None,
+    ) -> None:
+        """`rulings` says who is judged by what, by the starter set if it is not given; `ticks_ns` times it."""
         self.ledger = ledger
         self.windows = windows
+        self.rulings = Rulings(windows) if rulings is None else rulings
         self.last_seq = ledger.last_seq
         """Position of the newest event that walked; the ledger's own is that of the newest that is durable."""
         self._recent = Recent(ledger)
         self._subjects = Subjects(ledger, windows)
         self._policy = policy
         self._random_bytes = random_bytes
+        self._ticks_ns = ticks_ns
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Take a batch, make it durable and answer it, all on this thread.
@@ -125,8 +137,7 @@ class Walk:
         answered = decoded.kind.decided or submission.wants_score
         decision: Decision | None = None
         if answered or decoded.kind.rescores:
-            vector = self.windows.vector(present)
-            decision = decide(assess(vector), vector, self._policy, self.windows.own_values(present))
+            decision = self.decided(present)
         self.windows.add(present)
         event = EventRow(
             seq=seq,
@@ -149,6 +160,20 @@ class Walk:
         self._recent.add(event)
         self.last_seq = seq
         return Answer(receipt_of(event.event_id, decoded.warnings, decision if answered else None), replayed=False)
+
+    def decided(self, present: Present) -> Decision:
+        """What is decided on an event, before it counts itself."""
+        ready, ticks_ns = self.rulings.of(present.subject.tenant), self._ticks_ns
+        ruling = ready.ruling
+        if ticks_ns is None:
+            judgement, micros = ruling.judge(present), None
+        else:
+            began = ticks_ns()
+            values = ruling.values(present)
+            read = ticks_ns()
+            judgement = ruling.judged(values, present.subject)
+            micros = ((read - began) // 1_000, (ticks_ns() - read) // 1_000)
+        return decide(judgement, ruling.rules, self._policy, ready.versions, ruling.lacking, micros or ())
 
     def _old_answer(self, seq: int) -> Answer:
         event, made = self.ledger.stored(seq)

@@ -3,8 +3,21 @@
 Whoever changes what a normal form gives for any input raises the number and adds a line below.
 """
 
+import hashlib
+from importlib.metadata import version
+
 NORMALISER_VERSION = 1
 """
 1: e-mail with provider rules, phone as E.164, IP with /24 or /48, card as BIN, last four and expiry,
    address as a set of tokens.
 """
+
+
+def _enrichment_version() -> str:
+    names = ("disposable-email-domains", "phonenumbers", "publicsuffixlist", "tzdata")
+    told = " ".join(f"{name}=={version(name)}" for name in names)
+    return hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
+
+
+ENRICHMENT_VERSION = _enrichment_version()
+"""Stands for the versions of the libraries whose tables facts are looked up in; stored with every decision."""

@@ -202,6 +202,10 @@ class Book:
             checked = read(row.text, self.schema, "number")  # which says why it is none
         return Defined(row, checked, self._shared)
 
+    def asking(self, row: Feature, checked: Checked) -> Defined:
+        """An expression that was checked against `schema`, as something that asks the histories; it is not taken in."""
+        return Defined(row, checked, self._shared)
+
     def add(self, row: Feature) -> Defined:
         """Take a feature in; it may use those that are in already."""
         defined = self._defined[row.name] = self.check(row)

@@ -5,7 +5,8 @@ were added, by ledger position: their order does not matter, and adding one agai
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
 from fourthwatch.features.catalogue import DECIDING, Vector, built_in
 from fourthwatch.features.definition import Book, Defined, Reading, needs_of
 from fourthwatch.features.forgetting import Horizon, Passed
+from fourthwatch.features.inputs import Inputs
 from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.modes import Entity, Observation
 from fourthwatch.features.observe import By, Observer, Present
@@ -74,16 +76,22 @@ class Windows:
         up_to: int = 0,
         own: Mapping[int, Book] | None = None,
         forget_after_days: int = FORGET_AFTER_DAYS,
+        asked: Mapping[int, Sequence[Defined]] | None = None,
     ) -> None:
         """Empty, or with `heads` about to be given the slices of a snapshot that was taken at position `up_to`.
 
-        `own` are the books of tenants that have features of their own.
+        `own` are the books of tenants that have features of their own, `asked` the expressions of tenants' rules.
         """
         self._horizon = Horizon(forget_after_days)
         self.book = built_in() if book is None else book
+        self.asked: dict[int, Sequence[Defined]] = dict(asked or {})
+        """By tenant, expressions that ask the histories without being features; after a change as with `own`."""
+        self.generation = 0
+        """Goes up whenever what was compiled over these windows has to be compiled anew."""
         self.own: dict[int, Book] = dict(own or {})
         """By tenant; after a change of a book call `need` or `release`."""
         self._own_readings: dict[int, tuple[tuple[str, ...], Reading, Plan]] = {}
+        self._deciding: tuple[Reading, Plan] | None = None
         self.registry = Registry()
         self.applied = Applied(up_to)
         self._users: dict[str, list[SessionUser]] = {}
@@ -114,7 +122,9 @@ class Windows:
 
     def vector(self, present: Present) -> Vector:
         """What the default rule set reads, before the event itself counts."""
-        return self.read(self._deciding, self._plan, present)
+        if self._deciding is None:
+            self._deciding = self.reading_of(self.book, DECIDING)
+        return self.read(*self._deciding, present)
 
     def own_values(self, present: Present) -> dict[str, Value | None] | None:
         """The tenant's own features before the event itself counts; `None` when it has none."""
@@ -142,6 +152,21 @@ class Windows:
         """Any features of a book, with the plan that `read` wants; their series must be here."""
         reading = Reading(book.with_parts(names), names, self.registry, self._kernel)
         return reading, self._kernel.plan(reading.questions.queries)
+
+    def inputs_of(
+        self, book: Book, names: Sequence[str], expressions: Sequence[Defined], lacking: Collection[str] = ()
+    ) -> tuple[Inputs, Plan]:
+        """Features of a book and all that some expressions read, with the plan that `read_all` wants."""
+        inputs = Inputs(book, names, expressions, self.registry, self._kernel, lacking)
+        return inputs, self._kernel.plan(inputs.questions.queries)
+
+    def read_all(self, inputs: Inputs, plan: Plan, present: Present) -> list[Any]:
+        """Everything that is read together, before the event itself counts."""
+        questions = inputs.questions
+        at_ms = present.subject.occurred_ms
+        return inputs.read_from(
+            self._kernel.read(plan, at_ms, questions.keys(present), questions.marks(present)), present
+        )
 
     def add(self, present: Present) -> None:
         """Let the event count from now on."""
@@ -224,6 +249,7 @@ class Windows:
         """A tenant's book has changed; its new features are unknown until `need` and `completed` say otherwise."""
         self.own[tenant] = book
         self._own_readings.pop(tenant, None)
+        self.generation += 1
 
     def first_ms(self, tenant: int, text: str) -> int | None:
         """When a thing, `kind:normal form`, was first heard of; `None` when never."""
@@ -233,6 +259,10 @@ class Windows:
         yield from self.book.kept()
         for book in self.own.values():
             yield from book.with_parts([one.feature.name for one in book.own()])
+        for tenant, expressions in self.asked.items():
+            parts = sorted(set().union(*[one.names for one in expressions])) if expressions else []
+            yield from self.own.get(tenant, self.book).with_parts(parts)
+            yield from expressions
 
     def completed(self, all_series: Iterable[Series]) -> None:
         """The past of these series is in now."""
@@ -296,8 +326,9 @@ class Windows:
         self._observer = Observer(all_series.values(), routes)
         for kind, kept, always in self._observer.kinds:
             self._kernel.route(kind, kept, always)
-        self._deciding, self._plan = self.reading_of(self.book, DECIDING)
+        self._deciding = None
         self._own_readings.clear()
+        self.generation += 1
 
     # Snapshots: as of the moment they begin, written slice after slice while events go on being added.
 

@@ -102,6 +102,20 @@ def compile_filter(condition: Expression, functions: Mapping[str, Function] = FU
     return Compiled(tuple(compiler.inputs), _finished(code.run, condition, "truth"))
 
 
+def inputs_of(checked: Checked) -> tuple[Input, ...]:
+    """What a checked tree reads, each once, in the order in which it stands there."""
+    compiler = _Compiler(checked.named, checked.functions)
+    compiler.code(checked.tree)
+    return tuple(compiler.inputs)
+
+
+def compile_at(checked: Checked, places: Mapping[Input, int]) -> Run:
+    """The closure of a checked tree over values that lie at given places, so that many trees can read one list."""
+    compiler = _Compiler(checked.named, checked.functions)
+    compiler.inputs.update(places)
+    return _finished(compiler.code(checked.tree).run, checked.tree, checked.type)
+
+
 def _finished(run: Run, tree: Expression, wanted: Type) -> Run:
     """Makes unknown what is not of the type wanted; only a custom field or an `any` below the top can bring that.
 
@@ -240,13 +254,24 @@ def _order(operator: str, left: Run, right: Run) -> Run:
 
 def _order_of_input(operator: str, at: int, limit: int | float) -> Run:
     """The commonest condition, `input > 3`, with nothing called in between."""
-    holds = ORDER[operator]
 
-    def compared(values: Sequence[Given]) -> bool | None:
+    def less(values: Sequence[Given]) -> bool | None:
         value = values[at]
-        return holds(value, limit) if type(value) in NUMBER else None
+        return value < limit if type(value) in NUMBER else None
 
-    return compared
+    def at_most(values: Sequence[Given]) -> bool | None:
+        value = values[at]
+        return value <= limit if type(value) in NUMBER else None
+
+    def more(values: Sequence[Given]) -> bool | None:
+        value = values[at]
+        return value > limit if type(value) in NUMBER else None
+
+    def at_least(values: Sequence[Given]) -> bool | None:
+        value = values[at]
+        return value >= limit if type(value) in NUMBER else None
+
+    return {"<": less, "<=": at_most, ">": more, ">=": at_least}[operator]
 
 
 def _equality(left: Run, right: Run, *, wanted: bool) -> Run:

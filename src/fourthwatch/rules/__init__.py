@@ -1,1 +1,4 @@
-"""The shop's opinion, as conditions; for now the built-in scorecard that stands where rules and model will be."""
+"""The shop's opinion: conditions in the language, each with a class, a weight and a reason, kept as whole sets.
+
+Pure: a rule set is a value, and what it says of an event is a function of the event and of what was known as of then.
+"""

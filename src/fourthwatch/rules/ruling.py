@@ -1,0 +1,224 @@
+"""A rule set at work: every condition a closure over one list of values, which the windows fill with one question.
+
+Three-valued: a rule hits, misses or is unknown, and one rule's unknown stops no other. Pure.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import msgspec
+import xxhash
+
+from fourthwatch.features.catalogue import DECIDING, Vector
+from fourthwatch.features.definition import Book
+from fourthwatch.features.inputs import picking
+from fourthwatch.features.observe import Present
+from fourthwatch.features.subject import Subject
+from fourthwatch.features.windows import Windows
+from fourthwatch.language import FieldInput, Input, NameInput, Run, compile_at, inputs_of
+from fourthwatch.language.operators import number_text
+from fourthwatch.limits import REASONS_MAX
+from fourthwatch.rules.check import CheckedRule, CheckedSet
+from fourthwatch.rules.rule import CLASSES, Action, Rule
+from fourthwatch.wire.reply import Reason
+
+HIT, MISS, UNKNOWN = "h", "m", "u"
+"""Letters of a judgement, one per rule that was evaluated, in the order of the set."""
+_LETTER = {True: HIT, False: MISS, None: UNKNOWN}
+_INDEX = {name: place for place, name in enumerate(DECIDING)}
+
+
+class Judgement(msgspec.Struct, frozen=True, gc=False):
+    """What a rule set says of one event."""
+
+    results: str
+    """A letter per evaluated rule."""
+    counted: tuple[int, ...]
+    """Places, among the evaluated rules, of those that hit and count, the weightiest class and weight first."""
+    points: float
+    """The prior and the weights of the score rules that count."""
+    reasons: tuple[Reason, ...]
+    """Strongest first, in the contract's shape."""
+    vector: Vector
+    own: dict[str, Any] | None
+    """The tenant's own features; `None` when it has none."""
+    given: tuple[Any, ...]
+    """Values that rules read and that stand neither in the vector nor in the event; see `Ruling.given_inputs`."""
+
+
+class Ruling:
+    """A checked set, compiled over windows; to be compiled anew when their generation changes."""
+
+    def __init__(
+        self, checked: CheckedSet, windows: Windows, book: Book | None = None, lacking: Collection[str] = ()
+    ) -> None:
+        """`book` has the tenant's own features, which are read with the same question.
+
+        `lacking` names what is to be unknown whatever the windows know: its past was not in yet.
+        """
+        book = windows.own.get(checked.tenant, windows.book) if book is None else book
+        own = tuple([one.feature.name for one in book.own()])
+        self.checked = checked
+        self.evaluated: tuple[CheckedRule, ...] = tuple(one for one in checked.rules if one.rule.is_evaluated)
+        self.windows = windows
+        self.generation = windows.generation
+        self._inputs, self._plan = windows.inputs_of(book, [*DECIDING, *own], checked.asking, lacking)
+        self._own = own
+        self._pick_vector = self._inputs.picking(DECIDING)
+        self._pick_own = self._inputs.picking(own)
+        self.given_inputs: tuple[Input, ...] = given_inputs(checked)
+        self._pick_given = picking([self._inputs.places[one] for one in self.given_inputs])
+        self._runs: list[Run] = [self._compiled(one) for one in self.evaluated]
+        self._book = book
+        self._shown = [self._shows(one) for one in self.evaluated]
+        rules = [one.rule for one in self.evaluated]
+        self.rules: tuple[Rule, ...] = tuple(rules)
+        ranks = sorted(range(len(rules)), key=lambda at: _rank(rules[at], at))
+        self._rank = {at: rank for rank, at in enumerate(ranks)}
+        self._rank_of: Callable[[int], int] = self._rank.__getitem__
+        self._weights = [rule.weight for rule in rules]
+        self._always = frozenset(at for at, rule in enumerate(rules) if rule.state == "live")
+        self._sometimes = {at: rule for at, rule in enumerate(rules) if rule.state == "percentage"}
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Features and aggregates that are unknown because their past is not in."""
+        return self._inputs.lacking
+
+    def judge(self, present: Present) -> Judgement:
+        """What the set says of an event, before the event itself counts."""
+        return self.judged(self.values(present), present.subject)
+
+    def values(self, present: Present) -> list[Any]:
+        """Everything that the set reads, each value at its place."""
+        return self.windows.read_all(self._inputs, self._plan, present)
+
+    def judged(self, values: list[Any], subject: Subject) -> Judgement:
+        """What the set says of these values."""
+        told = [run(values) for run in self._runs]
+        hits = [at for at, one in enumerate(told) if one]
+        counted = self._counting(hits, subject)
+        counted.sort(key=self._rank_of)
+        points = self.checked.rule_set.prior
+        for at in counted:
+            points += self._weights[at]
+        return Judgement(
+            "".join([_LETTER[one] for one in told]),
+            tuple(counted),
+            points,
+            self._reasons(counted, values),
+            self._pick_vector(values),
+            dict(zip(self._own, self._pick_own(values), strict=True)) if self._own else None,
+            self._pick_given(values),
+        )
+
+    def place_of(self, one: Input) -> int:
+        """Where the value of an input lies."""
+        return self._inputs.places[one]
+
+    def actions(self, counted: Sequence[int]) -> tuple[Action, ...]:
+        """What the rules that count want done, each once, the weightiest rule's first."""
+        return tuple(dict.fromkeys(action for at in counted for action in self.rules[at].actions))
+
+    def _counting(self, hits: list[int], subject: Subject) -> list[int]:
+        always, sometimes = self._always, self._sometimes
+        if not sometimes:
+            return [at for at in hits if at in always]
+        return [at for at in hits if at in always or (at in sometimes and counts_for(sometimes[at], subject))]
+
+    def _reasons(self, counted: list[int], values: list[Any]) -> tuple[Reason, ...]:
+        """One for each code, with the points of all rules of that code: they tell one story."""
+        rules, weights = self.rules, self._weights
+        points: dict[str, float] = {}
+        first: dict[str, int] = {}
+        for at in counted:
+            code = rules[at].code
+            if code in points:
+                points[code] += weights[at]
+            else:
+                points[code], first[code] = weights[at], at
+        reasons: list[Reason] = []
+        for code, at in first.items():
+            if len(reasons) == REASONS_MAX:
+                break
+            rule = rules[at]
+            speaks = points[code] if rule.rule_class == "score" else _SPEAKS[rule.rule_class]
+            flag = "red" if speaks > 0 else "green" if speaks < 0 else "grey"
+            reasons.append(Reason(code, rule.says, flag, shown(self._shown[at](values))))
+        return tuple(reasons)
+
+    def _compiled(self, one: CheckedRule) -> Run:
+        assert one.when.checked is not None
+        return compile_at(one.when.checked, self._inputs.places)
+
+    def _shows(self, one: CheckedRule) -> Run:
+        if one.shows is not None:
+            assert one.shows.checked is not None
+            return compile_at(one.shows.checked, self._inputs.places)
+        assert one.when.checked is not None
+        read = inputs_of(one.when.checked)
+        if not read:
+            return lambda _: True
+        place = self._inputs.places[read[0]]
+        named = self._book.get(read[0].name) if isinstance(read[0], NameInput) else None
+        if named is not None and named.feature.unit == "0 or 1":
+            return lambda values: None if values[place] is None else values[place] == 1
+        return lambda values: values[place]
+
+
+_SPEAKS = {"allow": -1.0, "block": 1.0, "review": 1.0}
+
+
+def given_inputs(checked: CheckedSet) -> tuple[Input, ...]:
+    """What the rules read beside the vector and the event's own fields, each once, in the order of the set.
+
+    The values of these are stored with a decision; those of the fields stand in the event.
+    """
+    found: dict[Input, None] = {}
+    for one in checked.asking:
+        assert one.checked is not None
+        for each in inputs_of(one.checked):
+            if not isinstance(each, FieldInput) and not (isinstance(each, NameInput) and each.name in _INDEX):
+                found[each] = None
+    return tuple(found)
+
+
+def counts_for(rule: Rule, subject: Subject) -> bool:
+    """Whether a rule of the state `percentage` counts for the customer; the same for each of the customer's events."""
+    who = customer_of(subject)
+    return xxhash.xxh3_64_intdigest(f"{rule.name}|{who}".encode()) % 100 < rule.percentage
+
+
+def customer_of(subject: Subject) -> str:
+    """Who is judged, as well as can be told: account or e-mail, else visit, device, IP, order."""
+    involved = subject.involved
+    return (
+        subject.person
+        or involved.session
+        or involved.device
+        or involved.ip
+        or subject.event.order_id
+        or str(subject.seq)
+    )
+
+
+def shown(value: Any) -> str:
+    """A value as a reason shows it.
+
+    >>> shown(4.0), shown(0.66666), shown(True), shown("COD"), shown(None)
+    ('4', '0.67', 'true', 'COD', 'unknown')
+    """
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number_text(round(value, 2) if isinstance(value, float) else value)
+    return str(value)[:_SHOWN_CHARS_MAX]
+
+
+_SHOWN_CHARS_MAX = 100
+
+
+def _rank(rule: Rule, at: int) -> tuple[int, float, int]:
+    return CLASSES.index(rule.rule_class), -abs(rule.weight), at
