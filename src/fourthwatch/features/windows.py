@@ -21,7 +21,6 @@ from fourthwatch.features.observe import By, Observer, Present
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
 from fourthwatch.features.things import THINGS, key_of
-from fourthwatch.language import Value
 from fourthwatch.limits import FORGET_AFTER_DAYS, FORGOTTEN_PER_STEP, SOURCES_MAX
 
 WINDOWS_VERSION = 3
@@ -90,7 +89,6 @@ class Windows:
         """Goes up whenever what was compiled over these windows has to be compiled anew."""
         self.own: dict[int, Book] = dict(own or {})
         """By tenant; after a change of a book call `need` or `release`."""
-        self._own_readings: dict[int, tuple[tuple[str, ...], Reading, Plan]] = {}
         self._deciding: tuple[Reading, Plan] | None = None
         self.registry = Registry()
         self.applied = Applied(up_to)
@@ -126,21 +124,6 @@ class Windows:
             self._deciding = self.reading_of(self.book, DECIDING)
         return self.read(*self._deciding, present)
 
-    def own_values(self, present: Present) -> dict[str, Value | None] | None:
-        """The tenant's own features before the event itself counts; `None` when it has none."""
-        tenant = present.subject.tenant
-        if tenant not in self.own:
-            return None
-        ready = self._own_readings.get(tenant)
-        if ready is None:
-            book = self.own[tenant]
-            names = tuple(one.feature.name for one in book.own())
-            if not names:
-                return None
-            ready = self._own_readings[tenant] = (names, *self.reading_of(book, names))
-        names, reading, plan = ready
-        return dict(zip(names, self.read(reading, plan, present), strict=True))
-
     def read(self, reading: Reading, plan: Plan, present: Present) -> Vector:
         """The wanted features of a reading."""
         questions = reading.questions
@@ -162,11 +145,8 @@ class Windows:
 
     def read_all(self, inputs: Inputs, plan: Plan, present: Present) -> list[Any]:
         """Everything that is read together, before the event itself counts."""
-        questions = inputs.questions
-        at_ms = present.subject.occurred_ms
-        return inputs.read_from(
-            self._kernel.read(plan, at_ms, questions.keys(present), questions.marks(present)), present
-        )
+        asked, at_ms = inputs.questions, present.subject.occurred_ms
+        return inputs.read_from(self._kernel.read(plan, at_ms, asked.keys(present), asked.marks(present)), present)
 
     def add(self, present: Present) -> None:
         """Let the event count from now on."""
@@ -248,7 +228,6 @@ class Windows:
     def own_is(self, tenant: int, book: Book) -> None:
         """A tenant's book has changed; its new features are unknown until `need` and `completed` say otherwise."""
         self.own[tenant] = book
-        self._own_readings.pop(tenant, None)
         self.generation += 1
 
     def first_ms(self, tenant: int, text: str) -> int | None:
@@ -327,7 +306,6 @@ class Windows:
         for kind, kept, always in self._observer.kinds:
             self._kernel.route(kind, kept, always)
         self._deciding = None
-        self._own_readings.clear()
         self.generation += 1
 
     # Snapshots: as of the moment they begin, written slice after slice while events go on being added.
