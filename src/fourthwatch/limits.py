@@ -82,6 +82,7 @@ USER_AGENT_CHARS_MAX = 512
 MESSAGE_CHARS_MAX = 4_096
 """Of a message or review that are looked at."""
 DOMAINS_CACHED_MAX = 8_192
+IP_PLACES_CACHED_MAX = 65_536
 ADDRESSES_CACHED_MAX = 16_384
 
 # Windows.

@@ -5,6 +5,7 @@ Every setting has a sane value without being set; a value that cannot be read st
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -27,10 +28,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """FOURTHWATCH_SNAPSHOT_EVERY_EVENTS: a snapshot begins when so many events came since the last; at least 1."""
     forget_after_days: int = FORGET_AFTER_DAYS
     """FOURTHWATCH_FORGET_AFTER_DAYS: a thing that was silent for so many days is forgotten; at least 100."""
+    ip_files: str = ""
+    """FOURTHWATCH_IP_FILES: files, with colons between, that tell where IP addresses are: `.mmdb`, `.csv` or `.tsv`."""
+    card_file: str = ""
+    """FOURTHWATCH_CARD_FILE: a `.csv` with the columns `bin` and `country`: who issued a card."""
     number_fields: str = ""
     """FOURTHWATCH_NUMBER_FIELDS: keys, with commas between, whose numbers are the shop's own and never masked."""
     log_level: str = "info"
     """FOURTHWATCH_LOG_LEVEL: debug, info, warning or error."""
+
+    @property
+    def ip_file_paths(self) -> tuple[Path, ...]:
+        """The files in `ip_files`."""
+        return tuple(Path(one.strip()) for one in self.ip_files.split(os.pathsep) if one.strip())
+
+    @property
+    def card_file_path(self) -> Path | None:
+        """The file of `card_file`."""
+        return Path(self.card_file) if self.card_file.strip() else None
 
     @property
     def number_field_names(self) -> frozenset[str]:

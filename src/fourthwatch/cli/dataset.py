@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from fourthwatch.cli.options import json_option
+from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.errors import UsageError
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.logs import set_up_logs
@@ -57,9 +58,11 @@ def build(
     The whole ledger is walked on the code path of live scoring, so a row is what a decision saw. Unknown is null, never
     0. Parquet needs pyarrow (pip install 'fourthwatch[parquet]'), CSV nothing. Interrupted, it leaves nothing behind.
     """
+    settings = read_settings()
     wanted = Wanted(
         tenant=tenant, from_ms=_moment("--from", from_), to_ms=_moment("--to", to), features=_names(features),
-        events=events, keys=_names(keys), forget_after_days=read_settings().forget_after_days,
+        events=events, keys=_names(keys), forget_after_days=settings.forget_after_days,
+        supplied=read_supplied(settings.ip_file_paths, settings.card_file_path),
     )  # fmt: skip
     set_up_logs(level="warning")  # on standard error; standard output is the result's
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was begun is cleared away

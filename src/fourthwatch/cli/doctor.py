@@ -10,10 +10,12 @@ import msgspec
 from fourthwatch.cli.options import data_option, json_option, split_address
 from fourthwatch.clock import SystemClock
 from fourthwatch.engine.absence import own_features
+from fourthwatch.entities.supplied import read_supplied
+from fourthwatch.errors import UsageError
 from fourthwatch.features.kernel import COMPILED
 from fourthwatch.limits import CONNECTIONS_MAX
 from fourthwatch.server.ports import why_not_free
-from fourthwatch.settings import read_settings
+from fourthwatch.settings import Settings, read_settings
 from fourthwatch.store.diagnosis import Finding, data_file, disk_space, disk_sync, sqlite_version
 
 _PROGRESS_EVERY = 50_000
@@ -43,6 +45,7 @@ def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
         disk_space(directory, settings.disk_reserve_bytes),
         *data_file(directory, clock, show),
         *own_features(directory, clock),
+        _lookup_files(settings),
         _open_files(),
     ]
     if listen is not None:
@@ -61,6 +64,15 @@ def _kernel() -> Finding:
         return Finding("kernel", "ok", "histories are kept by the compiled kernel")
     says = "histories are kept in plain Python, right but many times slower: have a C compiler there and install again"
     return Finding("kernel", "warning", says)
+
+
+def _lookup_files(settings: Settings) -> Finding:
+    try:
+        supplied = read_supplied(settings.ip_file_paths, settings.card_file_path)
+    except UsageError as error:
+        return Finding("lookup files", "finding", str(error))
+    told = [f"{name} ({version})" for name, version in supplied.versions.items()]
+    return Finding("lookup files", "ok", ", ".join(told) or "none; the countries of IPs and cards are unknown")
 
 
 def _open_files() -> Finding:

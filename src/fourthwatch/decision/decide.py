@@ -5,7 +5,7 @@ Classes go before points: allow over block over review over the score.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -45,10 +45,12 @@ class Versions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     normalisers: int = 0
     enrichment: str = ""
     """Of the tables that come with libraries: phone plans, public suffixes, disposable mail domains, time zones."""
+    files: Mapping[str, str] = {}
+    """Files of the operator's that facts are looked up in, by name."""
 
 
-def versions_of(rules: int) -> Versions:
-    """Of this program, with a version of a rule set."""
+def versions_of(rules: int, files: Mapping[str, str] | None = None) -> Versions:
+    """Of this program, with a version of a rule set and those of the operator's files."""
     return Versions(
         rules,
         0 if rules else STARTER_VERSION,
@@ -56,6 +58,7 @@ def versions_of(rules: int) -> Versions:
         WINDOWS_VERSION,
         NORMALISER_VERSION,
         ENRICHMENT_VERSION,
+        files or {},
     )
 
 

@@ -321,7 +321,9 @@ class Corridor:
         ledger = Ledger(self._settings.directory)
         shelf = Shelf(stored_features(self._settings.directory, self._clock))
         settings = self._settings
-        windows, seq = recover_windows(ledger, settings.directory, shelf.books, settings.forget_after_days)
+        windows, seq = recover_windows(
+            ledger, settings.directory, shelf.books, settings.forget_after_days, settings.supplied
+        )
         walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
         self._snapshot_seq = seq
 

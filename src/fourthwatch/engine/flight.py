@@ -8,6 +8,7 @@ import msgspec
 
 from fourthwatch.decision import Policy
 from fourthwatch.engine.walk import Outcome, Submission, Taken
+from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import Refused, Unavailable
 from fourthwatch.limits import FORGET_AFTER_DAYS
 
@@ -29,6 +30,8 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot begins when so many events came since the last."""
     forget_after_days: int = FORGET_AFTER_DAYS
     """A thing of which nothing was received for so long is forgotten."""
+    supplied: Supplied | None = None
+    """Files of the operator's to look things up in."""
 
 
 class Flight:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fourthwatch.engine.walk import Walk
+from fourthwatch.entities.supplied import Supplied
 from fourthwatch.features.definition import Book
 from fourthwatch.features.forgetting import Passed
 from fourthwatch.features.windows import WINDOWS_VERSION, SeriesHead, Windows
@@ -30,6 +31,7 @@ def recover_windows(
     directory: Path,
     own: Mapping[int, Book] | None = None,
     forget_after_days: int = FORGET_AFTER_DAYS,
+    supplied: Supplied | None = None,
 ) -> tuple[Windows, int]:
     """The windows of the newest usable snapshot, and the position from which the log has to be read again.
 
@@ -40,11 +42,16 @@ def recover_windows(
         is_ours = head.version == WINDOWS_VERSION and head.last_chain == ledger.chain_at(head.seq)
         return is_ours and _passed(head).days == forget_after_days
 
+    def empty() -> Windows:
+        return Windows(own=own, forget_after_days=forget_after_days, supplied=supplied)
+
     found = read_snapshot(directory, is_wanted)
     if found is None:
-        return Windows(own=own, forget_after_days=forget_after_days), 0
+        return empty(), 0
     head, chunks = found
-    windows = Windows(heads=_series_heads(head), up_to=head.seq, own=own, forget_after_days=forget_after_days)
+    windows = Windows(
+        heads=_series_heads(head), up_to=head.seq, own=own, forget_after_days=forget_after_days, supplied=supplied
+    )
     windows.restore_passed(_passed(head))
     try:
         for chunk in chunks:
@@ -52,7 +59,7 @@ def recover_windows(
                 windows.load(chunk.piece)
             windows.restore_session_users(chunk.session_users)
     except ValueError:  # whole, and yet not what the kernel wrote: the log knows better
-        return Windows(own=own, forget_after_days=forget_after_days), 0
+        return empty(), 0
     windows.loaded()
     return windows, head.seq
 

@@ -66,7 +66,9 @@ class Rulings:
     def compiled(self, tenant: int, in_force: InForce) -> Ready:
         """A set over the windows as they are; changes nothing, and may be called on another thread."""
         book = self._windows.own.get(tenant, self._windows.book)
-        return Ready(Ruling(in_force.checked, self._windows, book), versions_of(in_force.version))
+        supplied = self._windows.supplied
+        files = None if supplied is None else supplied.versions
+        return Ready(Ruling(in_force.checked, self._windows, book), versions_of(in_force.version, files))
 
     def put(self, tenant: int, in_force: InForce, ready: Ready | None = None) -> None:
         """From the next event on this set judges; `ready` is it as compiled before, used if it still fits."""

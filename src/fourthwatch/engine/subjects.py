@@ -38,7 +38,7 @@ class Subjects:
         involved = self._recognised(tenant, involved, seq)
         subject = Subject(
             tenant=tenant, seq=seq, kind=kind, event=event, occurred_ms=occurred_ms, involved=involved, order=order,
-            name=name,
+            name=name, supplied=self._windows.supplied,
         )  # fmt: skip
         return Present(subject, {})
 

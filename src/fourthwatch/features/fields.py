@@ -177,6 +177,16 @@ def _payment_amount(subject: Subject) -> float | None:
     return number_of(event.amount) if isinstance(event, Transaction) else None
 
 
+def _of_place(name: str) -> Read:
+    """What the operator's files tell of the IP."""
+
+    def read(subject: Subject) -> Any:
+        place = subject.ip_place()
+        return None if place is None else getattr(place, name)
+
+    return read
+
+
 def _text_of(thing: Thing) -> Read:
     """The normal form of the most important one."""
 
@@ -227,6 +237,9 @@ def _all_fields() -> dict[str, Field]:
             "truth", every, Subject.paid_on_delivery, "cash on delivery, as said or as the payment type tells"
         ),
         "is_guest": Field("truth", every, _is_guest, "whether nobody is logged in"),
+        "ip_country": Field("text", every, _of_place("country"), "alpha-2 of the country of the IP, from a file"),
+        "ip_asn": Field("number", every, _of_place("asn"), "number of the network that the IP is in, from a file"),
+        "ip_operator": Field("text", every, _of_place("operator"), "who runs the network of the IP, from a file"),
         "event_name": Field("text", _numbers_of(CustomEvent), attrgetter("name"), "name of a shop's own event"),
     }  # fmt: skip
 

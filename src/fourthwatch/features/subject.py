@@ -10,6 +10,8 @@ import msgspec
 import xxhash
 
 from fourthwatch.entities import Involved
+from fourthwatch.entities.ip_place import IpPlace
+from fourthwatch.entities.supplied import Supplied
 from fourthwatch.events import Address, CreateAccount, CreateOrder, Event, Kind, PaymentMethod, Transaction
 from fourthwatch.events.values import is_cash
 from fourthwatch.limits import AMOUNT_CHARS_MAX, AMOUNTS_CACHED_MAX
@@ -35,6 +37,16 @@ class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The order as last submitted; the event itself when it submits one."""
     name: str | None = None
     """Of a shop's own event."""
+    supplied: Supplied | None = None
+    """Files of the operator's to look things up in."""
+
+    def ip_place(self) -> IpPlace | None:
+        """Where the IP is, as far as a file tells."""
+        return self.place_of(self.involved.ip)
+
+    def place_of(self, ip: str | None) -> IpPlace | None:
+        """The same of another address in canonical text."""
+        return None if self.supplied is None else self.supplied.ip_place(ip)
 
     @property
     def person(self) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from fourthwatch.entities.supplied import Supplied
 from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
 from fourthwatch.features.catalogue import DECIDING, Vector, built_in
 from fourthwatch.features.definition import Book, Defined, Reading, needs_of
@@ -76,11 +77,14 @@ class Windows:
         own: Mapping[int, Book] | None = None,
         forget_after_days: int = FORGET_AFTER_DAYS,
         asked: Mapping[int, Sequence[Defined]] | None = None,
+        supplied: Supplied | None = None,
     ) -> None:
         """Empty, or with `heads` about to be given the slices of a snapshot that was taken at position `up_to`.
 
-        `own` are the books of tenants that have features of their own, `asked` the expressions of tenants' rules.
+        `own` are the books of tenants that have features of their own, `asked` the expressions of tenants' rules,
+        `supplied` the operator's files.
         """
+        self.supplied = supplied
         self._horizon = Horizon(forget_after_days)
         self.book = built_in() if book is None else book
         self.asked: dict[int, Sequence[Defined]] = dict(asked or {})

@@ -23,6 +23,7 @@ from fourthwatch.api.protocol import BoundedHttpProtocol
 from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
+from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.errors import UsageError
 from fourthwatch.limits import KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
@@ -75,6 +76,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
             disk_reserve_bytes=settings.disk_reserve_bytes,
             snapshot_every_events=settings.snapshot_every_events,
             forget_after_days=settings.forget_after_days,
+            supplied=read_supplied(settings.ip_file_paths, settings.card_file_path),
         ),
         clock,
         os.urandom,

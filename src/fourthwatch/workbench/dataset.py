@@ -15,6 +15,7 @@ from fourthwatch.clock import SECOND_MS
 from fourthwatch.engine.definitions import Shelf
 from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.engine.subjects import Subjects
+from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import DatasetError, UsageError
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.features.catalogue import DECIDING, built_in
@@ -77,6 +78,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Things whose normal form gets a column `key_<thing>`: `device`, `email`, … Personal, so nothing by itself."""
     forget_after_days: int = FORGET_AFTER_DAYS
     """As the server has it, or the rows are not what it saw."""
+    supplied: Supplied | None = None
+    """The same."""
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -112,7 +115,7 @@ def build(directory: Path, out: Path, wanted: Wanted, progress: Progress) -> Bui
         columns = columns_of(names, wanted)
         with TableWriter(out, columns) as table:
             table.open()
-            walk = _Walk(history, tenant, _Known(shelf, tenant, names, wanted.forget_after_days), wanted)
+            walk = _Walk(history, tenant, _Known(shelf, tenant, names, wanted), wanted)
             for row in walk.rows(progress):
                 table.add(row)
             if table.rows == 0:
@@ -184,15 +187,16 @@ class _Known:
     server have histories of their own here, in which the whole catalogue is kept.
     """
 
-    def __init__(self, shelf: Shelf, tenant: int, names: Sequence[str], forget_after_days: int) -> None:
+    def __init__(self, shelf: Shelf, tenant: int, names: Sequence[str], wanted: Wanted) -> None:
         book = shelf.of(tenant)
-        self.live = Windows(shelf.built_in, own=shelf.books, forget_after_days=forget_after_days)
+        days, supplied = wanted.forget_after_days, wanted.supplied
+        self.live = Windows(shelf.built_in, own=shelf.books, forget_after_days=days, supplied=supplied)
         own = book.with_parts([one.feature.name for one in book.own()])
         kept = {one.feature.name for one in (*shelf.built_in.kept(), *own)}
         kept |= {one.feature.name for one in book if one.checked is None}
         awake, resting = [name for name in names if name in kept], [name for name in names if name not in kept]
         self._awake = self.live.reading_of(book, awake) if awake else None
-        self._rest = Windows(built_in(kept=None), forget_after_days=forget_after_days) if resting else None
+        self._rest = Windows(built_in(kept=None), forget_after_days=days) if resting else None
         self._resting = None if self._rest is None else self._rest.reading_of(self._rest.book, resting)
         together = {name: place for place, name in enumerate([*awake, *resting])}
         self._places = [together[name] for name in names]

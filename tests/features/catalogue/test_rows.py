@@ -91,7 +91,7 @@ WITHOUT_FEATURE = {
 
 def test_the_rows_are_counted_and_named_once() -> None:
     assert len(CATALOGUE) == ROWS
-    assert len(ALL) == ROWS + len(FACTS) == 419
+    assert len(ALL) == ROWS + len(FACTS) == 430
     assert len({row.name for row in CATALOGUE}) == ROWS
     assert not {row.name for row in CATALOGUE} & (FACT_OF_NAME.keys() | FIELDS.keys() | RECOLLECTION_OF.keys())
     assert set(DECIDING) <= set(ALL)

@@ -2,12 +2,16 @@
 
 import math
 import random
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.events import KINDS
 from fourthwatch.features.facts import FACT_OF_NAME, FACTS, UNITS, lookups
+from mmdb import write_mmdb
 from said import ADDRESS, CARD, ORDER, every_value
 from story import NOW_MS, Story
 
@@ -50,14 +54,15 @@ REASON_NAMES = {
     "potential_fraud_email": "email_is_disposable",
     "new_customer_on_your_store": "is_first_order_told",
     "_accountAge": "account_age_told",
+    "_ipLocation": "ip_country_differs",
 }
-"""The names of contract.json's `reason_names` that one event can decide by itself. `_ipLocation` waits for an
-operator's file; the others count what happened before."""
+"""The names of contract.json's `reason_names` that one event can decide by itself; the others count what happened
+before."""
 ONE_FACT_TWO_NAMES = {"_shipAddressHasSecondField"}
 
 
 def test_facts_are_discovered_named_once_and_explained() -> None:
-    assert len(FACTS) == 148
+    assert len(FACTS) == 159
     assert len(FACT_OF_NAME) == len(FACTS)
     assert len({fact.says for fact in FACTS}) == len(FACTS)
     for fact in FACTS:
@@ -96,11 +101,23 @@ def test_an_empty_address_of_the_go_client_says_nothing() -> None:
     assert values["phone_missing"] is None
 
 
-def test_two_thousand_ugly_subjects_give_finite_numbers_twice_the_same() -> None:
+def test_two_thousand_ugly_subjects_give_finite_numbers_twice_the_same(tmp_path: Path) -> None:
     chance = random.Random(11)
     known = set()
-    for _ in range(SUBJECTS):
+    files = {
+        "ips.csv": "203.0.113.0,203.0.113.99,64500,IN,Home\n203.0.113.100,203.0.113.255,64501,US,Racks\n",
+        "hosting.csv": "64501\n",
+        "cards.csv": "bin,country\n411111,US\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    listed = {"203.0.113.0/25": {"is_anonymous_vpn": True}}
+    ips = (tmp_path / "ips.csv", tmp_path / "hosting.csv", write_mmdb(tmp_path / "a.mmdb", "Anonymous-IP", listed))
+    supplied = read_supplied(ips, tmp_path / "cards.csv")
+    for number in range(SUBJECTS):
         subject = ugly_subject(chance)
+        if number % 4:
+            subject = msgspec.structs.replace(subject, supplied=supplied)
         values = every_value(subject)
         assert values == every_value(subject)
         for name, value in values.items():
@@ -146,7 +163,7 @@ _GOOD: dict[str, tuple[Any, ...]] = {
     "_createdDate": ("2026-01-01", "1700000000"),
     "_emailConfirmedStatus": ("_success", "_pending"),
     "_phoneConfirmedStatus": ("_success", "_failure"),
-    "_deviceIp": ("203.0.113.7", "10.0.0.1", "::1", "2001:db8::1"),
+    "_deviceIp": ("203.0.113.7", "203.0.113.170", "10.0.0.1", "::1", "2001:db8::1"),
     "_status": ("_success", "_Failed"),
     "_content": ("call me +91 98201 33417 or WWW.example.com", "HELLO"),
 }  # fmt: skip

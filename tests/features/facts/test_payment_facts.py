@@ -6,12 +6,11 @@ import pytest
 
 from fourthwatch.clock import DAY_MS
 from fourthwatch.features.facts.basket import BASKET_FACTS
-from fourthwatch.features.facts.payment import PAYMENT_FACTS, card_country_facts
+from fourthwatch.features.facts.payment import PAYMENT_FACTS
 from said import (
     CARD,
     Example,
     Value,
-    address,
     on_event,
     on_items,
     on_order,
@@ -20,7 +19,7 @@ from said import (
     without_examples,
     wrong,
 )
-from story import NOW_MS, Story
+from story import NOW_MS
 
 TOY = {"_itemId": "i1", "_price": "100", "_quantity": 1, "_category": "Toys", "_currencyCode": "INR"}
 
@@ -141,14 +140,3 @@ def test_every_fact_of_the_payment_has_its_examples() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example[0]}={example[1]}")
 def test_a_payment_says(example: Example) -> None:
     assert not wrong([example])
-
-
-def test_an_operators_file_of_cards_makes_two_more_facts() -> None:
-    billing, delivery = card_country_facts({"411111": "US"}.get)
-    at_home = Story().subject("createOrder", _orderId="o", _paymentMethods=[CARD], _billingAddress=address())
-    assert billing.compute(at_home) == 1
-    assert delivery.compute(at_home) is None
-    told = Story().subject("createOrder", _orderId="o", _paymentMethods=[CARD], _shippingAddress={"_country": "US"})
-    assert delivery.compute(told) == 0
-    unlisted, _ = card_country_facts({"555555": "US"}.get)
-    assert unlisted.compute(at_home) is None

@@ -10,10 +10,11 @@ from fourthwatch.features.facts.circumstances import CIRCUMSTANCE_FACTS
 from fourthwatch.features.facts.device import DEVICE_FACTS
 from fourthwatch.features.facts.email import EMAIL_FACTS
 from fourthwatch.features.facts.fact import UNITS, Fact
-from fourthwatch.features.facts.payment import PAYMENT_FACTS, card_country_facts
+from fourthwatch.features.facts.looked_up import LOOKED_UP_FACTS
+from fourthwatch.features.facts.payment import PAYMENT_FACTS
 from fourthwatch.features.facts.person import PERSON_FACTS
 
-__all__ = ["FACTS", "FACT_OF_NAME", "FACT_THEMES", "UNITS", "Fact", "card_country_facts", "lookups"]
+__all__ = ["FACTS", "FACT_OF_NAME", "FACT_THEMES", "UNITS", "Fact", "lookups"]
 
 FACT_THEMES: Mapping[str, tuple[Fact, ...]] = MappingProxyType(
     {
@@ -24,6 +25,7 @@ FACT_THEMES: Mapping[str, tuple[Fact, ...]] = MappingProxyType(
         "The basket": BASKET_FACTS,
         "The circumstances": CIRCUMSTANCE_FACTS,
         "The device": DEVICE_FACTS,
+        "The countries of IP and card, from the operator's files": LOOKED_UP_FACTS,
     }
 )
 """In the order in which they are explained."""

@@ -49,7 +49,7 @@ def _is_rare_browser(subject: Subject) -> float | None:
     return None if browser is None else truth(browser.family in ("other", "internet explorer"))
 
 
-def _device_offset(subject: Subject) -> int | None:
+def device_offset(subject: Subject) -> int | None:
     """Minutes ahead of UTC; browsers count `timezoneOffset` the other way, minutes behind."""
     zone = custom_text(subject, _ZONE_KEYS)
     offset = None if zone is None else zone_offset_minutes(zone, subject.occurred_ms)
@@ -61,7 +61,7 @@ def _device_offset(subject: Subject) -> int | None:
 
 def _does_zone_differ(subject: Subject) -> float | None:
     """Against every offset in use in the country."""
-    country, own = country_of(subject), _device_offset(subject)
+    country, own = country_of(subject), device_offset(subject)
     if country is None or own is None:
         return None
     theirs = offsets_minutes(country, subject.occurred_ms)
@@ -69,7 +69,7 @@ def _does_zone_differ(subject: Subject) -> float | None:
 
 
 def _minutes_apart(subject: Subject) -> float | None:
-    country, own = country_of(subject), _device_offset(subject)
+    country, own = country_of(subject), device_offset(subject)
     if country is None or own is None:
         return None
     return min((abs(own - one) for one in offsets_minutes(country, subject.occurred_ms)), default=None)

@@ -1,13 +1,10 @@
 """Facts of money and of how it is paid: amounts, promotions, cards, the answers of the card's bank.
 
-Which country issued a card is known only from an operator's file of card beginnings: `card_country_facts` makes facts
-of one.
+Which country issued a card is known only from an operator's file; those facts are in `looked_up`.
 """
 
-from collections.abc import Callable
-
 from fourthwatch.entities.card import avs_agrees, cvv_agrees, issuer_digits, months_to_expiry
-from fourthwatch.entities.country import country_code, is_usual_currency
+from fourthwatch.entities.country import is_usual_currency
 from fourthwatch.entities.person_name import share_a_word
 from fourthwatch.entities.words import word_set
 from fourthwatch.events import Promotion, Transaction
@@ -15,9 +12,6 @@ from fourthwatch.events.values import outcome_of
 from fourthwatch.features.facts.fact import Compute, Fact, buyer_name, country_of, said, truth
 from fourthwatch.features.subject import Subject, minor_units
 from fourthwatch.limits import ITEMS_MAX
-
-CountryOfCard = Callable[[str], str | None]
-"""First six digits of a card to the alpha-2 of the country that issued it; `None`: not in the file."""
 
 _ROUND_MINOR = 100 * 100
 _TYPE_CHARS_MAX = 64
@@ -200,32 +194,6 @@ def _is_refund(subject: Subject) -> float | None:
     if not isinstance(event, Transaction) or event.transaction_type is None:
         return None
     return truth(event.transaction_type.strip().lower() in ("_refund", "refund", "_void", "void"))
-
-
-def card_country_facts(country_of_card: CountryOfCard) -> tuple[Fact, ...]:
-    """The facts that need to know where a card was issued, over an operator's own file of card beginnings."""
-
-    def countries(subject: Subject) -> list[str]:
-        issuers = (issuer_digits(method.card_bin) for method in subject.payment_methods()[:ITEMS_MAX])
-        found = (None if issuer is None else country_of_card(issuer) for issuer in issuers)
-        return [country for country in found if country is not None]
-
-    def differs_from_billing(subject: Subject) -> float | None:
-        address, issued = subject.billing_address(), countries(subject)
-        country = None if address is None else country_code(address.country)
-        return None if country is None or not issued else truth(any(one != country for one in issued))
-
-    def differs_from_delivery(subject: Subject) -> float | None:
-        address, issued = subject.shipping_address(), countries(subject)
-        country = None if address is None else country_code(address.country)
-        return None if country is None or not issued else truth(any(one != country for one in issued))
-
-    return (
-        Fact("card_country_differs_from_billing", "0 or 1", "the card was issued in another country than billed to",
-             differs_from_billing, "card_billing_country_mismatch"),
-        Fact("card_country_differs_from_delivery", "0 or 1", "the card was issued in another country than delivered to",
-             differs_from_delivery, "card_shipping_country_mismatch"),
-    )  # fmt: skip
 
 
 PAYMENT_FACTS: tuple[Fact, ...] = (

@@ -66,7 +66,7 @@ def _account_name_differs(subject: Subject) -> float | None:
     return None if told is None else truth(not told)
 
 
-def _phone_text(subject: Subject) -> str | None:
+def phone_text(subject: Subject) -> str | None:
     """The account's own, else of delivery, else of billing."""
     own = said(getattr(subject.event, "phone", None))
     if own is not None:
@@ -79,7 +79,7 @@ def _phone_text(subject: Subject) -> str | None:
 
 
 def _phone(subject: Subject) -> PhoneFacts | None:
-    text = _phone_text(subject)
+    text = phone_text(subject)
     return None if text is None else phone_facts(text, country_of(subject))
 
 
@@ -110,7 +110,7 @@ def _is_phone_invented(subject: Subject) -> float | None:
 
 
 def _longest_run(subject: Subject) -> float | None:
-    text = _phone_text(subject)
+    text = phone_text(subject)
     return None if text is None else longest_digit_run(text) or None
 
 
@@ -122,7 +122,7 @@ def _is_phone_missing(subject: Subject) -> float | None:
     stated = is_stated(subject.shipping_address()) or is_stated(subject.billing_address())
     if not stated and not isinstance(subject.event, CreateAccount):
         return None
-    return truth(_phone_text(subject) is None)
+    return truth(phone_text(subject) is None)
 
 
 def _profile_completeness(subject: Subject) -> float | None:
