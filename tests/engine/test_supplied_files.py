@@ -34,7 +34,7 @@ def told(directory: Path, supplied: Supplied | None) -> tuple[dict[str, float | 
     assert made is not None
     decision = msgspec.json.decode(made.detail)
     till.close()
-    return decision["own"], decision.get("files")
+    return decision["own"], decision["versions"].get("files")
 
 
 def test_a_decision_follows_the_files_and_names_them(tmp_path: Path) -> None:

@@ -5,19 +5,19 @@ were added, by ledger position: their order does not matter, and adding one agai
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
+from fourthwatch.features.backfiller import Backfiller, add_in_parts
 from fourthwatch.features.catalogue import DECIDING, Vector, built_in
 from fourthwatch.features.definition import Book, Defined, Reading, needs_of
 from fourthwatch.features.forgetting import Horizon, Passed
 from fourthwatch.features.inputs import Inputs
 from fourthwatch.features.kernel import Kernel
-from fourthwatch.features.modes import Entity, Observation
 from fourthwatch.features.observe import By, Observer, Present
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
@@ -162,7 +162,7 @@ class Windows:
         if len(entities) <= SOURCES_MAX and len(seen) <= SOURCES_MAX:
             self._kernel.add(subject.seq, subject.occurred_ms, entities, seen)
         else:
-            _in_parts(self._kernel.add, subject.seq, subject.occurred_ms, entities, seen)
+            add_in_parts(self._kernel.add, subject.seq, subject.occurred_ms, entities, seen)
         event = subject.event
         if isinstance(event, _STITCHING) and event.session_id is not None and event.user_id is not None:
             self._link(subject.tenant, event.session_id, subject.seq, event.user_id)
@@ -253,7 +253,7 @@ class Windows:
             self.registry.completed(series)
         self._compile()
 
-    def backfiller(self, all_series: Sequence[Series]) -> "Backfiller":
+    def backfiller(self, all_series: Sequence[Series]) -> Backfiller:
         """Adds the past of some series, event after event, in any order, each once."""
         wanted = [self.registry.all()[series.text] for series in all_series]
         numbers = {one.series.text: one.number for one in wanted}
@@ -365,40 +365,5 @@ class Windows:
         self._kernel.forget(passed.below)
 
 
-class Backfiller:
-    """Gives new series their past: of things that were heard all along, and that are known, since they are.
-
-    Of a combination that nothing was kept of before nobody knows when it was silent; its past goes back as far as
-    anything is remembered without being heard of again.
-    """
-
-    def __init__(self, kernel: Kernel, observer: Observer, heard: Set[By]) -> None:
-        self._kernel = kernel
-        self._observer = observer
-        self._heard = {number for by, number in observer.number_of.items() if by in heard}
-
-    def add(self, present: Present) -> None:
-        """Let one stored event count in the new series alone."""
-        subject = present.subject
-        seen = self._observer.observations(present, subject.kind.number)
-        entities = self._observer.entities(present)
-        known = [one for one in entities if one[0] in self._heard]
-        new = [one for one in entities if one[0] not in self._heard]
-        if known and seen:
-            _in_parts(self._kernel.add_to_known, subject.seq, subject.occurred_ms, known, seen)
-        if new:
-            _in_parts(self._kernel.add, subject.seq, subject.occurred_ms, new, seen)
-
-
 def _kept_by(text: str, routes: Mapping[By, set[str]]) -> set[str]:
     return {"+".join(by) for by, texts in routes.items() if text in texts}
-
-
-Add = Callable[[int, int, list[Entity], list[Observation]], None]
-
-
-def _in_parts(add: Add, seq: int, at_ms: int, entities: list[Entity], seen: list[Observation]) -> None:
-    """The kernel takes so many at once."""
-    for whom in range(0, len(entities), SOURCES_MAX):
-        for what in range(0, max(len(seen), 1), SOURCES_MAX):
-            add(seq, at_ms, entities[whom : whom + SOURCES_MAX], seen[what : what + SOURCES_MAX])
