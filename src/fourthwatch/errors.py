@@ -22,6 +22,7 @@ FourthwatchError
 │   ├── LedgerFull          no room on the disk
 │   ├── LedgerBroken        a write or sync failed: nothing more is acknowledged by this process
 │   └── LedgerUnusable      cannot be opened: wrong version, damaged, in use, unsafe SQLite
+├── IndexDamaged            the index beside the data file cannot be used, and is made again from the ledger
 ├── RecordingError          a file of recorded events is not one; names the file and the line
 ├── DatasetError            a data set cannot be built or read; names the file or what is missing
 ├── RuleFileError           a file of rules is not one; names the file and the rule
@@ -145,6 +146,10 @@ class LedgerBroken(LedgerError):
 
 class LedgerUnusable(LedgerError):
     """The data file cannot be opened; the text says why and what to do."""
+
+
+class IndexDamaged(FourthwatchError):
+    """The index beside the data file cannot be used; nothing is lost, it is made again from the ledger."""
 
 
 class RecordingError(FourthwatchError):

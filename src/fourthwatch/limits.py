@@ -175,10 +175,43 @@ CURSOR_CHARS_MAX = 1_024
 PAGE_ROWS_MAX = 500
 PAGE_ROWS = 100
 """Of a page when the caller does not say."""
-TRACED_EVENTS_MAX = 2_000
-"""Events that one page of an entity's timeline looks at; the next page goes on behind them."""
 LINKS_MAX = 20
 """Things of one kind that are named as linked with an entity."""
+
+# The index.
+INDEX_BATCH_EVENTS = 512
+"""Events of one transaction of the index."""
+FEED_EVENTS_MAX = 8_192
+"""Durable events that wait in memory for the index; older ones are read from the ledger."""
+INDEX_ORDERS_CACHED = 2_000
+"""Orders that are remembered while the index is made from the ledger."""
+INDEX_KNOWN_MAX = 100_000
+"""Things and links, twice, of which is remembered that the index has them."""
+INDEX_FIELDS_MAX = 16
+"""Fields of a shop's own, of one event, that are looked for."""
+INDEX_FIELD_CHARS_MAX = 64
+"""Of a field's value that is looked for; longer ones are not."""
+REASONS_SHOWN = 3
+"""Reasons of an order's newest decision that a list of orders shows."""
+REASONS_KEPT_MAX = 24
+"""Names of its red reasons in the index."""
+
+SEARCH_CHARS_MAX = 200
+SEARCH_HITS_MAX = 20
+"""Of one kind."""
+SEARCH_EVENTS_COUNTED = 100
+"""Events that are counted of one hit; where there are as many, there may be more."""
+GRAPH_HOPS_MAX = 4
+GRAPH_NODES_MAX = 400
+GRAPH_EDGES_MAX = 2_000
+GRAPH_FANOUT = 20
+"""Of one kind, that one node leads to; the newest ones."""
+QUESTION_THREADS = 2
+"""Questions to the index that are answered at the same time."""
+QUESTIONS_WAITING_MAX = 64
+"""Questions that wait or are being answered; beyond it 503."""
+COUNTED_ROWS_MAX = 10_000
+"""Orders of a list that are counted; where there are as many, there may be more."""
 
 # Data sets.
 HISTORY_PAGE_ROWS = 500
@@ -193,6 +226,7 @@ assert OWN_SERIES_OF_ALL_MAX <= SERIES_MAX - 1_000
 assert BATCH_WELL_FILLED <= BATCH_MAX < QUEUE_MAX
 assert min(RECENT_EVENTS, ORDERS_CACHED_MAX) > 2 * BATCH_MAX  # one batch is being written, one is walking
 assert CHECKPOINT_EVERY_PAGES < LOG_PAGES_MAX
+assert BATCH_MAX < INDEX_BATCH_EVENTS < FEED_EVENTS_MAX
 assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160
 assert EXPRESSION_AGGREGATES_MAX < EXPRESSION_NODES_MAX < EXPRESSION_CHARS_MAX

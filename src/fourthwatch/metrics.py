@@ -6,6 +6,7 @@ EVENTS_STORED = Gauge("fourthwatch_events_stored", "Events in the ledger")
 ENTITIES = Gauge("fourthwatch_entities", "Entities with a history in memory")
 QUEUE_WAITING = Gauge("fourthwatch_queue_waiting", "Events that wait for the engine")
 SNAPSHOT_SEQ = Gauge("fourthwatch_snapshot_position", "Ledger position up to which the newest snapshot reaches")
+INDEX_BEHIND = Gauge("fourthwatch_index_behind_events", "Events in the ledger that the index does not hold yet")
 BATCH_EVENTS = Histogram(
     "fourthwatch_batch_events", "Events per commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, float("inf"))
 )

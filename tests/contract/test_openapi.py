@@ -23,6 +23,8 @@ OTHERS = {
     ("get", "/openapi.json"), ("get", "/docs"), ("get", "/api/v1/features"), ("post", "/api/v1/features"),
     ("get", "/api/v1/features/{name}"), ("delete", "/api/v1/features/{name}"),
     ("get", "/api/v1/entities/{type}/{value}"), ("get", "/api/v1/audit"),
+    ("get", "/api/v1/orders"), ("get", "/api/v1/queue"), ("get", "/api/v1/search"), ("get", "/api/v1/graph"),
+    ("get", "/api/v1/index"),
 }  # fmt: skip
 
 
@@ -126,6 +128,11 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/features/{name}"): shop.get("/api/v1/features/account_age").json,
         ("get", "/api/v1/entities/{type}/{value}"): shop.get("/api/v1/entities/user/u").json,
         ("get", "/api/v1/audit"): shop.get("/api/v1/audit").json,
+        ("get", "/api/v1/orders"): shop.get("/api/v1/orders?fresh=true").json,
+        ("get", "/api/v1/queue"): shop.get("/api/v1/queue").json,
+        ("get", "/api/v1/search"): shop.get("/api/v1/search?q=order").json,
+        ("get", "/api/v1/graph"): shop.get(f"/api/v1/graph?order={order_id}").json,
+        ("get", "/api/v1/index"): shop.get("/api/v1/index").json,
     }
     for key, reply in replies.items():
         schema = operations(document)[key]["responses"]["200"]["content"]["application/json"]["schema"]

@@ -1,6 +1,6 @@
 """`/api/v1/entities`: one thing as it is known, its features as of a moment, what it is linked with, its timeline.
 
-The timeline is looked for in the ledger, so many events per page; an empty page with a `next` is not the end.
+The timeline comes from the index; what is too new to be in it is looked for in the ledger.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Access
+from fourthwatch.api.aside import Aside, Readers
 from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.api.management import EventView, event_view
 from fourthwatch.api.paging import Cursors, Page, number_in
@@ -18,7 +19,8 @@ from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.portrait import Known, Trace, features_of, text_of
 from fourthwatch.errors import Malformed, NotFound
-from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, TRACED_EVENTS_MAX
+from fourthwatch.features.things import key_of, mark_of_key
+from fourthwatch.limits import AT_MS_MAX, LINKS_MAX
 from fourthwatch.store.reader import Entry, LedgerReader
 
 _ROWS = 50
@@ -64,8 +66,9 @@ class Entities:
     """Handlers of `/api/v1/entities`."""
 
     def __init__(
-        self, access: Access, corridor: Corridor, reader: LedgerReader, clock: Clock, cursors: Cursors
+        self, access: Access, corridor: Corridor, reader: LedgerReader, clock: Clock, cursors: Cursors, aside: Aside
     ) -> None:
+        self._aside = aside
         self._cursors = cursors
         self._access = access
         self._corridor = corridor
@@ -91,7 +94,7 @@ class Entities:
         before = page.behind(int, walk.ledger.last_seq + 1)
         first_ms = walk.windows.first_ms(caller.tenant, text)
         trace = Trace(walk, kind, text)
-        entries, after = await self._timeline(trace, caller.tenant, before, page.limit)
+        entries, after = await self._timeline(trace, caller.tenant, text, before, page.limit)
         if first_ms is None and not entries and after is None:
             raise NotFound("nothing was heard of this entity")
         book = self._corridor.definitions.book_of(caller.tenant)
@@ -113,18 +116,31 @@ class Entities:
             )
         )
 
-    async def _timeline(self, trace: Trace, tenant: int, before: int, limit: int) -> tuple[list[Entry], int | None]:
-        """Events newest first, and where to go on; `None` at the beginning of the ledger."""
+    async def _timeline(
+        self, trace: Trace, tenant: int, text: str, before: int, limit: int
+    ) -> tuple[list[Entry], int | None]:
+        """Events newest first, and where to go on; what the index does not hold yet is looked through."""
+
+        def indexed(readers: Readers) -> tuple[int, list[int]]:
+            position = readers.index.position()
+            seqs = readers.index.events_with([mark_of_key(key_of(tenant, text))], before, limit + 1)
+            return position, seqs
+
+        position, seqs = await self._aside.ask(indexed)
         found: list[Entry] = []
-        stop = max(1, before - TRACED_EVENTS_MAX)
-        while before > stop:
-            lowest = max(stop, before - _SLICE)
-            entries = self._reader.between(tenant, lowest, before)
-            rows = {row.seq for row in trace.found([entry.event for entry in entries], limit - len(found))}
+        above = before
+        while above > position + 1 and len(found) <= limit:
+            lowest = max(position + 1, above - _SLICE)
+            entries = self._reader.between(tenant, lowest, above)
+            rows = {row.seq for row in trace.found([entry.event for entry in entries], len(entries))}
             found += [entry for entry in entries if entry.event.seq in rows]
-            before = lowest
-            if len(found) >= limit:
-                before = found[-1].event.seq
-                break
+            above = lowest
             await asyncio.sleep(0)
-        return found, before if before > 1 else None
+        wanted = [seq for seq in seqs if seq < above][: limit + 1 - min(len(found), limit + 1)]
+        for at in range(0, len(wanted), _SLICE):
+            entries = self._reader.at(tenant, wanted[at : at + _SLICE])
+            trace.found([entry.event for entry in entries], len(entries))
+            found += entries
+            await asyncio.sleep(0)
+        shown = found[:limit]
+        return shown, shown[-1].event.seq if len(found) > limit else None

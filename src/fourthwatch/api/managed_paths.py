@@ -6,6 +6,7 @@ A group that is added has a row in `_GROUPS` and its types in `TYPES`; every ope
 from collections.abc import Callable
 from typing import Any
 
+from fourthwatch.api import read_paths
 from fourthwatch.api.audit import AuditView
 from fourthwatch.api.description import (
     DRY_RUN,
@@ -23,6 +24,7 @@ from fourthwatch.api.management import EventView, OrderView, PostbacksView
 
 TYPES: tuple[Any, ...] = (
     EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
+    *read_paths.TYPES,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -98,4 +100,4 @@ def _audit(by_type: ByType) -> Paths:
     return {"/api/v1/audit": {"get": told}}
 
 
-_GROUPS: tuple[Callable[[ByType], Paths], ...] = (_ledger, _features, _entities, _audit)
+_GROUPS: tuple[Callable[[ByType], Paths], ...] = (_ledger, _features, _entities, _audit, read_paths.index_paths)

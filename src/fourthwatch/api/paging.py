@@ -6,14 +6,15 @@ It is sealed with a secret of the data file, so that it tells nothing about othe
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
 
 from fourthwatch.errors import Malformed
-from fourthwatch.limits import CURSOR_CHARS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
+from fourthwatch.limits import AT_MS_MAX, CURSOR_CHARS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
+from fourthwatch.wire.times import read_timestamp_ms
 
 Place = int | str | tuple[int | str, ...]
 """Where a page ends: what its last row is sorted by."""
@@ -104,3 +105,22 @@ def truth_in(request: Request, name: str) -> bool | None:
     if told is None or told in ("true", "false"):
         return None if told is None else told == "true"
     raise Malformed(f"{name} must be true or false", code="bad_query")
+
+
+def word_in(request: Request, name: str, words: Collection[str]) -> str | None:
+    """One of a few words of the query, `None` when absent; raises `Malformed`."""
+    told = request.query_params.get(name)
+    if told is None or told in words:
+        return told
+    raise Malformed(f"{name} must be one of {', '.join(words)}", code="bad_query")
+
+
+def time_in(request: Request, name: str) -> int | None:
+    """A time of the query in epoch milliseconds, sent so or as ISO-8601; `None` when absent; raises `Malformed`."""
+    told = request.query_params.get(name)
+    if told is None:
+        return None
+    at_ms = read_timestamp_ms(told)
+    if at_ms is None or at_ms >= AT_MS_MAX:
+        raise Malformed(f"{name} must be a time: ISO-8601, or milliseconds since 1970", code="bad_query")
+    return at_ms

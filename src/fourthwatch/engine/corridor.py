@@ -13,6 +13,7 @@ from itertools import chain
 
 from fourthwatch.clock import Clock
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions, Shelf, stored_features
+from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import Batch, CorridorSettings, Flight, Settled, State, Ticket, unavailable
 from fourthwatch.engine.recovery import SnapshotInSlices, read_again, recover_windows
 from fourthwatch.engine.walk import Submission, Walk
@@ -59,6 +60,8 @@ class Corridor:
         self._writing: Flight | None = None
         self._faulty: tuple[Batch, Exception] | None = None
         """What met a fault while the batch before it was being written."""
+        self.feed = Feed()
+        """What has just become durable, for the index."""
         self._walk: Walk | None = None
         self._definitions: Definitions | None = None
         self._stopping = False
@@ -230,6 +233,7 @@ class Corridor:
     def _answer(self, walk: Walk, flight: Flight) -> None:
         outcomes = walk.answers(flight.taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
+        self.feed.add(flight.taken)
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
         BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)

@@ -34,8 +34,9 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 class Orders:
     """Orders by tenant and id, as of the position that the engine has come to."""
 
-    def __init__(self, ledger: Submitted) -> None:
+    def __init__(self, ledger: Submitted, kept: int | None = None) -> None:
         self._ledger = ledger
+        self._kept = ORDERS_CACHED_MAX if kept is None else kept
         self._warm: OrderedDict[tuple[int, str], Placed] = OrderedDict()
 
     def place(self, tenant: int, order_id: str, placed: Placed) -> None:
@@ -43,7 +44,7 @@ class Orders:
         warm = self._warm
         warm[tenant, order_id] = placed
         warm.move_to_end((tenant, order_id))
-        if len(warm) > ORDERS_CACHED_MAX:
+        if len(warm) > self._kept:
             warm.popitem(last=False)
 
     def find(self, tenant: int, order_id: str, before_seq: int) -> Placed | None:

@@ -1,7 +1,6 @@
 """What is known of one thing, for people: its normal form, its features, and the events that it was part of.
 
-No index leads from a thing to its events: written with each event it cost more than the event itself (ADR 11). They are
-found by looking through the ledger, newest first, a page at a time, and never further back than the thing's first.
+The index leads from a thing to its events, but for those of the last moment, which are looked through here.
 """
 
 from collections import Counter

@@ -15,8 +15,8 @@ from fourthwatch.wire.decode import read_stored
 class Subjects:
     """Makes subjects, in ledger order: an order that has been met is there for the events after it."""
 
-    def __init__(self, ledger: Submitted, windows: Windows) -> None:
-        self._orders = Orders(ledger)
+    def __init__(self, ledger: Submitted, windows: Windows, orders_kept: int | None = None) -> None:
+        self._orders = Orders(ledger, orders_kept)
         self._windows = windows
 
     def present(

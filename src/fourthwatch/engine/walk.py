@@ -48,6 +48,8 @@ class Taken:
     def __init__(self) -> None:
         self.events: list[EventRow] = []
         self.decisions: list[DecisionRow] = []
+        self.presents: list[Present] = []
+        """Per event what its walk found out about it."""
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
 
@@ -155,6 +157,7 @@ class Walk:
             from_go=decoded.from_go,
         )
         taken.events.append(event)
+        taken.presents.append(present)
         if decision is not None:
             taken.decisions.append(_decision_row(seq, tenant, decision, answered=answered))
         self._recent.add(event)

@@ -5,18 +5,22 @@ from typing import Protocol
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.app import Application
+from fourthwatch.api.aside import Aside
 from fourthwatch.api.audit import Audit
 from fourthwatch.api.changes import Changes
 from fourthwatch.api.entities import Entities
 from fourthwatch.api.features import Features
 from fourthwatch.api.intake import Intake
+from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
+from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
+from fourthwatch.server.indexing import Indexing
 from fourthwatch.settings import Settings
 from fourthwatch.store.changes import AuditTrail, Configuration
 from fourthwatch.store.keys import KeyStore
@@ -48,13 +52,18 @@ class Assembly:
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
         changes = Changes(self.access, self.configuration)
         cursors = Cursors(self.configuration.secret("cursors"))
+        self.indexing = Indexing(directory, corridor)
+        aside = Aside(directory, self.indexing)
+        self._opened = (*self._opened, aside, self.indexing)
         self.application = Application(
             intake,
             Neo(intake, self.reader, addresses, clock),
             (
                 Management(self.access, self.reader, addresses, cursors),
                 Features(changes, corridor, clock, cursors),
-                Entities(self.access, corridor, self.reader, clock, cursors),
+                Entities(self.access, corridor, self.reader, clock, cursors, aside),
+                Orders(self.access, aside, cursors),
+                Looks(self.access, aside, clock),
                 Audit(self.access, trail, cursors),
                 Pages(lambda: corridor.state),
             ),

@@ -93,11 +93,13 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     gc.set_threshold(*_GC_THRESHOLDS)
     following = asyncio.create_task(assembly.access.follow())
+    indexing = asyncio.create_task(assembly.indexing.run())
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):
         await server.serve(sockets=[sock])
-    following.cancel()
-    watching.cancel()
+    for task in (following, watching, indexing):
+        task.cancel()
+    await asyncio.gather(indexing, return_exceptions=True)
     await asyncio.to_thread(corridor.stop)
     assembly.close()
     log.info("stopped", broken=broken.is_set())

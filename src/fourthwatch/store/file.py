@@ -34,7 +34,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     Raises `LedgerUnusable` with what to do about it.
     """
     _refuse_unsafe_sqlite()
-    _register_checksums()
+    register_checksums()
     path = directory / FILE_NAME
     if read_only and not path.exists():
         raise LedgerUnusable(f"there is no data file in {directory}; is --data right?")
@@ -104,7 +104,8 @@ def _refuse_unsafe_sqlite() -> None:
         raise LedgerUnusable(f"SQLite {apsw.sqlite_lib_version()} can lose commits in WAL mode; {wanted} is needed")
 
 
-def _register_checksums() -> None:
+def register_checksums() -> None:
+    """Make SQLite keep and look at a checksum on every page of files that have room for it."""
     with _registering:
         if "cksmvfs" not in apsw.vfs_names():
             scratch = apsw.Connection(":memory:")

@@ -3,7 +3,7 @@
 Every question names a tenant; what belongs to another tenant is answered like what does not exist.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,20 @@ class LedgerReader:
         return list(
             self._entries("e.tenant = ? AND e.seq >= ? AND e.seq < ? ORDER BY e.seq DESC", tenant, from_seq, before_seq)
         )
+
+    def at(self, tenant: int, seqs: Iterable[int]) -> list[Entry]:
+        """A tenant's events at some positions, newest first."""
+        wanted = msgspec.json.encode(list(seqs)).decode()
+        return list(
+            self._entries(
+                "e.seq IN (SELECT value FROM json_each(?)) AND e.tenant = ? ORDER BY e.seq DESC", wanted, tenant
+            )
+        )
+
+    def received_ms(self, seq: int) -> int | None:
+        """When the event at a position was received; `None` when there is none."""
+        row = self._connection.execute("SELECT received_ms FROM event WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else int(row[0])
 
     def newest(self, tenant: int, limit: int) -> Iterator[EventRow]:
         """A tenant's newest events, newest first."""

@@ -1,0 +1,75 @@
+"""What is read from the index, for OpenAPI: lists of orders, the queue, search, the link graph."""
+
+from typing import Any
+
+from fourthwatch.api.description import PAGES, ByType, Operation, managed, parameter
+from fourthwatch.api.looks import GraphView, IndexView, SearchView
+from fourthwatch.api.orders import OrdersView, QueueView
+
+TYPES: tuple[Any, ...] = (OrdersView, QueueView, SearchView, GraphView, IndexView)
+Paths = dict[str, dict[str, Operation]]
+
+_FRESH = parameter("fresh", "query", "Wait until everything that is durable by now is in", "boolean")
+_FROM = parameter("from", "query", "Placed at or after: ISO-8601 or epoch milliseconds", "string")
+_TO = parameter("to", "query", "Placed before", "string")
+_FILTERS = [
+    parameter("flag", "query", "red or green", "string"),
+    parameter("verdict", "query", "approve, review or decline", "string"),
+    parameter("state", "query", "approved, canceled, held, fulfilled, returned, rto or other", "string"),
+    parameter("decision", "query", "By hand: approve, decline, hold, or none while there is none", "string"),
+    parameter("label", "query", "Told to be true: chargeback, rto, returned or bad", "string"),
+    parameter("reason", "query", "Name of a reason that is red in the newest decision", "string"),
+    parameter("user", "query", "Of this user", "string"),
+    parameter("payment_type", "query", "As in the list", "string"),
+    parameter("currency", "query", "ISO 4217", "string"),
+    parameter("country", "query", "Delivered to", "string"),
+    parameter("city", "query", "Delivered to", "string"),
+    parameter("postcode", "query", "Delivered to", "string"),
+    _FROM,
+    _TO,
+    parameter("min_amount", "query", "At least, in minor units", "integer"),
+    parameter("max_amount", "query", "At most, in minor units", "integer"),
+    parameter("sort", "query", "time, amount or risk", "string"),
+    parameter("order", "query", "desc or asc", "string"),
+    _FRESH,
+    *PAGES,
+]
+
+
+def index_paths(by_type: ByType) -> Paths:
+    """Lists, the queue, search and the graph."""
+    counted = parameter("count", "query", "Also say how many there are", "boolean")
+    looked_up = [
+        parameter("q", "query", "Ids, e-mail, phone, IP, card or a field's value, whole or its beginning", "string",
+                  required=True),
+        parameter("limit", "query", "Of each kind; 5 when absent, at most 20", "integer"),
+        _FRESH,
+    ]  # fmt: skip
+    walked = [
+        parameter("order", "query", "Begin at this order", "string"),
+        parameter("entity", "query", "Begin at this entity: type, colon, value", "string"),
+        parameter("hops", "query", "How far; 2 when absent, at most 4", "integer"),
+        parameter("limit", "query", "Nodes; 150 when absent, at most 400", "integer"),
+        parameter("as_of", "query", "As it was known then; `order`: when the order was placed", "string"),
+        parameter("unfold", "query", "Walk on from the beginning even if it is a hub", "boolean"),
+        _FRESH,
+    ]
+    return {
+        "/api/v1/orders": {
+            "get": managed("listOrders", "Orders as they stand", by_type[OrdersView], by_type,
+                           parameters=[counted, *_FILTERS])
+        },
+        "/api/v1/queue": {
+            "get": managed("getQueue", "Orders that wait for a decision", by_type[QueueView], by_type,
+                           parameters=_FILTERS)
+        },
+        "/api/v1/search": {
+            "get": managed("search", "Look anything up", by_type[SearchView], by_type, parameters=looked_up)
+        },
+        "/api/v1/graph": {
+            "get": managed("getGraph", "Who and what is linked", by_type[GraphView], by_type, parameters=walked)
+        },
+        "/api/v1/index": {
+            "get": managed("getIndex", "How far the index is behind", by_type[IndexView], by_type)
+        },
+    }  # fmt: skip

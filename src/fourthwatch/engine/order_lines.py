@@ -1,0 +1,133 @@
+"""An order as it stands, folded from the events that name it: state, newest decision, labels, who decided by hand.
+
+Pure, and one event at a time, so that the index is the same however often and in whatever pieces it is made.
+"""
+
+from typing import Any
+
+import msgspec
+
+from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, ItemStatus, OrderStatus
+from fourthwatch.events.values import order_state_of
+from fourthwatch.features.subject import Subject
+from fourthwatch.limits import REASONS_KEPT_MAX, REASONS_SHOWN
+from fourthwatch.store.index_rows import OrderLine
+from fourthwatch.store.ledger import DecisionRow
+from fourthwatch.wire.reply import Reason, encode
+
+_BY_HAND = "manualreview"
+_DECISIONS = {"approved": "approve", "fulfilled": "approve", "canceled": "decline", "held": "hold"}
+_FINAL_DECISIONS = ("approve", "decline")
+_FINAL_STATES = ("canceled", "fulfilled", "returned", "rto")
+_WORD_CHARS_MAX = 64
+
+
+class _Detail(msgspec.Struct):
+    probability: float
+    reasons: tuple[Reason, ...]
+
+
+_detail = msgspec.json.Decoder(_Detail)
+
+
+def folded(line: OrderLine | None, subject: Subject, made: DecisionRow | None) -> OrderLine:
+    """The order after one more event that names it; `made` is the decision on that event."""
+    event, at_ms = subject.event, subject.occurred_ms
+    assert event.order_id is not None
+    if line is None:
+        line = OrderLine(
+            tenant=subject.tenant, order_id=event.order_id, placed_ms=at_ms, updated_seq=subject.seq, updated_ms=at_ms
+        )
+    changes: dict[str, Any] = {"updated_seq": subject.seq, "updated_ms": max(at_ms, line.updated_ms)}
+    if isinstance(event, CreateOrder):
+        changes |= _submitted(line, subject)
+    elif line.user_id is None:
+        changes["user_id"] = subject.involved.user
+    if isinstance(event, OrderStatus | CustomEvent) and event.order_status:
+        changes |= {"status": event.order_status[:_WORD_CHARS_MAX], "state": order_state_of(event.order_status)}
+    if isinstance(event, OrderStatus):
+        changes |= _decided_by_hand(event, at_ms)
+    for name, value in _labels(subject):
+        if getattr(line, name) != value and (value or name == "chargeback" or getattr(line, name) is None):
+            changes |= {name: value, name + "_ms": at_ms}
+    if made is not None:
+        changes |= _decided(made)
+    line = msgspec.structs.replace(line, **changes)
+    risk = None
+    if line.amount_minor is not None and line.probability is not None:
+        risk = round(line.amount_minor * line.probability)
+    return msgspec.structs.replace(line, risk_minor=risk, is_open=int(_is_open(line)))
+
+
+def _submitted(line: OrderLine, subject: Subject) -> dict[str, Any]:
+    order, address = subject.order, subject.shipping_address()
+    assert order is not None
+    methods = order.payment_methods or ()
+    paid_by = next((one.payment_type for one in methods if one.payment_type), None)
+    on_delivery = subject.paid_on_delivery()
+    changes: dict[str, Any] = {
+        "user_id": subject.involved.user,
+        "amount_minor": subject.amount_minor(),
+        "currency": _word(order.currency_code, upper=True),
+        "payment_type": _word(None if paid_by is None else paid_by.removeprefix("_")),
+        "on_delivery": None if on_delivery is None else int(on_delivery),
+        "city": None if address is None else _word(address.city),
+        "postcode": None if address is None else _word(address.zipcode, upper=True),
+        "country": None if address is None else _word(address.country, upper=True),
+    }
+    if line.placed_seq is None:
+        changes |= {"placed_seq": subject.seq, "placed_ms": subject.occurred_ms}
+    return changes
+
+
+def _decided(made: DecisionRow) -> dict[str, Any]:
+    detail = _detail.decode(made.detail)
+    changes: dict[str, Any] = {
+        "score": made.score, "flag": made.flag, "verdict": made.verdict, "probability": detail.probability,
+        "reasons": encode([one for one in detail.reasons if one.is_display][:REASONS_SHOWN]).decode(),
+        "reds": encode([one.name for one in detail.reasons if one.flag == "red"][:REASONS_KEPT_MAX]).decode(),
+    }  # fmt: skip
+    if made.answered:
+        changes |= {"asked_score": made.score, "asked_verdict": made.verdict}
+    return changes
+
+
+def _decided_by_hand(event: OrderStatus, at_ms: int) -> dict[str, Any]:
+    source = (event.source or "").strip().lower().removeprefix("_")
+    decision = _DECISIONS.get(order_state_of(event.order_status) or "")
+    if decision is None or (source != _BY_HAND and not event.analyst):
+        return {}
+    analyst = None if event.analyst is None else event.analyst[:_WORD_CHARS_MAX]
+    return {"analyst_decision": decision, "analyst": analyst, "analyst_ms": at_ms}
+
+
+def _labels(subject: Subject) -> tuple[tuple[str, int], ...]:
+    """What an event tells of an order for learning. Refused and sent back are told for good; a line of an order
+    speaks for the order when it comes back, not when it arrives."""
+    event = subject.event
+    if isinstance(event, Chargeback):
+        return (("chargeback", int(not (event.chargeback_state or "").endswith("won"))),)
+    is_line = isinstance(event, ItemStatus)
+    if isinstance(event, ItemStatus):
+        state = order_state_of(event.item_status)
+    elif isinstance(event, OrderStatus | CustomEvent):
+        state = order_state_of(event.order_status)
+    else:
+        return ()
+    if state in ("rto", "returned"):
+        return ((state, 1),)
+    return (("rto", 0), ("returned", 0)) if state == "fulfilled" and not is_line else ()
+
+
+def _is_open(line: OrderLine) -> bool:
+    return (
+        line.verdict == "review" and line.analyst_decision not in _FINAL_DECISIONS and line.state not in _FINAL_STATES
+    )
+
+
+def _word(text: str | None, *, upper: bool = False) -> str | None:
+    """What is grouped by is written in one way; empty is not said."""
+    if text is None:
+        return None
+    word = " ".join(text.split())[:_WORD_CHARS_MAX]
+    return (word.upper() if upper else word.lower()) or None

@@ -1,0 +1,111 @@
+"""Writing the index: a batch of rows, sorted, with the position that they lead to, all or nothing."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fourthwatch.store.index_file import SEGMENT_BITS, IndexFile, as_damage
+from fourthwatch.store.index_rows import LINE_COLUMNS, IndexBatch, Mark, OrderLine, line_of
+
+_COLUMNS = ", ".join(LINE_COLUMNS)
+_KEPT_UP = ", ".join(f"{name} = excluded.{name}" for name in LINE_COLUMNS if name not in ("no", "tenant", "order_id"))
+_PUT = f"INSERT INTO line ({_COLUMNS})"
+_OVER = f" ON CONFLICT (tenant, order_id) DO UPDATE SET {_KEPT_UP}"
+
+
+class IndexWriter:
+    """Between `begin` and `finish` lies one transaction; `abandon` undoes it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = IndexFile(directory)
+        self._connection = self._file.connection
+
+    def position(self) -> tuple[int, bytes]:
+        """The position that the index has come to, and the chain hash of the event there."""
+        return self._file.position()
+
+    def begin(self) -> None:
+        """Raises `IndexDamaged`, as every method does."""
+        with as_damage():
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def lines(self, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], OrderLine]:
+        """Orders as they stand, by tenant and id; those that are not there are left out."""
+        by_tenant: dict[int, list[str]] = {}
+        for tenant, order_id in wanted:
+            by_tenant.setdefault(tenant, []).append(order_id)
+        with as_damage():
+            found = [
+                line_of(row)
+                for tenant, ids in by_tenant.items()
+                for row in self._connection.execute(
+                    f"SELECT {_COLUMNS} FROM line WHERE tenant = ? AND order_id IN (SELECT value FROM json_each(?))",
+                    (tenant, msgspec.json.encode(ids).decode()),
+                ).fetchall()
+            ]
+        return {(line.tenant, line.order_id): line for line in found}
+
+    def put(self, lines: Sequence[OrderLine]) -> None:
+        """Let these orders stand as they are handed over."""
+        with as_damage():
+            self._file.insert(_PUT, len(LINE_COLUMNS), [msgspec.structs.astuple(line) for line in lines], _OVER)
+
+    def mark(self, mark: Mark) -> None:
+        """Take a mark of a user, and let the user's orders know."""
+        with as_damage():
+            if mark.bad is not None:
+                self._connection.execute(
+                    "INSERT INTO mark VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET bad = excluded.bad,"
+                    " ms = CASE WHEN bad = excluded.bad THEN ms ELSE excluded.ms END",
+                    (mark.tenant, mark.user_id, mark.abuse or "", mark.bad, mark.at_ms),
+                )
+            else:
+                self._connection.execute(
+                    "DELETE FROM mark WHERE tenant = ? AND user_id = ? AND (?3 IS NULL OR abuse = ?3)",
+                    (mark.tenant, mark.user_id, mark.abuse),
+                )
+            bad, at_ms = self.marked(mark.tenant, mark.user_id)
+            self._connection.execute(
+                "UPDATE line SET bad = ?, bad_ms = ? WHERE tenant = ? AND user_id = ? AND bad IS NOT ?",
+                (bad, at_ms, mark.tenant, mark.user_id, bad),
+            )
+
+    def marked(self, tenant: int, user_id: str) -> tuple[int | None, int | None]:
+        """Whether some mark says that the user is bad (1), all say good (0), or none stands; and since when."""
+        with as_damage():
+            row: Any = self._connection.execute(
+                "SELECT max(bad), min(ms) FILTER (WHERE bad = (SELECT max(bad) FROM mark WHERE tenant = ?1"
+                " AND user_id = ?2)) FROM mark WHERE tenant = ?1 AND user_id = ?2",
+                (tenant, user_id),
+            ).fetchone()
+        return row[0], row[1]
+
+    def finish(self, batch: IndexBatch, chain: bytes) -> None:
+        """Write what a batch brings besides orders, and the position; then all of it counts."""
+        segments = {seq >> SEGMENT_BITS for _, seq in batch.mentions}
+        mentions = sorted([(seq >> SEGMENT_BITS, key, seq) for key, seq in batch.mentions])
+        links = sorted([(seq >> SEGMENT_BITS, key, kind, other, seq, ms) for key, kind, other, seq, ms in batch.links])
+        tallies = sorted((tenant, what, day, name, n) for (tenant, day, what, name), n in batch.tallies.items())
+        with as_damage():
+            self._file.insert("INSERT OR IGNORE INTO segment", 1, [(n,) for n in sorted(segments)])
+            self._file.insert("INSERT OR IGNORE INTO mention", 3, mentions)
+            self._file.insert("INSERT OR IGNORE INTO thing", 5, sorted(batch.named))
+            self._file.insert("INSERT OR IGNORE INTO link", 6, links)
+            self._file.insert(
+                "INSERT INTO tally", 5, tallies, " ON CONFLICT DO UPDATE SET count = count + excluded.count"
+            )
+            self._connection.execute("UPDATE progress SET seq = ?, chain = ?", (batch.last_seq, chain))
+            self._connection.execute("COMMIT")
+        self._file.checkpoint_when_due()
+
+    def abandon(self) -> None:
+        """Undo what was begun."""
+        with as_damage():
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

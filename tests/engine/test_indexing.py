@@ -1,0 +1,300 @@
+"""The index: the same however it is made, whole after any end, and never of another ledger."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.indexed import Shelf, contents
+from engine.till import submission
+from fourthwatch.clock import DAY_MS, HOUR_MS
+from fourthwatch.engine.indexing import MENTIONED, Derived
+from fourthwatch.engine.subjects import Subjects
+from fourthwatch.errors import IndexDamaged
+from fourthwatch.features.things import THINGS, key_of, mark_of_key
+from fourthwatch.store.index_file import FILE_NAME
+from fourthwatch.workbench.simulator import DemoShop
+from story import NOW_MS
+
+ORDER: dict[str, Any] = {
+    "_orderId": "ord-1", "_userId": "asha", "_amount": "500", "_currencyCode": "INR", "_deviceIp": "203.0.113.9",
+    "_userEmail": "asha@example.com",
+    "_paymentMethods": [{"_paymentType": "_creditCard", "_cardBin": "411111", "_cardLast4": "1111"}],
+    "_shippingAddress": {"_city": "Pune", "_zipcode": "411001", "_country": "IN", "_address1": "1 MG Road"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    opened = Shelf(tmp_path)
+    yield opened
+    opened.close()
+
+
+def told(shelf: Shelf, kind: str, at_ms: int = NOW_MS, **body: Any) -> None:
+    shelf.take(submission(kind, at_ms, **body))
+
+
+def live(shelf: Shelf, events: int, seed: int = 5) -> None:
+    """The demo shop's first events, in batches."""
+    shop = DemoShop(seed=seed, start_ms=NOW_MS, orders_per_hour=60)
+    chance, batch = Random(seed), []
+    for number, one in enumerate(shop.events(NOW_MS + 30 * DAY_MS)):
+        if number == events:
+            break
+        body: dict[str, Any] = {key: value for key, value in one.body.items() if key != "_originTimestamp"}
+        batch.append(submission(one.event, one.at_ms, **body))
+        if chance.random() < 0.1:
+            shelf.take(*batch)
+            batch = []
+    if batch:
+        shelf.take(*batch)
+
+
+# The same however it is made.
+
+
+def test_an_index_made_from_the_feed_equals_one_made_from_the_ledger_in_other_pieces(tmp_path: Path) -> None:
+    fed = Shelf(tmp_path / "fed")
+    live(fed, 700)
+    fed.catch_up()
+    fed.close()
+    shutil.copytree(tmp_path / "fed", tmp_path / "read")
+    (tmp_path / "read" / FILE_NAME).unlink()
+    read = Shelf(tmp_path / "read", fed=False)
+    assert read.indexer.position == 0
+    read.catch_up()
+    read.close()
+    one, other = contents(tmp_path / "fed"), contents(tmp_path / "read")
+    assert len(one["line"]) > 20
+    assert len(one["mention"]) > 3_000
+    assert len(one["link"]) > 300
+    assert one == other
+
+
+def test_a_thing_leads_to_the_events_that_it_was_part_of_and_to_no_others(shelf: Shelf) -> None:
+    live(shelf, 400)
+    shelf.catch_up()
+    expected: dict[int, list[int]] = {}
+    subjects = Subjects(shelf.till.ledger, shelf.till.windows)
+    for row, _ in shelf.till.rows():
+        subject = subjects.stored(row).subject
+        for text in {text for name in MENTIONED for text in THINGS[name].texts(subject)}:
+            expected.setdefault(mark_of_key(key_of(1, text)), []).insert(0, row.seq)
+    assert len(expected) > 200
+    for key, seqs in expected.items():
+        assert shelf.reader.events_with([key], 10**9, 10**6) == seqs
+
+
+def test_what_two_things_were_both_part_of_is_found_by_both(shelf: Shelf) -> None:
+    live(shelf, 400)
+    shelf.catch_up()
+    kind = mark_of_key(key_of(1, "kind:add_to_cart"))
+    rows = shelf.till.rows()
+    user = next(mark_of_key(key_of(1, f"session:{_session(row.body)}")) for row, _ in rows if row.kind == 6)
+    both = set(shelf.reader.events_with([user], 10**9, 999)) & set(shelf.reader.events_with([kind], 10**9, 999))
+    assert both
+    assert shelf.reader.events_with([user, kind], 10**9, 999) == sorted(both, reverse=True)
+
+
+def _session(body: bytes) -> str:
+    return str(msgspec.json.decode(body)["_sessionId"])
+
+
+# Whole after any end.
+
+
+class _Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_what_ends_in_the_middle_of_a_batch_leaves_the_position_and_the_rows_as_they_were(
+    shelf: Shelf, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(shelf, 120)
+    assert shelf.step()
+    before = contents(shelf.directory)
+    live(shelf, 200, seed=6)
+    derived = Derived(shelf.indexer.position)
+    for fresh in shelf.indexer.next_events(shelf.till.walk):
+        shelf.indexer.derive(fresh, derived)
+    file = shelf.indexer._writer._file
+    insert, calls = file.insert, iter(range(100))
+
+    def dying(head: str, width: int, rows: Any, tail: str = "") -> None:
+        if next(calls) == at:
+            raise _Killed
+        insert(head, width, rows, tail)
+
+    monkeypatch.setattr(file, "insert", dying)
+    with pytest.raises(_Killed):
+        shelf.indexer.write(derived, b"x" * 16)
+    assert contents(shelf.directory) == before
+    shelf.indexer._writer.abandon()
+    monkeypatch.undo()
+    shelf.indexer.close()
+    again = Shelf(shelf.directory, fed=False)
+    assert again.indexer.position == before["progress"][0][2]
+    again.catch_up()
+    again.close()
+    made = contents(shelf.directory)
+    (shelf.directory / FILE_NAME).unlink()
+    anew = Shelf(shelf.directory, fed=False)
+    anew.catch_up()
+    anew.close()
+    assert contents(shelf.directory) == made
+
+
+def test_an_index_of_another_ledger_is_begun_anew(tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        shelf = Shelf(tmp_path / name)
+        live(shelf, 60, seed)
+        shelf.catch_up()
+        shelf.close()
+    shutil.copy(tmp_path / "one" / FILE_NAME, tmp_path / "two" / FILE_NAME)
+    again = Shelf(tmp_path / "two")
+    assert again.indexer.position == 0
+    again.close()
+
+
+def test_a_ledger_that_was_put_back_takes_an_index_that_is_ahead_of_it_with_it(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    live(shelf, 40)
+    shutil.copytree(tmp_path, tmp_path.parent / "backup", dirs_exist_ok=True)
+    live(shelf, 40, seed=9)
+    shelf.catch_up()
+    shelf.close()
+    for old in (tmp_path.parent / "backup").glob("fourthwatch.db*"):
+        shutil.copy(old, tmp_path / old.name)
+    again = Shelf(tmp_path)
+    assert again.indexer.position == 0
+    again.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all" * 900])
+def test_a_file_that_is_no_index_is_replaced(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(damage)
+    shelf = Shelf(tmp_path)
+    live(shelf, 40)
+    shelf.catch_up()
+    assert shelf.reader.position() == 40
+    shelf.close()
+
+
+def test_a_bit_that_flipped_is_noticed_and_the_index_made_again(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    live(shelf, 300)
+    shelf.catch_up()
+    whole = contents(tmp_path)
+    shelf.indexer._writer._connection.wal_checkpoint()
+    shelf.close()
+    path = tmp_path / FILE_NAME
+    spoilt = bytearray(path.read_bytes())
+    for at in range(4096 * 3 + 2000, len(spoilt), 4096):
+        spoilt[at] ^= 4
+    path.write_bytes(spoilt)
+    again = Shelf(tmp_path)
+    with pytest.raises(IndexDamaged):
+        again.reader.rows(
+            "SELECT (SELECT count(value) FROM thing), (SELECT max(ms) FROM link), (SELECT sum(seq) FROM mention)"
+        )
+    again.indexer.begin_again()
+    again.catch_up()
+    assert again.reader.position() == 300
+    again.close()
+    assert contents(tmp_path) == whole
+
+
+def test_what_the_feed_let_go_is_read_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fourthwatch.engine.feed.FEED_EVENTS_MAX", 100)
+    shelf = Shelf(tmp_path)
+    live(shelf, 300)
+    assert (shelf.feed.first_seq() or 0) > 200
+    shelf.catch_up()
+    assert shelf.reader.position() == 300
+    assert shelf.reader.events_with([mark_of_key(key_of(1, "kind:createOrder"))], 10**9, 1)
+    shelf.close()
+
+
+# Orders as they stand.
+
+
+def test_an_order_stands_as_it_was_submitted_and_decided(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER)
+    line = shelf.line("ord-1")
+    made = shelf.till.rows()[0][1]
+    assert made is not None
+    assert (line.user_id, line.amount_minor, line.currency, line.payment_type) == ("asha", 50_000, "INR", "creditcard")
+    assert (line.city, line.postcode, line.country, line.on_delivery) == ("pune", "411001", "IN", 0)
+    assert (line.score, line.flag, line.verdict, line.asked_score) == (made.score, made.flag, made.verdict, made.score)
+    assert line.probability is not None
+    assert line.risk_minor == round(50_000 * line.probability)
+    assert (line.state, line.chargeback, line.rto, line.is_open) == (None, None, None, 0)
+
+
+def test_an_order_is_replaced_and_keeps_the_time_at_which_it_was_placed(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER)
+    told(shelf, "update_order", NOW_MS + HOUR_MS, **{**ORDER, "_amount": "80", "_userId": "ravi"})
+    line = shelf.line("ord-1")
+    assert (line.user_id, line.amount_minor, line.placed_ms, line.updated_ms) == (
+        "ravi", 8_000, NOW_MS, NOW_MS + HOUR_MS,
+    )  # fmt: skip
+
+
+def test_labels_come_with_events_and_a_label_that_was_told_for_good_stays(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER)
+    told(shelf, "order_status", NOW_MS + DAY_MS, _orderId="ord-1", _orderStatus="_fulfilled")
+    line = shelf.line("ord-1")
+    assert (line.state, line.rto, line.returned, line.chargeback) == ("fulfilled", 0, 0, None)
+    told(shelf, "order_status", NOW_MS + 2 * DAY_MS, _orderId="ord-1", _orderStatus="_rto")
+    told(shelf, "order_status", NOW_MS + 3 * DAY_MS, _orderId="ord-1", _orderStatus="_fulfilled")
+    told(shelf, "chargeback", NOW_MS + 4 * DAY_MS, _orderId="ord-1", _chargebackState="_received")
+    line = shelf.line("ord-1")
+    assert (line.rto, line.rto_ms, line.chargeback) == (1, NOW_MS + 2 * DAY_MS, 1)
+    told(shelf, "chargeback", NOW_MS + 5 * DAY_MS, _orderId="ord-1", _chargebackState="_won")
+    assert shelf.line("ord-1").chargeback == 0
+
+
+def test_a_mark_of_a_user_is_on_older_and_newer_orders_and_goes_when_it_is_cleared(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER)
+    told(shelf, "tag", NOW_MS + 1, _userId="asha", _isBad=True, _abuseType="_payment_abuse")
+    told(shelf, "createOrder", NOW_MS + 2, **{**ORDER, "_orderId": "ord-2"})
+    told(shelf, "createOrder", NOW_MS + 3, **{**ORDER, "_orderId": "ord-3", "_userId": "ravi"})
+    assert [shelf.line(f"ord-{n}").bad for n in (1, 2, 3)] == [1, 1, None]
+    told(shelf, "tag", NOW_MS + 4, _userId="asha", _isBad=False, _abuseType="_payment_abuse")
+    assert [shelf.line(f"ord-{n}").bad for n in (1, 2)] == [0, 0]
+    told(shelf, "untag", NOW_MS + 5, _userId="asha")
+    assert [shelf.line(f"ord-{n}").bad for n in (1, 2)] == [None, None]
+
+
+def test_an_order_waits_for_a_decision_until_somebody_decides_it_or_it_is_over(shelf: Shelf) -> None:
+    red = {**ORDER, "_userEmail": "x@mailinator.com"}
+    policy = {"_orderId": "ord-1", "_source": "_manualReview", "_analyst": "meena"}
+    shelf.till.walk._policy = msgspec.structs.replace(shelf.till.walk._policy, red_above=-1)
+    told(shelf, "createOrder", **red)
+    assert (shelf.line("ord-1").verdict, shelf.line("ord-1").is_open) == ("review", 1)
+    told(shelf, "order_status", NOW_MS + 1, **policy, _orderStatus="_held")
+    line = shelf.line("ord-1")
+    assert (line.analyst_decision, line.analyst, line.is_open) == ("hold", "meena", 1)
+    told(shelf, "order_status", NOW_MS + 2, **policy, _orderStatus="_approved")
+    assert (shelf.line("ord-1").analyst_decision, shelf.line("ord-1").is_open) == ("approve", 0)
+    told(shelf, "createOrder", NOW_MS + 3, **{**red, "_orderId": "ord-2"})
+    told(shelf, "order_status", NOW_MS + 4, _orderId="ord-2", _orderStatus="_canceled")
+    assert (shelf.line("ord-2").analyst_decision, shelf.line("ord-2").is_open) == (None, 0)
+
+
+def test_an_event_about_an_order_that_never_came_makes_a_line_without_a_submission(shelf: Shelf) -> None:
+    told(shelf, "order_status", _orderId="ord-9", _userId="asha", _orderStatus="_held")
+    line = shelf.line("ord-9")
+    assert (line.placed_seq, line.state, line.amount_minor, line.risk_minor) == (None, "held", None, None)
+
+
+def test_tenants_have_lines_of_their_own_under_the_same_id(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER)
+    shelf.take(submission("createOrder", tenant=2, **{**ORDER, "_amount": "7"}))
+    assert (shelf.line("ord-1").amount_minor, shelf.line("ord-1", tenant=2).amount_minor) == (50_000, 700)
