@@ -60,8 +60,7 @@ class Corridor:
         self._writing: Flight | None = None
         self._faulty: tuple[Batch, Exception] | None = None
         """What met a fault while the batch before it was being written."""
-        self.feed = Feed()
-        """What has just become durable, for the index."""
+        self.feed = Feed()  # what has just become durable, for the index
         self._walk: Walk | None = None
         self._definitions: Definitions | None = None
         self._stopping = False
