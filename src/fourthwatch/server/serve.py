@@ -37,8 +37,9 @@ _DRAIN_S = 10
 _GC_THRESHOLDS = (50_000, 1_000, 1_000)
 """Histories hold no cycles but are looked at all the same: with the defaults a full collection over a million of them
 would stop the server every few seconds. Young garbage is still collected."""
-_SWITCH_INTERVAL_S = 0.001
-"""The loop and the committer share the interpreter; the default of 5 ms would be most of a reply's time."""
+_SWITCH_INTERVAL_S = 0.0002
+"""The loop and the committer share the interpreter; the committer asks for it some six times in a
+batch, and with the default of 5 ms would spend most of its time waiting."""
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,8 +64,9 @@ EVENT_COLUMNS = (
 DECISION_COLUMNS = "seq, tenant, score, flag, verdict, answered, detail"
 _INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES "
 _INSERT_DECISION = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES "
-_ROWS_PER_STATEMENT = (32, 8, 1)
-"""Many rows in one statement: the interpreter's lock is let go once for all of them, not once for each."""
+_ROWS_PER_STATEMENT_MAX = 256
+_HASHED_AT_ONCE = 2_047
+"""Bytes; from one more on hashlib lets go of the interpreter's lock, and has to wait until it gets it back."""
 _CHAIN_START = bytes(16)
 
 
@@ -121,13 +122,11 @@ class Ledger:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     def _insert(self, head: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        at = 0
-        for size in _ROWS_PER_STATEMENT:
-            while len(rows) - at >= size:
-                part = rows[at : at + size]
-                values = "(" + ",".join("?" * len(part[0])) + ")"
-                self._connection.execute(head + ",".join([values] * size), tuple(chain.from_iterable(part)))
-                at += size
+        """All rows in one statement: the interpreter's lock is let go and waited for once, not once for each."""
+        for at in range(0, len(rows), _ROWS_PER_STATEMENT_MAX):
+            part = rows[at : at + _ROWS_PER_STATEMENT_MAX]
+            values = "(" + ",".join("?" * len(part[0])) + ")"
+            self._connection.execute(head + ",".join([values] * len(part)), tuple(chain.from_iterable(part)))
 
     def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
         """Position and fingerprint of the event with this identity."""
@@ -229,11 +228,12 @@ def chain_hash(before: bytes, event: EventRow) -> bytes:
         f"{event.seq} {event.tenant} {event.kind} {event.occurred_ms} {event.received_ms}"
         f" {len(event.body)} {event.from_go:d}"
     )
-    digest = hashlib.blake2b(f"{numbers} {event.name!a} {event.subject!a}".encode(), digest_size=16, key=before)
-    digest.update(event.nonce + event.identity + event.fingerprint)
-    digest.update(event.body)
-    if event.warnings is not None:
-        digest.update(event.warnings)
+    head = f"{numbers} {event.name!a} {event.subject!a}".encode()
+    warnings = b"" if event.warnings is None else event.warnings
+    row = b"".join((head, event.nonce, event.identity, event.fingerprint, event.body, warnings))
+    digest = hashlib.blake2b(row[:_HASHED_AT_ONCE], digest_size=16, key=before)
+    for at in range(_HASHED_AT_ONCE, len(row), _HASHED_AT_ONCE):
+        digest.update(row[at : at + _HASHED_AT_ONCE])
     return digest.digest()
 
 
