@@ -49,7 +49,7 @@ _STEPS = (
     ("rules and decision", ("judged", "decide")),
     ("features add", ("add",)),
     ("encode", ("encode", "receipt_of")),
-    ("ledger append", ("append",)),
+    ("ledger append", ("sealed", "write")),
 )  # fmt: skip
 """Steps and the functions that belong to them, beside what the loop here calls itself."""
 _OF_MODULE = ("identity_of", "decide", "encode", "receipt_of")
@@ -182,7 +182,7 @@ def _watched(walk: Walk, watch: Stopwatch) -> Iterator[None]:
     places += [(walk._recent, name) for name in ("by_identity", "newest_of")]
     places += [(walk.windows, name) for name in ("read_all", "add")]
     places += [(walk.rulings.of(TENANT).ruling, "judged")]
-    places += [(walk.ledger, "append"), (subjects, "involved_in")]
+    places += [(walk.ledger, name) for name in ("sealed", "write")] + [(subjects, "involved_in")]
     with ExitStack() as undo:
         for place, name in places:
             plain = getattr(place, name)

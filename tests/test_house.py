@@ -83,6 +83,7 @@ SQL_STARTS = (
 )  # fmt: skip
 BROAD_CATCHES = frozenset(
     {
+        ("api/shortcut.py", "_guarded"),
         ("engine/corridor.py", "_turn"),
         ("engine/corridor.py", "_walk_some"),
         ("engine/corridor.py", "_commit"),

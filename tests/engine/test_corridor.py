@@ -16,6 +16,7 @@ from fourthwatch.engine import corridor as corridors
 from fourthwatch.engine.corridor import Corridor, CorridorSettings, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Internal, LedgerUnusable, Refused, Unavailable
+from fourthwatch.store.ledger import Sealed
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.snapshots import FILE_NAME as SNAPSHOT_NAME
 from story import NOW_MS
@@ -232,15 +233,15 @@ class Held:
     def __init__(self, owner: Owner) -> None:
         walk = owner.corridor._walk
         assert walk is not None
-        self._append = walk.ledger.append
+        self._write = walk.ledger.write
         self._may = threading.Semaphore(0)
         self.began = threading.Semaphore(0)
-        walk.ledger.append = self._held  # type: ignore[method-assign, assignment]
+        walk.ledger.write = self._held  # type: ignore[method-assign]
 
-    def _held(self, *rows: Any) -> None:
+    def _held(self, batch: Sealed) -> None:
         self.began.release()
         assert self._may.acquire(timeout=PATIENCE_S)
-        self._append(*rows)
+        self._write(batch)
 
     def let_through(self, commits: int) -> None:
         self._may.release(commits)

@@ -6,7 +6,7 @@ A way replaces one function of the program before it starts.
 import importlib
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import fourthwatch.engine.walk as walk
 from fourthwatch.cli.main import main
 from fourthwatch.engine.identity import Identity
 from fourthwatch.errors import LedgerError
-from fourthwatch.store.ledger import DecisionRow, EventRow, Ledger
+from fourthwatch.store.ledger import Ledger, Sealed
 
 
 class LazyConnection:
@@ -30,13 +30,15 @@ class LazyConnection:
 
     def execute(self, statement: str, *bindings: Any) -> Any:
         with self._one_at_a_time:
-            if statement.startswith("BEGIN") and self._connection.in_transaction:
-                return None
-            if statement == "COMMIT":
+            is_batch = statement.startswith("INSERT INTO temp.inbox")
+            if is_batch and not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            answer = list(self._connection.execute(statement, *bindings))
+            if is_batch:
                 self._commits += 1
-                if self._commits % self._every:
-                    return None
-            return iter(list(self._connection.execute(statement, *bindings)))
+                if self._commits % self._every == 0:
+                    self._connection.execute("COMMIT")
+            return iter(answer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -72,15 +74,15 @@ def forgets_at_start() -> None:
 
 def swallows_write_errors() -> None:
     """A batch that could not be written is answered as if it had been."""
-    append = Ledger.append
+    write = Ledger.write
 
-    def swallowing(self: Ledger, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> None:
+    def swallowing(self: Ledger, batch: Sealed) -> None:
         try:
-            append(self, events, decisions)
+            write(self, batch)
         except LedgerError:
-            self.last_seq = events[-1].seq
+            self.last_seq = batch.last_seq
 
-    Ledger.append = swallowing  # type: ignore[method-assign]
+    Ledger.write = swallowing  # type: ignore[method-assign]
 
 
 def ignores_the_reserve() -> None:

@@ -17,6 +17,7 @@ from fourthwatch.api.intake import Intake
 from fourthwatch.api.neo import Neo
 from fourthwatch.api.problems import is_management, problem_reply
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
+from fourthwatch.api.shortcut import Shortcut
 from fourthwatch.errors import FourthwatchError, Internal, MethodNotAllowed, NotFound, Refused
 from fourthwatch.events import KINDS, Kind
 from fourthwatch.logs import log
@@ -45,6 +46,8 @@ class Application:
         """`parts` have the routes that a router serves: those of the management API, and the open pages."""
         self._event = intake.event
         self._events = event_paths()
+        self.shortcut = Shortcut(intake, self._events)
+        """For a connection that can do without ASGI."""
         self._others: dict[str, tuple[str, Handler]] = {
             "/neo/v1/score": ("GET", neo.score),
             "/v1/get/score": ("GET", neo.score),

@@ -4,9 +4,11 @@ Every error body is `{"error": text, "message": text, "code": code}`: some clien
 """
 
 import asyncio
+import urllib.parse
 from collections.abc import Coroutine
 from typing import Any, Final, NamedTuple, Protocol
 
+import httptools
 import msgspec
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -53,6 +55,33 @@ UPGRADE_REFUSED: Final = Refusal(400, "upgrade_refused", "This server speaks HTT
 VERSION_REFUSED: Final = Refusal(505, "http_version", "Use HTTP/1.1 or HTTP/1.0.")
 CROWDED: Final = Refusal(503, "unavailable", "Too many connections; try again shortly.", retry_after_s=1)
 FAILED: Final = Refusal(500, "internal", "The server failed to answer this request.")
+
+
+def refusal_of(
+    version: str, method: bytes, hosts: int, encoding: bytes | None, *, upgrades: bool, large: bool
+) -> Refusal | None:
+    """Why a request is refused when its head is complete; `hosts` says how often one was named."""
+    if version not in ("1.1", "1.0"):
+        return VERSION_REFUSED
+    if upgrades:
+        return UPGRADE_REFUSED
+    if method == b"TRACE":
+        return METHOD_REFUSED
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        return HOST_MISSING
+    if encoding is not None and (encoding != b"chunked" or version == "1.0"):
+        return ENCODING_UNKNOWN
+    return BODY_TOO_LARGE if large else None
+
+
+def target_of(url: bytes) -> tuple[str, bytes, bytes] | None:
+    """Path, the path as it was sent, and query of a request's target, as uvicorn splits it; `None`: it is none."""
+    try:
+        target = httptools.parse_url(url)
+        raw_path = target.path or b"/"
+        return urllib.parse.unquote(raw_path.decode("ascii")), raw_path, target.query or b""
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+        return None
 
 
 class Connection(Protocol):

@@ -1,9 +1,13 @@
 """The way in for everything that becomes an event: read, decode, hand to the corridor, wait for the commit, answer."""
 
 import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
 
 from fourthwatch.api.access import Access, Caller
-from fourthwatch.api.request import Receive, Scope, Send, decompressed, read_body, send_json
+from fourthwatch.api.request import REPLAYED, Pair, Receive, Scope, Send, bounded, decompressed, read_body, send_json
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock, Millis
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
@@ -14,24 +18,35 @@ from fourthwatch.wire.decode import Decoded, decode_event
 from fourthwatch.wire.reply import encode
 
 _KEY_HEADER = b"x-thirdwatch-api-key"
-_REPLAYED = (b"fourthwatch-replayed", b"true")
 _IDEMPOTENCY_CHARS_MAX = 255
+
+Told = Callable[[Answer | Refused], None]
+"""Is told once what became of an event; never fails."""
 
 
 def settle(settled: Settled) -> None:
-    """Wake every request of a batch; for the corridor, on the loop's own thread."""
+    """Tell every request of a batch; for the corridor, on the loop's own thread."""
     for ticket, outcome in settled:
-        assert isinstance(ticket, asyncio.Future)
-        if not ticket.done():
-            ticket.set_result(outcome)
+        cast(Told, ticket)(outcome)
 
 
 _READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent"})
 
 
-def _headers_of(scope: Scope) -> dict[bytes, str]:
+def _headers_of(headers: list[Pair]) -> dict[bytes, str]:
     """The headers that an event may have for us, gathered in one pass; of a repeated one the first counts."""
-    return {name: str(value, "latin-1") for name, value in reversed(scope["headers"]) if name in _READ}
+    return {name: str(value, "latin-1") for name, value in reversed(headers) if name in _READ}
+
+
+class Admitted(msgspec.Struct, frozen=True, gc=False):
+    """An event of which the headers are known, and who sends it."""
+
+    kind: Kind
+    caller: Caller
+    idempotency_key: str | None
+    encoding: str | None
+    user_agent: str
+    wants_score: bool
 
 
 class Intake:
@@ -54,21 +69,39 @@ class Intake:
 
     async def event(self, scope: Scope, receive: Receive, send: Send, kind: Kind) -> None:
         """`POST /event/v1/<kind>`."""
-        sent = _headers_of(scope)
+        admitted = self.admitted(kind, scope["query_string"], scope["headers"])
+        raw = await read_body(receive)
+        future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
+        self.take(admitted, raw, _waking(future))
+        answer = await _answer_of(future)
+        if answer.replayed:
+            await send_json(send, 200, encode(answer.receipt), REPLAYED)
+        else:
+            await send_json(send, 200, encode(answer.receipt))
+
+    def admitted(self, kind: Kind, query: bytes, headers: list[Pair]) -> Admitted:
+        """All that can be said before the body is there; raises what is wrong with it."""
+        sent = _headers_of(headers)
         caller = self.admit(sent.get(_KEY_HEADER), "ingest")
         key = sent.get(b"idempotency-key")
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")
-        raw = decompressed(await read_body(receive), sent.get(b"content-encoding"))
-        received_ms = self._clock.now_ms()
-        decoded = decode_event(raw, kind, received_ms, sent.get(b"user-agent", ""), keep=self.number_fields)
-        query: bytes = scope["query_string"]
         wants_score = query != b"" and b"return_score=true" in query.lower()
-        answer = await self.submit(caller, decoded, received_ms, key, wants_score=wants_score)
-        if answer.replayed:
-            await send_json(send, 200, encode(answer.receipt), _REPLAYED)
-        else:
-            await send_json(send, 200, encode(answer.receipt))
+        return Admitted(kind, caller, key, sent.get(b"content-encoding"), sent.get(b"user-agent", ""), wants_score)
+
+    def take(self, admitted: Admitted, body: bytes, told: Told) -> None:
+        """Hand a whole event to the corridor; raises what is wrong with it, and else tells what became of it."""
+        raw = decompressed(bounded(body), admitted.encoding)
+        received_ms = self._clock.now_ms()
+        decoded = decode_event(raw, admitted.kind, received_ms, admitted.user_agent, keep=self.number_fields)
+        submission = Submission(
+            tenant=admitted.caller.tenant,
+            decoded=decoded,
+            received_ms=received_ms,
+            idempotency_key=admitted.idempotency_key,
+            wants_score=admitted.wants_score,
+        )
+        self._corridor.submit(submission, Ticket(told))
 
     def admit(self, presented: str | None, scope: str) -> Caller:
         """Who calls, if they may and not too often."""
@@ -76,26 +109,24 @@ class Intake:
         self._throttle.admit(caller.key_id)
         return caller
 
-    async def submit(
-        self,
-        caller: Caller,
-        decoded: Decoded,
-        received_ms: Millis,
-        idempotency_key: str | None = None,
-        *,
-        wants_score: bool = False,
-    ) -> Answer:
+    async def submit(self, caller: Caller, decoded: Decoded, received_ms: Millis) -> Answer:
         """Through the corridor; returns when the event is durable. Raises what the batch or the queue says."""
         future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
-        submission = Submission(
-            tenant=caller.tenant,
-            decoded=decoded,
-            received_ms=received_ms,
-            idempotency_key=idempotency_key,
-            wants_score=wants_score,
-        )
-        self._corridor.submit(submission, Ticket(future))
-        outcome = await future
-        if isinstance(outcome, Refused):
-            raise outcome
-        return outcome
+        submission = Submission(tenant=caller.tenant, decoded=decoded, received_ms=received_ms)
+        self._corridor.submit(submission, Ticket(_waking(future)))
+        return await _answer_of(future)
+
+
+def _waking(future: "asyncio.Future[Answer | Refused]") -> Told:
+    def told(outcome: Answer | Refused) -> None:
+        if not future.done():
+            future.set_result(outcome)
+
+    return told
+
+
+async def _answer_of(future: "asyncio.Future[Answer | Refused]") -> Answer:
+    outcome = await future
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome

@@ -7,7 +7,7 @@ no request is ever read out of another one's body. Use: `uvicorn.Config(app, htt
 import asyncio
 import contextvars
 import re
-import urllib.parse
+from collections.abc import Callable
 from typing import Any, Final, Literal, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -20,13 +20,14 @@ from fourthwatch import limits
 from fourthwatch.api import exchange
 from fourthwatch.api.deadline import Deadline
 from fourthwatch.api.exchange import Exchange, Outlet, Refusal
+from fourthwatch.api.seam import Seam
+from fourthwatch.api.shortcut import EventExchange, Shortcut
 from fourthwatch.errors import Refused
 
 Phase = Literal["head", "body", "chunks", "answer", "drain", "closed"]
 """What a connection waits for: a request's head, the rest of a body of known length or of a chunked body, our
 own answer to a request that is wholly read, the end of an upload nobody will read, its own end."""
 
-BLANK_LINE: Final = b"\r\n\r\n"  # ends every head and every chunked body; the parser takes no bare line feeds
 H2C_OFFER: Final = re.compile(rb"\r\n(?:upgrade:[ \t]*h2c[ \t]*\r\n)+", re.IGNORECASE)
 PIECE_BYTES: Final = 16 * 1024
 """How much of a chunked body is fed at once: as far as unseen trailers can overrun their limit."""
@@ -63,6 +64,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._phase: Phase = "head"
         self._outlet = Outlet(self)
+        self._shortcut: Shortcut | None = getattr(self.app, "shortcut", None)
+        self._once_clear: Callable[[], None] | None = None
         self._is_turned_away = False
         tick_s = min(self.header_deadline_s, self.body_deadline_s, self.timeout_keep_alive)
         self._deadline = Deadline(self.loop, tick_s, self._expire)
@@ -72,7 +75,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._ahead_from = 0
         # The request being read.
         self._requests = 0
-        self._seam = b""
+        self._seam = Seam()
         self._head_bytes = 0
         self._fields = self._hosts = self._length = 0
         self._encoding: bytes | None = None
@@ -97,6 +100,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         # Cut the circles, or every closed connection would wait for the garbage collector.
         self.cycle = None  # type: ignore[assignment]
+        self._once_clear = None
         del self._outlet, self._deadline
 
     def data_received(self, data: bytes) -> None:
@@ -118,6 +122,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         if self._phase == "answer":
             self._deadline.clear()
+        act, self._once_clear = self._once_clear, None
+        if act is not None:
+            act()
 
     # Reading, in front of the parser.
 
@@ -142,7 +149,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _read_head(self, data: bytes, start: int) -> int:
         if self._head_bytes == 0 and self._requests:
             self._deadline.set(self.header_deadline_s)
-        stop = self._piece_end(data, start, self.header_bytes_max - self._head_bytes)
+        stop = self._seam.piece_end(data, start, self.header_bytes_max - self._head_bytes)
         self._head_bytes += stop - start
         piece = data[start:stop]  # Java's client offers HTTP/2 at first; a server may pass over that, the parser not
         self._feed(H2C_OFFER.sub(b"\r\n", piece) if b"h2c" in piece else piece)
@@ -159,7 +166,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return stop
 
     def _read_chunks(self, data: bytes, start: int) -> int:
-        stop = self._piece_end(data, start, PIECE_BYTES)
+        stop = self._seam.piece_end(data, start, PIECE_BYTES)
         before = self._body_bytes
         self._wire_bytes += stop - start
         self._feed(data[start:stop])
@@ -171,21 +178,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             elif self._wire_bytes > 2 * self.body_bytes_max:
                 self._refuse(exchange.BODY_TOO_LARGE)
         return stop
-
-    def _piece_end(self, data: bytes, start: int, room: int) -> int:
-        """Where to cut: behind the next blank line, even one begun in an earlier piece, or at `room`."""
-        longest = min(len(data), start + room)
-        at = (self._seam + data[start : start + 3]).find(BLANK_LINE) if self._seam else -1
-        if at >= 0:
-            stop = start + at + len(BLANK_LINE) - len(self._seam)
-        else:
-            at = data.find(BLANK_LINE, start, longest)
-            stop = at + len(BLANK_LINE)
-        if at >= 0 and stop <= longest:
-            self._seam = b""
-            return stop
-        self._seam = (self._seam + data[max(start, longest - 3) : longest])[-3:]
-        return longest
 
     def _set_paused(self, *, paused: bool) -> None:  # not by `self.flow`, which each exchange resumes at will
         if paused is not self._is_paused and not self.transport.is_closing():
@@ -212,7 +204,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self._phase != "head":
             self._stop(exchange.MALFORMED)
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._requests += 1
         self._fields = self._hosts = self._length = 0
         self._encoding = None
@@ -238,15 +232,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         version = self.parser.get_http_version()
-        method = self.parser.get_method().decode("ascii")
-        if (refusal := self._refusal_of(version, method)) is not None:
+        method = self.parser.get_method()
+        is_large = self._length > self.body_bytes_max
+        upgrades = self.parser.should_upgrade()
+        refusal = exchange.refusal_of(version, method, self._hosts, self._encoding, upgrades=upgrades, large=is_large)
+        if refusal is not None:
             self._stop(refusal)
-        self.scope["method"], self.scope["http_version"] = method, version
-        self._set_target()
+        kind = None
+        if self._shortcut is not None and method == b"POST" and version == "1.1" and not self.expect_100_continue:
+            path, _, query = self.url.partition(b"?")
+            kind = self._shortcut.kind_of(path) if b"#" not in query else None
+        if kind is None:
+            self._set_scope(version, method)
         self._head_bytes = self._body_bytes = self._wire_bytes = self._framing_bytes = 0
         self._body_left = self._length
         self._phase = "body" if self._encoding is None else "chunks"
         self._deadline.set(self.body_deadline_s)
+        keep_alive = version == "1.1" and self.parser.should_keep_alive()
+        if kind is not None:
+            assert self._shortcut is not None
+            event = EventExchange(self._shortcut, self, self._outlet, keep_alive=keep_alive)
+            self.cycle = event  # type: ignore[assignment]
+            event.admit(kind, query, self.headers)
+            return
         self.cycle = Exchange(
             scope=self.scope,
             transport=self._outlet,
@@ -257,37 +265,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue and version == "1.1",
-            keep_alive=version == "1.1" and self.parser.should_keep_alive(),
+            keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
         self._start_asgi_task(self.cycle, self.app)
 
-    def _refusal_of(self, version: str, method: str) -> Refusal | None:
-        if version not in ("1.1", "1.0"):
-            return exchange.VERSION_REFUSED
-        if self.parser.should_upgrade():
-            return exchange.UPGRADE_REFUSED
-        if method == "TRACE":
-            return exchange.METHOD_REFUSED
-        if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
-            return exchange.HOST_MISSING
-        if self._encoding is not None and (self._encoding != b"chunked" or version == "1.0"):
-            return exchange.ENCODING_UNKNOWN
-        if self._length > self.body_bytes_max:
-            return exchange.BODY_TOO_LARGE
-        return None
-
-    def _set_target(self) -> None:
-        """Split the request's target into the scope's path and query, as uvicorn does."""
-        try:
-            url = httptools.parse_url(self.url)
-            raw_path = url.path or b"/"
-            path = urllib.parse.unquote(raw_path.decode("ascii"))
-        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+    def _set_scope(self, version: str, method: bytes) -> None:
+        """What the application is told of the request, as uvicorn does."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.headers, self.expect_100_continue = headers, expects
+        scope = self.scope
+        scope["headers"], scope["method"], scope["http_version"] = headers, method.decode("ascii"), version
+        target = exchange.target_of(url)
+        if target is None:
             self._stop(exchange.MALFORMED)
-        self.scope["path"] = self.root_path + path
-        self.scope["raw_path"] = self.root_path.encode("ascii") + raw_path
-        self.scope["query_string"] = url.query or b""
+        path, raw_path, scope["query_string"] = target
+        scope["path"] = self.root_path + path
+        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -317,6 +312,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     # Answering.
 
+    def when_clear(self, act: Callable[[], None]) -> None:
+        """Do this once more can be written; a peer has so long to read."""
+        self._once_clear = act
+        self._deadline.set(self.timeout_keep_alive)
+
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if self._phase == "answer" and not self.transport.is_closing():
@@ -324,7 +324,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         self._phase = "head"
-        self._seam = b""
+        self._seam.forget()
         self._deadline.set(self.timeout_keep_alive)
         if self._ahead:
             # In the connection's own context: what one application call bound, no other may see.

@@ -12,7 +12,11 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_JSON = (b"content-type", b"application/json")
+Pair = tuple[bytes, bytes]
+"""Name and value of a header."""
+
+REPLAYED: Pair = (b"fourthwatch-replayed", b"true")
+_JSON: Pair = (b"content-type", b"application/json")
 _GZIP_WINDOW = 31
 _ZLIB_WINDOW = 15
 
@@ -36,9 +40,7 @@ async def read_body(receive: Receive) -> bytes:
         raise ClientGone
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
-        if len(body) > BODY_BYTES_MAX:
-            raise _too_large()
-        return body
+        return bounded(body)
     chunks = [body]
     size = len(body)
     while message.get("more_body", False):
@@ -51,6 +53,13 @@ async def read_body(receive: Receive) -> bytes:
             raise _too_large()
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def bounded(body: bytes) -> bytes:
+    """The body; raises `TooLarge`."""
+    if len(body) > BODY_BYTES_MAX:
+        raise _too_large()
+    return body
 
 
 def decompressed(body: bytes, encoding: str | None) -> bytes:
@@ -74,18 +83,21 @@ def decompressed(body: bytes, encoding: str | None) -> bytes:
     return plain
 
 
-async def send_json(send: Send, status: int, body: bytes, *extra: tuple[bytes, bytes]) -> None:
+async def send_json(send: Send, status: int, body: bytes, *extra: Pair) -> None:
     """One whole JSON reply."""
     headers = [_JSON, (b"content-length", b"%d" % len(body)), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_refusal(send: Send, refusal: Refused, *extra: tuple[bytes, bytes]) -> None:
+async def send_refusal(send: Send, refusal: Refused, *extra: Pair) -> None:
     """A refusal in the shape that every old client can digest."""
-    if refusal.retry_after_s is not None:
-        extra = (*extra, (b"retry-after", b"%d" % refusal.retry_after_s))
-    await send_json(send, refusal.status, error_body(refusal), *extra)
+    await send_json(send, refusal.status, error_body(refusal), *extra, *refusal_headers(refusal))
+
+
+def refusal_headers(refusal: Refused) -> tuple[Pair, ...]:
+    """What a refusal says beside its body."""
+    return () if refusal.retry_after_s is None else ((b"retry-after", b"%d" % refusal.retry_after_s),)
 
 
 def _too_large() -> TooLarge:

@@ -200,6 +200,7 @@ class Corridor:
         flight = self._walking
         if flight is not None and self._writing is None and not (more and len(flight.batch) < BATCH_WELL_FILLED):
             self._walking, self._writing = None, flight
+            flight.taken.seal(walk.ledger)  # here: on its own thread it would ask for the interpreter's lock
             self._committer.submit(self._commit, walk, flight)
 
     def _commit(self, walk: Walk, flight: Flight) -> None:

@@ -16,7 +16,7 @@ from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import Conflict
 from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
-from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger
+from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
 from fourthwatch.wire.decode import Decoded
 from fourthwatch.wire.reply import BodyWarning, Reason, Receipt, encode
 
@@ -52,11 +52,17 @@ class Taken:
         """Per event what its walk found out about it."""
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
+        self._sealed: Sealed | None = None
+
+    def seal(self, ledger: Ledger) -> None:
+        """Nothing will join it any more, and it is the next to be written."""
+        if self.events:
+            self._sealed = ledger.sealed(self.events, self.decisions)
 
     def append_to(self, ledger: Ledger) -> None:
-        """Make it durable; raises `LedgerFull` or `LedgerBroken`."""
-        if self.events:
-            ledger.append(self.events, self.decisions)
+        """Make it durable, once it is sealed; raises `LedgerFull` or `LedgerBroken`."""
+        if self._sealed is not None:
+            ledger.write(self._sealed)
 
 
 class Walk:
@@ -90,6 +96,7 @@ class Walk:
         not be used again.
         """
         taken = self.take(batch)
+        taken.seal(self.ledger)
         taken.append_to(self.ledger)
         return self.answers(taken)
 

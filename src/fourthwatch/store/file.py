@@ -25,8 +25,6 @@ SAFE_SQLITE = (3, 51, 3)
 
 _CHECKSUM_BYTES = 8
 _BUSY_MS = 10_000
-_STATEMENTS_CACHED = 512
-"""A batch's rows go in by one statement, and there is one for each number of rows."""
 _registering = Lock()
 
 

@@ -6,7 +6,7 @@ The event log is the truth; everything else can be rebuilt from it. Only this fi
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,45 @@ EVENT_COLUMNS = (
     "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings, from_go"
 )
 DECISION_COLUMNS = "seq, tenant, score, flag, verdict, answered, detail"
-_INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}, chain) VALUES "
-_INSERT_DECISION = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES "
-_ROWS_PER_STATEMENT_MAX = 256
+_EVENT, _DECISION = 1, 2
+_TABLES = {_EVENT: ("event", f"{EVENT_COLUMNS}, chain"), _DECISION: ("decision", DECISION_COLUMNS)}
+"""What a batch is written to, in this order; by the number that its rows begin with."""
+_WIDTH = max(columns.count(",") for _, columns in _TABLES.values()) + 1
+_STATEMENT_ROWS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)
 _HASHED_AT_ONCE = 2_047
 """Bytes; from one more on hashlib lets go of the interpreter's lock, and has to wait until it gets it back."""
 _CHAIN_START = bytes(16)
+
+
+def _inbox() -> str:
+    """A view that lets one statement write to all tables: its rows go where their first column says."""
+    columns = ", ".join(f"NULL AS v{place}" for place in range(_WIDTH))
+    steps = ["PRAGMA temp_store = MEMORY", f"CREATE TEMP VIEW inbox AS SELECT NULL AS what, {columns}"]
+    for number, (table, names) in _TABLES.items():
+        values = ", ".join(f"NEW.v{place}" for place in range(names.count(",") + 1))
+        steps.append(
+            f"CREATE TEMP TRIGGER inbox_{table} INSTEAD OF INSERT ON inbox WHEN NEW.what = {number}"
+            f" BEGIN INSERT INTO {table} ({names}) VALUES ({values}); END"
+        )
+    return "; ".join(steps)
+
+
+_INBOX = _inbox()
+
+
+@cache
+def _insertion(rows: int) -> str:
+    row = "(" + ",".join("?" * (_WIDTH + 1)) + ")"
+    return "INSERT INTO temp.inbox VALUES " + ",".join([row] * rows)
+
+
+class Sealed(msgspec.Struct, frozen=True, gc=False):
+    """A batch with its chain hashes, as the data file takes it."""
+
+    statement: str
+    bindings: list[Any]
+    link: bytes
+    last_seq: int
 
 
 class Ledger:
@@ -78,6 +111,7 @@ class Ledger:
 
     def __init__(self, directory: Path) -> None:
         self._connection = open_file(directory)
+        self._connection.execute(_INBOX)
         self._reading = open_file(directory, read_only=True)
         self.log_pages = 0
         """Pages in SQLite's log file after the newest commit; they are moved on by a `Checkpointer`."""
@@ -87,30 +121,46 @@ class Ledger:
         self._chain: bytes = _CHAIN_START if row is None else row[1]
 
     def append(self, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> None:
-        """Make a batch durable, all or nothing; returns after the sync.
+        """`sealed` and `write` in one, for whoever has no other thread."""
+        self.write(self.sealed(events, decisions))
 
-        Raises `LedgerFull` or `LedgerBroken`; then nothing of the batch may be acknowledged.
-        """
+    def sealed(self, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> Sealed:
+        """A batch made ready to be written next, behind all that is durable."""
         link = self._chain
-        rows = []
+        bindings: list[Any] = []
         for event in events:
             link = chain_hash(link, event)
-            rows.append((*msgspec.structs.astuple(event), link))
+            bindings.append(_EVENT)
+            bindings += msgspec.structs.astuple(event)
+            bindings.append(link)
+        blank = (None,) * (_WIDTH - len(DecisionRow.__struct_fields__))
+        for decision in decisions:
+            bindings.append(_DECISION)
+            bindings += msgspec.structs.astuple(decision)
+            bindings += blank
+        rows = len(events) + len(decisions)
+        size = next((size for size in _STATEMENT_ROWS if size >= rows), rows)
+        bindings += (None,) * ((_WIDTH + 1) * (size - rows))
+        return Sealed(_insertion(size), bindings, link, events[-1].seq)
+
+    def write(self, batch: Sealed) -> None:
+        """Make a batch durable, all or nothing; returns after the sync.
+
+        One statement, and therefore a transaction of its own: the interpreter's lock is let go and waited for once.
+        Raises `LedgerFull` or `LedgerBroken`; then nothing of the batch may be acknowledged.
+        """
         connection = self._connection
         try:
             if self.log_pages >= LOG_PAGES_MAX:
                 self._start_log_anew()
-            connection.execute("BEGIN IMMEDIATE")
-            self._insert(_INSERT_EVENT, rows)
-            self._insert(_INSERT_DECISION, [msgspec.structs.astuple(decision) for decision in decisions])
-            connection.execute("COMMIT")
+            connection.execute(batch.statement, batch.bindings)
         except apsw.Error as error:
             with suppress(apsw.Error):  # the first error is the one that counts; this connection is not used again
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             raise ledger_error(error) from error
-        self._chain = link
-        self.last_seq = events[-1].seq
+        self._chain = batch.link
+        self.last_seq = batch.last_seq
 
     def _note_log_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self.log_pages = pages
@@ -120,13 +170,6 @@ class Ledger:
         """Under steady load the log file has no end of its own; nearly all of it has been moved by now."""
         with suppress(apsw.BusyError):  # somebody reads; next time
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-
-    def _insert(self, head: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """All rows in one statement: the interpreter's lock is let go and waited for once, not once for each."""
-        for at in range(0, len(rows), _ROWS_PER_STATEMENT_MAX):
-            part = rows[at : at + _ROWS_PER_STATEMENT_MAX]
-            values = "(" + ",".join("?" * len(part[0])) + ")"
-            self._connection.execute(head + ",".join([values] * len(part)), tuple(chain.from_iterable(part)))
 
     def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
         """Position and fingerprint of the event with this identity."""

@@ -1,0 +1,154 @@
+"""The short way of an event: from the connection to the corridor and back, with no task and no ASGI message between.
+
+It gives the same bytes as the long way through the application, which is still there for whatever is out of the
+ordinary: another method or path, HTTP/1.0, a peer that waits for `100 Continue`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.server import ServerState
+
+from fourthwatch.api.exchange import FAILED, Outlet
+from fourthwatch.api.intake import Admitted, Intake
+from fourthwatch.api.request import REPLAYED, Pair, refusal_headers
+from fourthwatch.engine.walk import Answer
+from fourthwatch.errors import Refused
+from fourthwatch.events import Kind
+from fourthwatch.logs import log
+from fourthwatch.metrics import REPLIES
+from fourthwatch.wire.reply import encode, error_body
+
+_TAKEN = REPLIES.labels("event", "200")
+_JSON_HEAD: Final = b"content-type: application/json\r\ncontent-length: %d\r\n"
+_CLOSE: Final = (b"connection", b"close")
+
+
+class Wire(Protocol):
+    """What an exchange needs of its connection."""
+
+    flow: FlowControl
+    server_state: ServerState
+
+    def when_clear(self, act: Callable[[], None]) -> None:
+        """Do this once more can be written, unless the connection ends before."""
+
+    def on_response_complete(self) -> None:
+        """The answer is out."""
+
+
+class _Unheard:
+    """Stands where an exchange of uvicorn's has the event that wakes its task: there is none here."""
+
+    def set(self) -> None:
+        """Nobody waits."""
+
+
+_UNHEARD: Final = _Unheard()
+
+
+class EventExchange:
+    """One event request; what the connection looks at has the names that it has in uvicorn's exchange."""
+
+    def __init__(self, shortcut: "Shortcut", wire: Wire, outlet: Outlet, *, keep_alive: bool) -> None:
+        self._shortcut = shortcut
+        self._wire = wire
+        self._outlet = outlet
+        self._admitted: Admitted | None = None
+        self.message_event = _UNHEARD
+        self.disconnected = False
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+        self.response_started = False
+        self.response_complete = False
+
+    @property
+    def more_body(self) -> bool:
+        """Whether the body is still coming."""
+        return True
+
+    @more_body.setter
+    def more_body(self, more: bool) -> None:
+        if not more and self._admitted is not None:
+            self._guarded(self._take)
+
+    def admit(self, kind: Kind, query: bytes, headers: list[Pair]) -> None:
+        """The headers are complete: who calls is looked at before any of the body is."""
+        self._guarded(lambda: self._admit(kind, query, headers))
+
+    def settled(self, outcome: Answer | Refused) -> None:
+        """What became of the event; it is durable, or nothing of it is."""
+        if isinstance(outcome, Refused):
+            self._refuse(outcome)
+        elif outcome.replayed:
+            self._answer(200, encode(outcome.receipt), REPLAYED)
+            _TAKEN.inc()
+        else:
+            self._answer(200, encode(outcome.receipt))
+            _TAKEN.inc()
+
+    def _admit(self, kind: Kind, query: bytes, headers: list[Pair]) -> None:
+        self._admitted = self._shortcut.intake.admitted(kind, query, headers)
+
+    def _take(self) -> None:
+        assert self._admitted is not None
+        self._shortcut.intake.take(self._admitted, bytes(self.body), self.settled)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Refused as refusal:
+            self._refuse(refusal)
+        except Exception as fault:  # noqa: BLE001 (as behind a task: a fault of ours is this request's alone)
+            log.error("request_failed", fault=type(fault).__name__, exc_info=fault)
+            self._answer(FAILED.status, FAILED.body(), _CLOSE)
+
+    def _refuse(self, refusal: Refused) -> None:
+        REPLIES.labels("event", str(refusal.status)).inc()
+        self._answer(refusal.status, error_body(refusal), *refusal_headers(refusal))
+
+    def _answer(self, status: int, body: bytes, *extra: Pair) -> None:
+        if self.disconnected:
+            return
+        if self._wire.flow.write_paused:
+            self._wire.when_clear(lambda: self._answer(status, body, *extra))
+            return
+        self.response_started = self.response_complete = True
+        head = self._shortcut.head(self._wire.server_state.default_headers, status) + _JSON_HEAD % len(body)
+        for name, value in extra:
+            head += name + b": " + value + b"\r\n"
+        if _CLOSE in extra:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            head += b"connection: close\r\n"
+        self._outlet.write(head + b"\r\n" + body)
+        if not self.keep_alive:
+            self._outlet.close()
+        self._wire.on_response_complete()
+
+
+class Shortcut:
+    """Which requests take the short way, and what all of them share."""
+
+    def __init__(self, intake: Intake, paths: Mapping[str, Kind]) -> None:
+        self.intake = intake
+        self._kinds = {path.encode(): kind for path, kind in paths.items()}
+        self._default_headers: Any = None
+        self._heads: dict[int, bytes] = {}
+
+    def kind_of(self, path: bytes) -> Kind | None:
+        """The kind of event taken at a path as it was sent; `None` takes the long way."""
+        return self._kinds.get(path)
+
+    def head(self, default_headers: list[Pair], status: int) -> bytes:
+        """The lines that all answers of one second have."""
+        if default_headers is not self._default_headers:
+            self._default_headers = default_headers
+            self._heads.clear()
+        head = self._heads.get(status)
+        if head is None:
+            lines = [name + b": " + value + b"\r\n" for name, value in default_headers]
+            head = self._heads[status] = b"".join([STATUS_LINE[status], *lines])
+        return head
