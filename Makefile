@@ -22,9 +22,10 @@ $(VENV)/.python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-KERNEL := setup.py src/fourthwatch/features/_kernel.c src/fourthwatch/features/_kernel_state.h
+COMPILED := setup.py src/fourthwatch/features/_kernel.c src/fourthwatch/features/_kernel_state.h \
+	src/fourthwatch/wire/_scan.c
 
-$(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml $(KERNEL)
+$(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml $(COMPILED)
 	@echo "installing what the server needs …"
 	@$(PIP) -r requirements/run.txt -r requirements/build.txt
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .

@@ -395,3 +395,11 @@ def test_the_short_way_of_plain_bodies_ends_where_the_long_way_does(
 def test_recorded_bodies_end_the_same_on_the_short_and_on_the_long_way(seed: dict[str, Any]) -> None:
     kind, raw = KIND_OF_NAME[seed["event"]], json.dumps(seed["body"]).encode()
     assert decode_event(raw, kind, _NOW) == decode_document(json.loads(raw), raw, kind, _NOW)
+
+
+def test_an_own_field_that_is_null_was_not_said_when_it_came_in_nor_when_it_is_read_again() -> None:
+    kind = KIND_OF_NAME["custom_event"]
+    body = b'{"_userId":"u","_eventName":null,"_city":null,"_size":1}'
+    event = decode_event(body, kind, Millis(1_800_000_000_000)).event
+    assert event.custom_info == {"size": 1}
+    assert read_stored(kind, body) == event

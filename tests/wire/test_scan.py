@@ -17,7 +17,8 @@ _FRAGMENTS = (
     *("securitycode", "security code", "verification value", "application", "verifi", "cation", "c", "v", "s", "a"),
     *('"_cvvResponseCode":"M"', '"_cvvResponseCode": "",', '"_cvvResponseCode":12}', '"_cvvResponseCode":"123",'),
     *('\\"_cvvResponseCode":"M",', '"_CVVResponseCode":"M",', '"_cvvResponseCode":1234,', "_cvvResponseCode"),
-    *("\\u0034", "\\u00e9", "\\u003a", "\\u0000", "\\u0664", "\\ud835", "\\udfce", "\\u12", "\\uzzzz", "\\n4", "\\t", "\\b"),
+    *("\\u0034", "\\u00e9", "\\u003a", "\\u0000", "\\u0664", "\\ud835", "\\udfce", "\\u12", "\\uzzzz"),
+    *("\\n4", "\\t", "\\b"),
     *("%34", "%E2%80%8B", "%zz", "é", "ß", "ü", "\u0664", "\u00a0", "\u200b", "\U0001d7ce", "न", "漢", "\u00b7"),
     *("NDExMTExMTExMTExMTExMQ==", "MTIz", "NDEx", "K", "ICIg", "0" * 12, "0" * 19, "7" * 30, "x" * 20),
 )  # fmt: skip
@@ -67,10 +68,13 @@ def test_every_prefix_of_a_body_is_looked_at_within_its_end() -> None:
 
 def test_ordinary_orders_raise_no_doubt() -> None:
     order = {
-        "_orderId": "o-1", "_originTimestamp": "1764000000000", "_phone": "+917000012345", "_userEmail": "a.b7@example.com",
-        "_paymentMethods": [{"_cardBin": "411111", "_cardLast4": "1111", "_cvvResponseCode": "M", "_paymentType": "_cash"}],
+        "_orderId": "o-1", "_originTimestamp": "1764000000000", "_phone": "+917000012345",
+        "_userEmail": "a.b7@example.com",
+        "_paymentMethods": [{"_cardBin": "411111", "_cardLast4": "1111",
+                             "_cvvResponseCode": "M", "_paymentType": "_cash"}],
         "_shippingAddress": {"_address1": "12, Straße des Cafés", "_city": "मुंबई", "_zipcode": "400001"},
-        "_orderReferrer": "https://www.example.com/spring?from=newsletter", "_customInfo": {"case": "a3e5", "scroll": 0.8},
+        "_orderReferrer": "https://www.example.com/spring?from=newsletter",
+        "_customInfo": {"case": "a3e5", "scroll": 0.8},
     }  # fmt: skip
     for body in (json.dumps(order), json.dumps(order, ensure_ascii=False), json.dumps(order, separators=(",", ":"))):
         assert scan(body.encode()) & (CARD | EMPTY | SHAPE) == 0, body
@@ -80,20 +84,10 @@ def test_ordinary_orders_raise_no_doubt() -> None:
 
 def test_nine_in_ten_recorded_requests_raise_no_doubt_that_the_specification_has_not() -> None:
     recorded = json.loads((Path(__file__).parents[1] / "contract" / "recorded_requests.json").read_text())
-    bodies = [json.dumps(one).encode() for one in _objects(recorded)]
+    bodies = [one["body_raw"].encode() for one in recorded if one.get("body_raw")]
     alike = sum(scan(body) == specified(body) for body in bodies)
     assert len(bodies) >= 20
     assert alike >= 0.9 * len(bodies)
-
-
-def _objects(node: object) -> list[object]:
-    """Every object in a document that has an anchor."""
-    if isinstance(node, list):
-        return [found for one in node for found in _objects(one)]
-    if not isinstance(node, dict):
-        return []
-    inside = [found for one in node.values() for found in _objects(one)]
-    return [node, *inside] if "_userId" in node or "_sessionId" in node else inside
 
 
 def test_only_bytes_are_looked_at() -> None:

@@ -1,4 +1,5 @@
-"""Whether a body may hold card data at all: the look that every body gets before `masking` is asked.
+"""Whether a body may hold card data at all: the look that a body gets before `masking` is asked, unless `scan` has
+none of the doubts that this one has.
 
 The one rule: it may be wrong only in saying yes; whatever it lets pass, `masking.mask` would have left alone.
 """
@@ -56,17 +57,8 @@ _ASCII = bytes(range(128))
 _FOLDED = frozenset(map(chr, FOLD))
 
 
-def may_hold_card_data(raw: bytes) -> bool:
-    """Whether the decoded JSON body `raw` needs to go through `mask`.
-
-    `False` is certain: `mask` would find nothing. `True` is a suspicion. Bodies of ordinary orders cost
-    microseconds, with accents and Hindi text too; escapes that could spell digits cost a second look.
-
-    >>> may_hold_card_data(b'{"_originTimestamp": "1524585600000", "_cvvResponseCode": "M"}')
-    False
-    >>> may_hold_card_data(b'{"_note": "4111-1111 1111.1111"}')
-    True
-    """
+def suspects(raw: bytes) -> bool:
+    """Whether the decoded JSON body `raw` needs to go through `mask`; `False` is certain, `True` a suspicion."""
     if _looks_suspicious(raw):
         return True
     if not _has_telling_characters(raw):

@@ -17,6 +17,7 @@ from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX, WARNINGS_MAX
 from fourthwatch.wire import masking
 from fourthwatch.wire.coerce import coerced
 from fourthwatch.wire.reply import BodyWarning, encode, within_limit
+from fourthwatch.wire.scan import CARD, EMPTY, scan
 from fourthwatch.wire.strict import canonical_of, is_plain, pointer_to, read_object
 from fourthwatch.wire.times import read_timestamp_ms
 
@@ -85,7 +86,10 @@ def decode_document(
 
 def _decode_plain(raw: bytes, kind: Kind, received_ms: Millis) -> Decoded | None:
     """The event, when its bytes are just what its type declares and nothing needs a word, as of most; else `None`."""
-    if kind.type is _CUSTOM or b'""' in raw or b"null" in raw or masking.may_hold_card_data(raw):
+    if kind.type is _CUSTOM:
+        return None
+    found = scan(raw)
+    if found & EMPTY or (found & CARD and masking.may_hold_card_data(raw)):
         return None
     try:
         event = _DECODERS[kind.type].decode(raw)
@@ -100,7 +104,7 @@ def _decode_plain(raw: bytes, kind: Kind, received_ms: Millis) -> Decoded | None
         or (sent_ms is None and event.origin_timestamp is not None)
         or (sent_ms is not None and sent_ms > received_ms + FUTURE_SLACK_MS)
         or max(len(event.user_id or ""), len(event.session_id or ""), len(event.order_id or "")) > TEXT_ID_MAX
-        or not is_plain(raw, canonical)
+        or not is_plain(found, canonical)
     ):
         return None
     if event.custom_info and event.device_id is None:
@@ -170,8 +174,8 @@ def read_stored(kind: Kind, body: bytes, *, from_go: bool = False) -> Event:
     document: dict[str, Any] = msgspec.json.decode(body)
     _read_number_as_time(document)
     _hoist_device(document)
-    _gather_own_fields(document, kind)
     if not from_go and b'""' not in body and b"null" not in body:
+        _gather_own_fields(document, kind)
         event = _as_it_is(document, kind)
         if event is not None:
             return event
@@ -179,6 +183,7 @@ def read_stored(kind: Kind, body: bytes, *, from_go: bool = False) -> Event:
     _tidy(document, _SHAPES[kind.type], "", ignored, open_keys=True)
     if from_go:
         _fill_go_booleans(document, kind)
+    _gather_own_fields(document, kind)  # after `_tidy`, as it came in: an own field that is null was not said
     return _typed(document, kind.type, ignored)
 
 

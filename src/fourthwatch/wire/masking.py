@@ -34,7 +34,7 @@ from fourthwatch.wire.card_numbers import (
     read,
     spelled_characters,
 )
-from fourthwatch.wire.card_prefilter import may_hold_card_data
+from fourthwatch.wire.scan import may_hold_card_data
 
 __all__ = ["Code", "Masked", "Work", "is_card_number", "mask", "mask_text", "may_hold_card_data"]
 

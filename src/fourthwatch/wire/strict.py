@@ -14,12 +14,10 @@ import msgspec
 from fourthwatch.errors import Malformed
 from fourthwatch.limits import JSON_DEPTH_MAX, JSON_INTEGER_MAX, KEYS_MAX, TEXT_ID_MAX
 from fourthwatch.wire.masking import mask_text
+from fourthwatch.wire.scan import COLONS_FROM, SHAPE, colons, scan
 
 _decode = msgspec.json.Decoder().decode
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
-_BLURRED_DIGITS = bytes.maketrans(b"123456789", b"000000000")
-_LONG_RUN = b"0" * 19
-"""No integer with fewer digits is beyond 63 bits."""
 
 
 def document_of(raw: bytes) -> Any:
@@ -43,12 +41,12 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
 def _read(raw: bytes) -> tuple[Any, bytes]:
     try:
         document = _decode(raw)
-        if raw.count(b"{") + raw.count(b"[") > JSON_DEPTH_MAX:
+        found = scan(raw)
+        if found & SHAPE:
             _refuse_depth(document, 1)
-        if raw.count(b":") > KEYS_MAX and _count_keys(document) > KEYS_MAX:
-            raise Malformed(f"the body has more than {KEYS_MAX} keys", code="too_many_keys")
-        if _LONG_RUN in raw.translate(_BLURRED_DIGITS):
             _refuse(document, _is_long, "an integer is beyond 63 bits; send it as text", "integer_too_large")
+        if found >> COLONS_FROM > KEYS_MAX and _count_keys(document) > KEYS_MAX:
+            raise Malformed(f"the body has more than {KEYS_MAX} keys", code="too_many_keys")
         canonical = canonical_of(document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(_explain(raw, error), code="malformed_json") from None
@@ -56,24 +54,16 @@ def _read(raw: bytes) -> tuple[Any, bytes]:
         raise _too_deep() from None
     # A key is followed by one colon outside strings, and the canonical form has each key once. As many colons in both
     # means that none was said twice, as long as no string spells a colon as an escape. Else look closely.
-    if raw.count(b":") != canonical.count(b":") or b"\\u003" in raw:
+    if found >> COLONS_FROM != colons(canonical) or (found & SHAPE and b"\\u003" in raw):
         _refuse_duplicates(raw)
-    if b"\\u0000" in raw:
+    if found & SHAPE and b"\\u0000" in raw:
         _refuse(document, _holds_nul, "text and keys must not hold the character U+0000", "nul_character")
     return document, canonical
 
 
-def is_plain(raw: bytes, canonical: bytes) -> bool:
-    """Whether a body that a typed decoder took is surely free of all that is refused here, by its bytes alone."""
-    colons = raw.count(b":")
-    return (
-        colons == canonical.count(b":")
-        and colons <= KEYS_MAX
-        and raw.count(b"{") + raw.count(b"[") <= JSON_DEPTH_MAX
-        and b"\\u003" not in raw
-        and b"\\u0000" not in raw
-        and _LONG_RUN not in raw.translate(_BLURRED_DIGITS)
-    )
+def is_plain(found: int, canonical: bytes) -> bool:
+    """Whether a body that a typed decoder took is surely free of all that is refused here, by what `scan` found."""
+    return not found & SHAPE and found >> COLONS_FROM == colons(canonical) and found >> COLONS_FROM <= KEYS_MAX
 
 
 def canonical_of(document: Any) -> bytes:
