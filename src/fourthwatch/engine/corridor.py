@@ -129,9 +129,7 @@ class Corridor:
         self._drop_snapshot()
         if walk is not None and self._state != "broken":
             self._state = "stopped"
-            if (
-                walk.ledger.last_seq > self._snapshot_seq or self._has_new_past
-            ):  # what was written since the newest one began is not in it
+            if self._has_new_past or walk.ledger.last_seq > self._snapshot_seq:  # the newest one lacks something
                 try:
                     self._snapshot = SnapshotInSlices(walk, self._settings.directory)
                     while not self._snapshot.advance():
