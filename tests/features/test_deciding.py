@@ -227,6 +227,16 @@ def test_what_is_asked_for_ever_is_not_forgotten_when_an_entity_is_busy() -> Non
     assert story.tell("createOrder", NOW_MS, **order(2))["chargebacks_ever"] == 1
 
 
+def test_a_dispute_that_is_won_later_is_no_chargeback_any_more() -> None:
+    story = Story()
+    for number in (1, 2):
+        story.tell("createOrder", NOW_MS - 90 * DAY_MS, **order(number))
+        story.tell("chargeback", NOW_MS - 60 * DAY_MS, **order(number, _chargebackState="_received"))
+    assert story.tell("createOrder", NOW_MS - 30 * DAY_MS, **order(3))["chargebacks_ever"] == 2
+    story.tell("chargeback", NOW_MS - 10 * DAY_MS, **order(1, _chargebackState="_won"))
+    assert story.tell("createOrder", NOW_MS, **order(4))["chargebacks_ever"] == 1
+
+
 def test_a_dispute_that_the_shop_won_is_no_chargeback() -> None:
     story = Story()
     story.tell("chargeback", NOW_MS - DAY_MS, **order(1, _chargebackState="_won"))

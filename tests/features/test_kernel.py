@@ -150,6 +150,30 @@ def test_a_small_state_answers_every_question_exactly(name: str, block: int) -> 
                 assert answers == [naive.answer(query, until_ms, said) for query in queries]
 
 
+@blocks(20, 2)
+def test_a_thousand_shuffled_repeated_split_streams_are_what_plain_python_says(block: int) -> None:
+    for seed in range(2_000 + 50 * block, 2_050 + 50 * block):
+        random = Random(seed)
+        span_ms, marks = random.choice(SPANS_MS), random.choice((3, 30, 10**12))
+        events = stream(random, random.randint(1, 50), 3, span_ms, marks)
+        writers: list[list[Event]] = [[] for _ in range(8)]
+        for event in random.sample([*events, *random.choices(events, k=20)], len(events) + 20):
+            random.choice(writers).append(event)
+        kernel, specified = made("chosen"), made("specification")
+        while any(writers):
+            feed(kernel, [random.choice([writer for writer in writers if writer]).pop()])
+        feed(specified, events)
+        assert state(kernel, KEYS) == state(specified, KEYS)
+        queries = [q for q in some_queries(random, 10, span_ms) if (q[1], q[2]) != (Mode.LATEST, Op.HOLDS)]
+        until_ms = START_MS + random.randint(0, span_ms)
+        for key in range(1, 4):
+            naive = Naive()
+            naive.feed(events, key)
+            answers = kernel.read(kernel.plan(queries), until_ms, [key], [1, 2])
+            if naive.first_ms is not None:
+                assert answers == [naive.answer(query, until_ms, [1, 2]) for query in queries]
+
+
 @both
 def test_a_bucket_is_left_for_a_wider_one_at_the_very_end_of_its_reach(name: str) -> None:
     for reach_ms, width_ms in BUCKETS:

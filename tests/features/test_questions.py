@@ -127,6 +127,14 @@ def test_a_combination_is_an_entity_of_its_own() -> None:
     assert asked(story, "count(order, by device+user)", **{**THIS, "_deviceId": "dv-1"}) == 2
 
 
+def test_a_combination_is_as_old_as_the_first_event_of_all_its_parts() -> None:
+    text = "since_first(by user+device)"
+    story = past(prepared(text))
+    story.tell("login", NOW_MS - 50 * DAY_MS, _userId="asha", _deviceId="dv-0")
+    ages = {device: asked(story, text, **{**THIS, "_deviceId": device}) for device in ("dv-0", "dv-1", "dv-7")}
+    assert ages == {"dv-0": 50 * 86_400, "dv-1": 20 * 3_600, "dv-7": None}
+
+
 def test_a_text_is_told_from_the_one_before() -> None:
     text = "previous(city of order, by user) == city"
     story = past(prepared(text))

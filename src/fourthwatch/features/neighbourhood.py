@@ -25,9 +25,9 @@ NAMES = (
     "walked_hub_ip",
     "walked_hub_address",
 )
-"""Other users; devices and cards, the present ones included; how many of those users had a chargeback, a refused
-delivery, a mark as bad, any of the three; 1 where the IP or address is a hub, 0 where it is none. Unknown when the
-event names nothing to walk from; a hub is unknown when there is no IP or address."""
+"""Other users; devices and cards, the present ones included; how many of those users had a chargeback that was not
+won, a refused delivery, a mark as bad, any of the three; 1 where the IP or address is a hub, 0 where it is none. Unknown
+when the event names nothing to walk from; a hub is unknown when there is no IP or address."""
 HUB_WINDOW_MS = 30 * DAY_MS
 
 _JOINED = ("device", "card", "phone", "address")
@@ -44,13 +44,14 @@ def _asked(text: str) -> Series:
 
 _USERS = _asked("distinct(user, by device)")
 _THINGS = {name: _asked(f"distinct({name}, by user)") for name in _JOINED}
-_DISPUTED = _asked("count(chargeback where not is_won, by user)")
+_DISPUTED = _asked("count(chargeback, by user)")
+_WON = _asked("count(chargeback where is_won, by user)")
 _REFUSED = _asked('count(delivery where state == "rto", by user)')
 
 _PEOPLE = ("user", "email")  # a guest is known by the mailbox
 KEPT: tuple[tuple[By, Series], ...] = (
     *(((name,), _USERS) for name in _FROM),
-    *(((who,), series) for who in _PEOPLE for series in (*_THINGS.values(), _DISPUTED, _REFUSED)),
+    *(((who,), series) for who in _PEOPLE for series in (*_THINGS.values(), _DISPUTED, _WON, _REFUSED)),
     (("user",), TAG_SERIES),
 )
 """Which series histories of whom have to keep."""
@@ -67,6 +68,7 @@ class Neighbourhood:
         self._record = kernel.plan(
             [
                 (0, registry.number_of(_DISPUTED), Op.COUNT, 0, 0, -1),
+                (0, registry.number_of(_WON), Op.COUNT, 0, 0, -1),
                 (0, registry.number_of(_REFUSED), Op.COUNT, 0, 0, -1),
                 (0, registry.number_of(TAG_SERIES), Op.STANDING, 0, 0, -1),
             ]
@@ -132,7 +134,8 @@ class Neighbourhood:
     def _records(self, users: list[int], until_ms: int) -> tuple[int, int, int, int]:
         disputed = refused = tagged = bad = 0
         for user in users:
-            was_disputed, was_refused, is_tagged = map(bool, self._kernel.read(self._record, until_ms, [user], []))
+            disputes, won, *others = self._kernel.read(self._record, until_ms, [user], [])
+            was_disputed, (was_refused, is_tagged) = disputes != won, map(bool, others)
             disputed += was_disputed
             refused += was_refused
             tagged += is_tagged

@@ -1,6 +1,6 @@
 """The features that the first scorecard reads, and the order in which they stand in the vector of a decision."""
 
-from fourthwatch.features.catalogue.rows import greatest
+from fourthwatch.features.catalogue.rows import disputed, greatest
 from fourthwatch.features.definition import Feature
 
 _PEOPLE = ("user", "phone", "address", "device", "card", "email")
@@ -54,8 +54,8 @@ DECIDING_ROWS: tuple[Feature, ...] = (
             "total of the order against the mean of the user's earlier orders"),
     Feature("rto_ever", greatest('count(delivery where state == "rto", by {})', *_PEOPLE), "orders",
             "orders of the same user, phone, address, device, card or e-mail refused"),
-    Feature("chargebacks_ever", greatest("count(chargeback where not is_won, by {})", *_PEOPLE), "orders",
-            "orders of the same user, phone, address, device, card or e-mail disputed"),
+    Feature("chargebacks_ever", greatest(disputed("{0}"), *_PEOPLE), "orders",
+            "orders of the same user, phone, address, device, card or e-mail disputed, and not won"),
     Feature("bad_tags", "standing_tags", "tags", "tags that mark the user as bad"),
     Feature("delivered_ever", 'count(delivery where state == "fulfilled", by user)', "orders",
             "orders of the same user delivered"),

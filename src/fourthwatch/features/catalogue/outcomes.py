@@ -1,10 +1,11 @@
 """How orders of the same people, places and goods ended and were paid: delivered, refused, returned, disputed, in cash.
 
 Shares of refused and returned orders are among those whose end is known, so a late label changes nothing. Disputes
-come weeks after their orders; their shares are of orders that had a month to be disputed in.
+come weeks after their orders; their shares are of orders that had a month to be disputed in. One that the shop won is
+none any more.
 """
 
-from fourthwatch.features.catalogue.rows import DELIVERED, DISPUTED, REFUSED, RETURNED, SETTLED
+from fourthwatch.features.catalogue.rows import DELIVERED, DISPUTED, REFUSED, RETURNED, SETTLED, disputed
 from fourthwatch.features.definition import Feature
 
 
@@ -26,14 +27,14 @@ def _cash_share(name: str, entity: str, says: str, last: str = "", reason: str =
 def _disputed_share(name: str, entity: str, says: str) -> Feature:
     """Of one's own few orders: whatever was disputed, against those that are a month old."""
     return Feature(f"disputed_share_of_{name}",
-                   f"min(1, count({DISPUTED}, by {entity}) / count(order, by {entity}, until 30d ago))", "ratio",
+                   f"min(1, ({disputed(entity)}) / count(order, by {entity}, until 30d ago))", "ratio",
                    f"share of orders {says} that were disputed, of those older than 30 days")  # fmt: skip
 
 
 def _disputed_rate(name: str, entity: str, says: str) -> Feature:
     """Of a crowd's many orders: disputes of two months for the orders of two months that began a month earlier."""
     return Feature(f"disputed_rate_of_{name}",
-                   f"count({DISPUTED}, by {entity}, last 60d) / count(order, by {entity}, last 90d, until 30d ago)",
+                   f"({disputed(entity, ', last 60d')}) / count(order, by {entity}, last 90d, until 30d ago)",
                    "ratio", f"disputes in 60 days for each order {says} in the 60 days up to 30 days ago")  # fmt: skip
 
 
@@ -114,13 +115,13 @@ DISPUTE_ROWS: tuple[Feature, ...] = (
     _disputed_rate("seller", "seller", "from the same first seller"),
     _disputed_rate("item", "item_code", "of the same first item"),
     _disputed_rate("shop", "shop", "of the shop"),
-    Feature("chargebacks_by_ip_90d", f"count({DISPUTED}, by ip, last 90d)", "orders",
+    Feature("chargebacks_by_ip_90d", disputed("ip", ", last 90d"), "orders",
             "orders from the same IP disputed in 90 days"),
-    Feature("chargebacks_by_bin_30d", f"count({DISPUTED}, by bin, last 30d)", "orders",
+    Feature("chargebacks_by_bin_30d", disputed("bin", ", last 30d"), "orders",
             f"orders {_WITH_BIN} disputed in 30 days"),
-    Feature("chargebacks_by_device_ever", f"count({DISPUTED}, by device)", "orders",
+    Feature("chargebacks_by_device_ever", disputed("device"), "orders",
             "orders from the same device disputed"),
-    Feature("chargeback_amount_by_user", f"sum(amount of {DISPUTED}, by user)", "main units",
+    Feature("chargeback_amount_by_user", disputed("user", of="amount"), "main units",
             "total of orders of the same user disputed"),
     Feature("days_since_chargeback", f"since_last({DISPUTED}, by user) / 1d", "days",
             "days since an order of the user was disputed"),

@@ -13,6 +13,7 @@ DELIVERED = 'delivery where state == "fulfilled"'
 SETTLED = 'delivery where state in ["fulfilled", "returned", "rto"]'
 """Orders whose end is known: the only ones in which a share of refused or returned ones has a meaning."""
 DISPUTED = "chargeback where not is_won"
+"""As it was said at the time; whether the shop has won since is not in it. See `disputed`."""
 
 
 def greatest(form: str, *entities: str) -> str:
@@ -45,3 +46,15 @@ def new(thing: str, by: str = "account") -> str:
 def days_known(name: str, entity: str, says: str) -> Feature:
     """Days since the shop first heard of an entity."""
     return Feature(name, f"since_first(by {entity}) / 1d", "days", f"days since {says} was first seen in this shop")
+
+
+def disputed(by: str, last: str = "", of: str = "") -> str:
+    """Orders disputed, but for those that the shop won, at whatever time; `of` an amount: their sum.
+
+    One dispute counts once per order, when it was last heard of; so does its being won.
+
+    >>> disputed("card", ", last 90d")
+    'count(chargeback, by card, last 90d) - count(chargeback where is_won, by card, last 90d)'
+    """
+    what = f"sum({of} of " if of else "count("
+    return f"{what}chargeback, by {by}{last}) - {what}chargeback where is_won, by {by}{last})"
