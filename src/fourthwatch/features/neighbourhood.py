@@ -26,8 +26,8 @@ NAMES = (
     "walked_hub_address",
 )
 """Other users; devices and cards, the present ones included; how many of those users had a chargeback that was not
-won, a refused delivery, a mark as bad, any of the three; 1 where the IP or address is a hub, 0 where it is none. Unknown
-when the event names nothing to walk from; a hub is unknown when there is no IP or address."""
+won, a refused delivery, a mark as bad, any of the three; 1 where the IP or address is a hub, 0 where it is none.
+Unknown when the event names nothing to walk from; a hub is unknown when there is no IP or address."""
 HUB_WINDOW_MS = 30 * DAY_MS
 
 _JOINED = ("device", "card", "phone", "address")
