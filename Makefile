@@ -25,7 +25,9 @@ $(VENV)/.python:
 COMPILED := setup.py src/fourthwatch/features/_kernel.c src/fourthwatch/features/_kernel_state.h \
 	src/fourthwatch/wire/_scan.c
 
-$(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml $(COMPILED)
+SCRIPTS := $(wildcard src/fourthwatch/console/scripts/*)
+
+$(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml $(COMPILED) $(SCRIPTS)
 	@echo "installing what the server needs …"
 	@$(PIP) -r requirements/run.txt -r requirements/build.txt
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .

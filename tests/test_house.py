@@ -36,6 +36,7 @@ NOWHERE: frozenset[str] = frozenset()
 LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "aiohttp": NOWHERE,
     "apsw": frozenset({"store"}),
+    "argon2": frozenset({"console"}),
     "click": frozenset({"cli"}),
     "cryptography": frozenset({"server", "webhooks"}),
     "disposable_email_domains": frozenset({"entities"}),
@@ -43,13 +44,16 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "httptools": frozenset({"api"}),
     "httpx": frozenset({"webhooks"}),
     "jinja2": frozenset({"api", "console"}),
+    "markupsafe": frozenset({"console"}),
     "marshal": NOWHERE,
     "phonenumbers": frozenset({"entities"}),
     "pickle": NOWHERE,
     "prometheus_client": frozenset({"metrics"}),
     "pyarrow": frozenset({"workbench"}),
     "publicsuffixlist": frozenset({"entities"}),
+    "pyotp": frozenset({"console"}),
     "requests": NOWHERE,
+    "segno": frozenset({"console"}),
     "shelve": NOWHERE,
     "sqlite3": NOWHERE,
     "starlette": frozenset({"api", "console"}),
@@ -326,7 +330,7 @@ def test_every_module_keeps_to_the_plan(path: str) -> None:
 def test_the_whole_package_was_read() -> None:
     assert len(MODULES) >= 75
     rooms = {Module(path, ast.parse(""), 0).room for path in MODULES} - {""}
-    assert rooms == FLOOR_OF.keys() - {"model", "console", "webhooks"}
+    assert rooms == FLOOR_OF.keys() - {"model", "webhooks"}
 
 
 def test_no_broad_catch_is_excused_that_is_not_there() -> None:

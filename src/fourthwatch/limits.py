@@ -213,6 +213,19 @@ QUESTIONS_WAITING_MAX = 64
 COUNTED_ROWS_MAX = 10_000
 """Orders of a list that are counted; where there are as many, there may be more."""
 
+# The console.
+GUESSES_MAX = 10
+GUESSES_WINDOW_S = 15 * 60.0
+"""Wrong passwords or codes for one account, and from one address, within the window; known browsers count apart."""
+GUESSERS_MAX = 20_000
+"""Accounts, addresses and browsers whose guesses are counted; beyond it the oldest are forgotten."""
+HASHES_AT_ONCE = 2
+HASHES_WAITING_MAX = 64
+PASSWORD_CHARS_MIN = 12
+PASSWORD_CHARS_MAX = 256
+FORM_FIELDS_MAX = 1_200
+"""Of one form; a bulk decision names up to `PAGE_ROWS_MAX` orders."""
+
 # Data sets.
 HISTORY_PAGE_ROWS = 500
 """Events read from the ledger in one question by a program that goes through all of it."""
@@ -232,3 +245,5 @@ assert 62**API_KEY_RANDOM_CHARS >= 2**160
 assert EXPRESSION_AGGREGATES_MAX < EXPRESSION_NODES_MAX < EXPRESSION_CHARS_MAX
 assert HUB_USERS < NEIGHBOURS_PER_STEP_MAX <= THINGS_EXACT_MAX  # so that the marks alone say what is no hub
 assert HEADER_BYTES_MAX < BODY_BYTES_MAX < DRAIN_BYTES_MAX
+assert PAGE_ROWS_MAX < FORM_FIELDS_MAX
+assert HASHES_AT_ONCE < HASHES_WAITING_MAX

@@ -61,6 +61,11 @@ class Application:
             exception_handlers={HTTPException: _http_exception, FourthwatchError: _refused, Exception: _failed},
         )
         self._rest.router.redirect_slashes = False
+        self._console: Handler | None = None
+
+    def open_console(self, console: Handler) -> None:
+        """Let it answer everything below `/console`."""
+        self._console = console
 
     def contract_paths(self) -> dict[str, str]:
         """Method by path, of the old contract's endpoints and their aliases."""
@@ -86,7 +91,10 @@ class Application:
             other = self._others.get(path)
             if other is None:
                 scope["path"] = path
-                await self._rest(scope, receive, send)
+                rest: Handler = self._rest
+                if self._console is not None and (path + "/").startswith("/console/"):
+                    rest = self._console
+                await rest(scope, receive, send)
                 return
             method, handler = other
             if scope["method"] != method:

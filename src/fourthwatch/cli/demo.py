@@ -1,6 +1,7 @@
 """`fourthwatch demo`: a server with a demo shop's traffic flowing through its HTTP API, to look at and to play with."""
 
 import csv
+import secrets
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,11 @@ import click
 
 from fourthwatch.cli.options import split_address
 from fourthwatch.clock import DAY_MS, HOUR_MS, SystemClock
+from fourthwatch.console.passwords import hash_password
 from fourthwatch.errors import FourthwatchError, SendingStopped
 from fourthwatch.server.ports import why_not_free
 from fourthwatch.store.keys import KeyStore
+from fourthwatch.store.users import FIRST_TENANT, UserStore
 from fourthwatch.workbench.checkout import ORDINARY
 from fourthwatch.workbench.demo import perform
 from fourthwatch.workbench.measures import auc
@@ -27,6 +30,7 @@ from fourthwatch.workbench.simulator import DemoShop, SimEvent
 
 _SAY_EVERY = 5_000
 _REASONS_SHOWN = 3
+_ADMINISTRATOR = "demo"
 _AHEAD_MS = 10 * 365 * DAY_MS
 
 
@@ -48,6 +52,7 @@ def demo(directory: Path, listen: str, seed: int, days: float, orders_per_hour: 
     """
     clock = SystemClock()
     click.echo("starting the server …", err=True)
+    password = _administrator(directory)
     with _server(directory, _free(listen)) as url:
         key = _key(directory)
         now_ms = clock.now_ms()
@@ -64,7 +69,7 @@ def demo(directory: Path, listen: str, seed: int, days: float, orders_per_hour: 
             ) as sender,
         ):
             _stop_on_signal(sender)  # before anybody is told of it, so that it ends cleanly from then on
-            _welcome(url, key, directory)
+            _welcome(url, key, directory, password)
             click.echo(f"sending the shop's last {days:g} days over HTTP …", err=True)
             try:
                 for event, reply in perform(shop, sender, clock=clock, until_ms=until_ms):
@@ -165,9 +170,22 @@ def _key(directory: Path) -> str:
         keys.close()
 
 
-def _welcome(url: str, key: str, directory: Path) -> None:
+def _administrator(directory: Path) -> str:
+    """The demo's own administrator, with a new password each time: the demo's data is nobody's secret."""
+    users = UserStore(directory, SystemClock())
+    try:
+        user = users.named(_ADMINISTRATOR) or users.add(FIRST_TENANT, _ADMINISTRATOR, "admin")
+        password = secrets.token_urlsafe(12)
+        users.set_password(user, hash_password(password))
+    finally:
+        users.close()
+    return password
+
+
+def _welcome(url: str, key: str, directory: Path, password: str) -> None:
     body = '{"_userId": "you", "_orderId": "try-1", "_amount": "49.90", "_currencyCode": "INR"}'
-    click.echo(f"address  {url}\nkey      {key}\ndocs     {url}/docs\ndata     {directory}\ntry")
+    click.echo(f"address  {url}\nkey      {key}\ndocs     {url}/docs\ndata     {directory}")
+    click.echo(f"console  {url}/console\nsign in  {_ADMINISTRATOR} with {password}\ntry")
     click.echo(f"  curl -s -X POST {url}/event/v1/createOrder -H 'X-THIRDWATCH-API-KEY: {key}' -d '{body}'")
 
 

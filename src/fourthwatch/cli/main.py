@@ -14,6 +14,7 @@ from fourthwatch.cli.features import features
 from fourthwatch.cli.keys import keys
 from fourthwatch.cli.replay import convert, replay
 from fourthwatch.cli.serve import serve
+from fourthwatch.cli.users import users
 from fourthwatch.errors import FourthwatchError, UsageError
 
 FINDING, USAGE = 1, 2
@@ -31,7 +32,7 @@ def root() -> None:
     """
 
 
-for _command in (serve, keys, features, replay, convert, dataset, events, audit, doctor, demo):
+for _command in (serve, keys, users, features, replay, convert, dataset, events, audit, doctor, demo):
     root.add_command(_command)
 
 

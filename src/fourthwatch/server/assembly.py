@@ -10,6 +10,7 @@ from fourthwatch.api.audit import Audit
 from fourthwatch.api.changes import Changes
 from fourthwatch.api.entities import Entities
 from fourthwatch.api.features import Features
+from fourthwatch.api.inside import Inside
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
@@ -19,6 +20,7 @@ from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock
+from fourthwatch.console.app import Console
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.server.indexing import Indexing
 from fourthwatch.settings import Settings
@@ -26,6 +28,8 @@ from fourthwatch.store.changes import AuditTrail, Configuration
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.users import UserStore
+from fourthwatch.store.views import ViewStore
 
 
 class MakeIntake(Protocol):
@@ -68,6 +72,11 @@ class Assembly:
                 Pages(lambda: corridor.state),
             ),
         )
+
+        self.users, views = UserStore(directory, clock), ViewStore(directory, clock)
+        self._opened += (self.users, views)
+        ask = Inside(self.application, self.access).ask
+        self.application.open_console(Console(self.users, views, ask, clock))
 
     def close(self) -> None:
         """Close every connection."""

@@ -31,6 +31,7 @@ from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import self_signed
 from fourthwatch.settings import Settings
 from fourthwatch.store.file import lock_directory
+from fourthwatch.store.users import FIRST_TENANT, UserStore
 
 _BACKLOG = 2_048
 _DRAIN_S = 10
@@ -87,9 +88,8 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     )
     await asyncio.to_thread(corridor.start)
     assembly = Assembly(directory, clock, corridor, settings)
-    server = _Server(
-        _config(assembly.application, certificate, key), lambda: announce(_url(sock, certificate is not None))
-    )
+    url = _url(sock, certificate is not None)
+    server = _Server(_config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce))
     gc.collect()
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -105,6 +105,14 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     assembly.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
+
+
+def _welcome(url: str, users: UserStore, announce: Callable[[str], None]) -> None:
+    """Tell the address; and while nobody can sign in, how to become the first who can."""
+    if not users.all():
+        link = f"{url}/console/welcome/{users.link_for(FIRST_TENANT, None)}"
+        log.warning("nobody_can_sign_in", become_the_administrator=link, works="once, for a day")
+    announce(url)
 
 
 class _Server(uvicorn.Server):

@@ -117,6 +117,53 @@ STEPS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     INSERT INTO secret (name, value) VALUES ('cursors', randomblob(32));
     """,
+    """
+    CREATE TABLE console_user (
+        id TEXT PRIMARY KEY,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        name TEXT NOT NULL UNIQUE,      -- to sign in with, lower case
+        role TEXT NOT NULL,
+        password TEXT,                  -- argon2id hash; NULL until a link was used
+        totp TEXT,                      -- secret of the second factor
+        totp_step INTEGER NOT NULL,     -- newest time step whose code was taken
+        created_ms INTEGER NOT NULL,
+        disabled_ms INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE console_session (
+        hash BLOB PRIMARY KEY,          -- SHA-256 of what the browser holds
+        user TEXT NOT NULL REFERENCES console_user (id),
+        created_ms INTEGER NOT NULL,
+        seen_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX console_session_user ON console_session (user);
+
+    CREATE TABLE console_link (
+        hash BLOB PRIMARY KEY,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        user TEXT REFERENCES console_user (id), -- NULL: makes the first administrator
+        expires_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE console_device (
+        hash BLOB NOT NULL,
+        user TEXT NOT NULL REFERENCES console_user (id),
+        created_ms INTEGER NOT NULL,
+        PRIMARY KEY (user, hash)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE console_view (
+        id TEXT PRIMARY KEY,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        user TEXT NOT NULL REFERENCES console_user (id),
+        page TEXT NOT NULL,
+        name TEXT NOT NULL,
+        query TEXT NOT NULL,
+        shared INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        UNIQUE (tenant, user, page, name)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

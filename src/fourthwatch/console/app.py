@@ -1,0 +1,92 @@
+"""The console as the application sees it: one table of pages, and what a failure looks like to a person."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fourthwatch.clock import Clock
+from fourthwatch.console.account import Account
+from fourthwatch.console.door import Ask
+from fourthwatch.console.entities import Entities
+from fourthwatch.console.features import Features
+from fourthwatch.console.gate import HEADERS, Gate, Page
+from fourthwatch.console.guesses import Guesses
+from fourthwatch.console.looks import Looks, Statics
+from fourthwatch.console.orders import Orders
+from fourthwatch.console.overview import Overview
+from fourthwatch.console.passwords import Passwords
+from fourthwatch.console.sign_in import SignIn
+from fourthwatch.errors import FourthwatchError, Internal, Refused, UsageError
+from fourthwatch.logs import log
+from fourthwatch.store.users import UserStore
+from fourthwatch.store.views import ViewStore
+
+
+class Console:
+    """Every page, as one ASGI callable below `/console`."""
+
+    def __init__(self, users: UserStore, views: ViewStore, ask: Ask, clock: Clock) -> None:
+        self._statics = Statics()
+        self._looks = Looks(self._statics, clock)
+        self._gate = Gate(users, ask)
+        passwords, guesses = Passwords(), Guesses(clock)
+        self.pages: Sequence[Page] = (
+            *SignIn(users, passwords, guesses, self._looks, clock).pages(),
+            *Account(users, passwords, guesses, self._looks, clock).pages(),
+            *Overview(self._looks).pages(),
+            *Orders(self._looks).pages(),
+            *Entities(self._looks).pages(),
+            *Features(self._looks).pages(),
+        )
+        """The table: a page that is not in it is not there."""
+        self._router = Starlette(
+            routes=[
+                Route("/console/static/{version}/{name}", self._static, methods=["GET"]),
+                *self._gate.routes(self.pages),
+            ],
+            exception_handlers={HTTPException: self._http, FourthwatchError: self._refused, Exception: self._failed},
+        )
+        self._router.router.redirect_slashes = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request; every reply carries the security headers."""
+
+        async def send_guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                more = [
+                    (name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in there
+                ]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        await self._router(scope, receive, send_guarded)
+
+    async def _static(self, request: Request) -> Response:
+        found = self._statics.response(request.path_params["version"], request.path_params["name"])
+        return Response("there is no such file", 404) if found is None else found
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, Refused):
+            return self._failure(request, error.status, error.message)
+        if isinstance(error, UsageError):
+            return self._failure(request, 400, str(error))
+        log.error("page_failed", reason=type(error).__name__)
+        return self._failure(request, 500, "the server failed to answer this request")
+
+    async def _failed(self, request: Request, _error: Exception) -> Response:
+        return self._failure(request, 500, Internal("the server failed to answer this request").message)
+
+    async def _http(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        told = "there is no such page" if error.status_code == 404 else "this page is not called this way"
+        return self._failure(request, error.status_code, told)
+
+    def _failure(self, request: Request, status: int, message: str) -> Response:
+        visit = self._gate.visit(request)
+        return self._looks.page("failure.html", visit, status=status, code=status, message=message)

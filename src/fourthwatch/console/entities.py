@@ -1,0 +1,51 @@
+"""The page of one entity: a user, a device, a card; what is known of it, what it goes with, and its events."""
+
+from starlette.responses import RedirectResponse, Response
+
+from fourthwatch.console.gate import Page
+from fourthwatch.console.looks import Looks, address_of
+from fourthwatch.console.visit import Visit
+from fourthwatch.errors import NotFound
+
+_TIMELINE_ROWS = 25
+TITLES = {
+    "user": "User", "account": "Account", "session": "Session", "device": "Device", "ip": "IP address",
+    "network": "Network", "email": "E-mail address", "email_domain": "Mail domain", "phone": "Phone number",
+    "card": "Card",
+    "bin": "Card number range", "address": "Delivery address", "billing_address": "Billing address",
+    "postcode": "Postcode", "city": "City", "promotion_code": "Promotion", "item_code": "Item", "seller": "Seller",
+    "redemption": "Redemption",
+}  # fmt: skip
+
+
+class Entities:
+    """Handlers of the pages below `/console/entities`."""
+
+    def __init__(self, looks: Looks) -> None:
+        self._looks = looks
+
+    def pages(self) -> list[Page]:
+        """Their rows."""
+        return [
+            Page("GET", "/users/{value:path}", "viewer", self.user),
+            Page("GET", "/entities/{type}/{value:path}", "viewer", self.entity),
+        ]
+
+    async def user(self, visit: Visit) -> Response:
+        """A user is an entity like others; this is the short address."""
+        return RedirectResponse(address_of("entities", "user", visit.request.path_params["value"]), 303)
+
+    async def entity(self, visit: Visit) -> Response:
+        """One entity."""
+        kind, value = visit.request.path_params["type"], visit.request.path_params["value"]
+        found = await visit.find(
+            "entities", kind, value, limit=_TIMELINE_ROWS, cursor=visit.query.get("cursor"), at=visit.query.get("at")
+        )
+        if found is None:
+            raise NotFound("nothing was heard of this")
+        known = [row for row in found["features"] if row["value"] is not None]
+        unknown = [row for row in found["features"] if row["value"] is None]
+        return self._looks.page(
+            "entity.html", visit, entity=found, kind=kind, title=TITLES.get(kind, kind), known=known, unknown=unknown,
+            titles=TITLES,
+        )  # fmt: skip

@@ -1,0 +1,76 @@
+"""Numbers for people: money in its currency, counts, shares, values of features; what is unknown says so."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+UNKNOWN = "unknown"
+_MINOR_DIGITS = {
+    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
+    "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+}  # fmt: skip
+"""ISO 4217, where it is not two."""
+_SIGNS = {"EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥", "USD": "$"}
+
+
+def minor_digits(currency: str | None) -> int:
+    """How many digits of a minor amount stand behind the point."""
+    return _MINOR_DIGITS.get((currency or "").upper(), 2)
+
+
+def amount_text(amount: str | float | None, currency: str | None = None, *, minor: bool = False) -> str:
+    """Money for people; `minor` when it is counted in the smallest unit. An amount that is no number stays as it is.
+
+    >>> amount_text("1499.00", "INR"), amount_text(149900, "INR", minor=True), amount_text(1234567, "JPY", minor=True)
+    ('₹1,499.00', '₹1,499.00', '¥1,234,567')
+    >>> amount_text(None), amount_text("12,5", "SEK"), amount_text(-5, "USD")
+    ('unknown', '12,5 SEK', '−$5.00')
+    """
+    if amount is None:
+        return UNKNOWN
+    digits = minor_digits(currency)
+    try:
+        number = Decimal(str(amount))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        return f"{amount} {currency or ''}".strip()
+    if minor:
+        number = number.scaleb(-digits)
+    sign = "−" if number < 0 else ""
+    shown = f"{abs(number):,.{digits}f}"
+    mark = _SIGNS.get((currency or "").upper())
+    return f"{sign}{mark}{shown}" if mark else f"{sign}{shown} {currency or ''}".strip()
+
+
+def count_text(number: float | None) -> str:
+    """A count with its thousands apart.
+
+    >>> count_text(1234567), count_text(None), count_text(0)
+    ('1,234,567', 'unknown', '0')
+    """
+    return UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def percent_text(share: float | None, digits: int = 1) -> str:
+    """A share of one in percent.
+
+    >>> percent_text(0.1234), percent_text(None)
+    ('12.3 %', 'unknown')
+    """
+    return UNKNOWN if share is None else f"{100 * share:.{digits}f} %"
+
+
+def value_text(value: Any) -> str:
+    """A value of a feature or a field, short.
+
+    >>> value_text(3.0), value_text(0.12345), value_text(True), value_text(None), value_text("x")
+    ('3', '0.1235', 'yes', 'unknown', 'x')
+    """
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
+    return str(value)

@@ -1,0 +1,53 @@
+// The keyboard: `/` searches, `j` and `k` move in a list, Enter opens, `x` marks, `a` `d` `h` decide, `u` takes back.
+const isTyping = (element) => element.matches?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") || element.closest?.(".cm-editor");
+
+function rows() {
+  return [...document.querySelectorAll("[data-row]")];
+}
+
+function chosen() {
+  return document.querySelector('[data-row][aria-selected="true"]');
+}
+
+function choose(step) {
+  const all = rows();
+  if (all.length === 0) return;
+  const at = all.indexOf(chosen());
+  const next = all[Math.min(all.length - 1, Math.max(0, at === -1 ? 0 : at + step))];
+  all.forEach((row) => row.setAttribute("aria-selected", String(row === next)));
+  const link = next.querySelector("a[data-open]");
+  link?.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+  if (document.querySelector("[data-panel]")) link?.click();
+}
+
+const ACTS = {
+  j: () => choose(1),
+  k: () => choose(-1),
+  x: () => { const box = chosen()?.querySelector("input[type=checkbox]"); if (box) box.click(); },
+  o: () => { const link = chosen()?.querySelector("a[data-full]"); if (link) location.assign(link.href); },
+  a: () => document.querySelector('[data-key="a"]')?.focus(),
+  d: () => document.querySelector('[data-key="d"]')?.focus(),
+  h: () => document.querySelector('[data-key="h"]')?.focus(),
+};
+for (const key of ["a", "d", "h", "u", "c"]) {
+  ACTS[key] = () => {
+    const button = document.querySelector(`[data-key="${key}"]`);
+    if (!button) return;
+    button.focus();
+    button.click();
+  };
+}
+
+export function listenToKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.key === "/") {
+      document.getElementById("find")?.focus();
+      event.preventDefault();
+    } else if (Object.hasOwn(ACTS, event.key)) {
+      ACTS[event.key]();
+      event.preventDefault();
+    }
+  });
+}
