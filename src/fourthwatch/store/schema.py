@@ -132,6 +132,7 @@ STEPS: tuple[str, ...] = (
 
     CREATE TABLE console_session (
         hash BLOB PRIMARY KEY,          -- SHA-256 of what the browser holds
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
         user TEXT NOT NULL REFERENCES console_user (id),
         created_ms INTEGER NOT NULL,
         seen_ms INTEGER NOT NULL
@@ -147,6 +148,7 @@ STEPS: tuple[str, ...] = (
 
     CREATE TABLE console_device (
         hash BLOB NOT NULL,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
         user TEXT NOT NULL REFERENCES console_user (id),
         created_ms INTEGER NOT NULL,
         PRIMARY KEY (user, hash)

@@ -177,8 +177,8 @@ class UserStore:
                 (now_ms - ABSOLUTE_MS, now_ms - IDLE_MS),
             )
             self._connection.execute(
-                "INSERT INTO console_session (hash, user, created_ms, seen_ms) VALUES (?, ?, ?, ?)",
-                (secret_hash(token), user.id, now_ms, now_ms),
+                "INSERT INTO console_session (hash, tenant, user, created_ms, seen_ms) VALUES (?, ?, ?, ?, ?)",
+                (secret_hash(token), user.tenant, user.id, now_ms, now_ms),
             )
         return token
 
@@ -241,8 +241,8 @@ class UserStore:
         """This browser has signed the user in."""
         with self._connection:
             self._connection.execute(
-                "INSERT INTO console_device (hash, user, created_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (secret_hash(token), user.id, self._clock.now_ms()),
+                "INSERT INTO console_device (hash, tenant, user, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (secret_hash(token), user.tenant, user.id, self._clock.now_ms()),
             )
 
     def knows_device(self, name: str, token: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -21,6 +22,13 @@ from fourthwatch.store.views import ViewStore
 from served import Served, run
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that the tests of this page share."""
+    with Served(tmp_path_factory.mktemp("console")) as running:
+        yield running
 
 
 @pytest.fixture
