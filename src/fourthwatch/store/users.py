@@ -241,7 +241,8 @@ class UserStore:
         """This browser has signed the user in."""
         with self._connection:
             self._connection.execute(
-                "INSERT INTO console_device (hash, tenant, user, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO console_device (hash, tenant, user, created_ms) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
                 (secret_hash(token), user.tenant, user.id, self._clock.now_ms()),
             )
 
