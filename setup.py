@@ -61,6 +61,7 @@ setup(
             depends=["src/fourthwatch/features/_kernel_state.h"],
             extra_compile_args=_C,
             optional=True,
-        )
+        ),
+        Extension("fourthwatch.wire._scan", ["src/fourthwatch/wire/_scan.c"], extra_compile_args=_C, optional=True),
     ],
 )
