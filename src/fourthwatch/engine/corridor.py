@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 
 from fourthwatch.clock import Clock
+from fourthwatch.engine.checkpoints import Checkpoints
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions, Shelf, stored_features
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import Batch, CorridorSettings, Flight, Settled, State, Ticket, unavailable
@@ -19,10 +20,9 @@ from fourthwatch.engine.recovery import SnapshotInSlices, read_again, recover_wi
 from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
 from fourthwatch.features.definition import Feature
-from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, CHECKPOINT_EVERY_PAGES, QUEUE_MAX
+from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, QUEUE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING, SNAPSHOT_SEQ
-from fourthwatch.store.checkpoint import Checkpointer
 from fourthwatch.store.file import free_bytes
 from fourthwatch.store.ledger import Ledger
 
@@ -69,9 +69,9 @@ class Corridor:
         self._idle.set()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._background = ThreadPoolExecutor(1, thread_name_prefix="background")
-        self._background_is_free = True
-        self._checkpointer = Checkpointer(settings.directory)
-        self._checkpointed_pages = 0
+        self._checkpoints = Checkpoints(
+            settings.directory, self._background, lambda error: self._post(lambda: self._give_up(error))
+        )
         self._snapshot: SnapshotInSlices | None = None
         self._finishing: Future[None] | None = None
         self._snapshot_seq = 0
@@ -90,6 +90,11 @@ class Corridor:
         self._walk = self._recover()
         self._state = "ready"
         self._post_turn()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether events wait to be walked or written: what is not for them should give way."""
+        return bool(self._waiting) or self._walking is not None
 
     @property
     def definitions(self) -> Definitions:
@@ -124,7 +129,7 @@ class Corridor:
         self._idle.wait()
         self._committer.shutdown()
         self._background.shutdown()
-        self._checkpointer.close()
+        self._checkpoints.close()
         walk = self._walk
         self._drop_snapshot()
         if walk is not None and self._state != "broken":
@@ -236,7 +241,7 @@ class Corridor:
         BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
         ENTITIES.set(len(walk.windows))
-        self._checkpoint_when_due(walk)
+        self._checkpoints.begin_when_due(walk.ledger.log_pages)
         self._continue_snapshot()
         walk.windows.give_back()
         self._count_past(BESIDE_A_BATCH)
@@ -373,25 +378,6 @@ class Corridor:
             SNAPSHOT_SEQ.set(snapshot.seq)
         except OSError as error:
             log.warning("snapshot_failed", reason=str(error))
-
-    def _checkpoint_when_due(self, walk: Walk) -> None:
-        pages = walk.ledger.log_pages
-        self._checkpointed_pages = min(self._checkpointed_pages, pages)  # the log file may have begun anew
-        if pages - self._checkpointed_pages >= CHECKPOINT_EVERY_PAGES and self._background_is_free:
-            self._checkpointed_pages = pages
-            self._background_is_free = False
-            self._background.submit(self._checkpoint)
-
-    def _checkpoint(self) -> None:
-        try:
-            self._checkpointer.run()
-        except LedgerFull as error:
-            log.warning("checkpoint_failed", reason=str(error))
-        except LedgerError as error:
-            failure = error
-            self._post(lambda: self._give_up(failure))
-        finally:
-            self._background_is_free = True
 
     def _drop_snapshot(self) -> None:
         if self._snapshot is not None:
