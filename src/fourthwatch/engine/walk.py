@@ -55,12 +55,14 @@ class Taken:
         self._sealed: Sealed | None = None
 
     def seal(self, ledger: Ledger) -> None:
-        """Nothing will join it any more, and it is the next to be written."""
+        """Make it ready to be written next; nothing joins it any more."""
         if self.events:
             self._sealed = ledger.sealed(self.events, self.decisions)
 
     def append_to(self, ledger: Ledger) -> None:
-        """Make it durable, once it is sealed; raises `LedgerFull` or `LedgerBroken`."""
+        """Make it durable, sealed before or not; raises `LedgerFull` or `LedgerBroken`."""
+        if self._sealed is None:
+            self.seal(ledger)
         if self._sealed is not None:
             ledger.write(self._sealed)
 
@@ -96,7 +98,6 @@ class Walk:
         not be used again.
         """
         taken = self.take(batch)
-        taken.seal(self.ledger)
         taken.append_to(self.ledger)
         return self.answers(taken)
 
