@@ -90,6 +90,7 @@ BROAD_CATCHES = frozenset(
         ("api/shortcut.py", "_guarded"),
         ("engine/corridor.py", "_turn"),
         ("engine/corridor.py", "_walk_some"),
+        ("engine/corridor.py", "_take_edit"),
         ("engine/corridor.py", "_commit"),
         ("engine/corridor.py", "_committed"),
         ("workbench/sender.py", "_work"),

@@ -9,6 +9,7 @@ FourthwatchError
 │   ├── NameTaken           409  there is something of this name already
 │   ├── InUse               409  something else is made of it
 │   ├── TooManyFeatures     409  as many as can be kept
+│   ├── TooManyEntries      409  as many lists, or entries of them, as can be kept
 │   ├── NotUnderstood       400  a text is not in the language; has diagnostics
 │   │   └── RulesRefused    400  a set of rules does not hold: texts, names, bounds, examples; has findings
 │   ├── MethodNotAllowed    405
@@ -90,6 +91,11 @@ class InUse(Refused):
 class TooManyFeatures(Refused):
     status = 409
     code = "too_many_features"
+
+
+class TooManyEntries(Refused):
+    status = 409
+    code = "too_many_entries"
 
 
 class MethodNotAllowed(Refused):

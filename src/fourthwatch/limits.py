@@ -169,6 +169,18 @@ POINTS_BOUND = 52.0
 DOCTOR_EVENTS_MAX = 10_000
 """Newest events of a tenant in which `doctor` looks for what features name."""
 
+# Lists.
+LISTS_MAX = 200
+"""Per tenant."""
+LIST_ENTRIES_MAX = 200_000
+"""Per tenant, in all of its lists; each takes about 200 bytes of memory."""
+LIST_NAME_CHARS_MAX = 64
+LIST_VALUE_CHARS_MAX = 1_024
+LIST_NOTE_CHARS_MAX = 300
+"""Of the sentence about a list, and of the reason for an entry."""
+IMPORT_ROWS_MAX = 10_000
+"""Rows of one import; a longer file is sent in several."""
+
 # The management API.
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 CURSOR_CHARS_MAX = 1_024

@@ -16,6 +16,10 @@ pytestmark = pytest.mark.slow
 
 EXACT_MAX = 2**53 - 1
 """Beyond it an integer is no longer exact for every reader of JSON (RELIABILITY, finding 9)."""
+LIST_PATHS = {
+    "": "get post", "/{name}": "get patch delete", "/{name}/entries": "get post",
+    "/{name}/entries/{value}": "get delete", "/{name}/imports": "post",
+}  # fmt: skip
 OTHERS = {
     ("get", "/neo/v1/score"), ("post", "/neo/v1/addpostbackurl"), ("post", "/neo/v1/clientaction"),
     ("post", "/v1/thirdwatch/orders"), ("get", "/api/v1/events/{event_id}"), ("get", "/api/v1/orders/{order_id}"),
@@ -25,6 +29,7 @@ OTHERS = {
     ("get", "/api/v1/entities/{type}/{value}"), ("get", "/api/v1/audit"),
     ("get", "/api/v1/orders"), ("get", "/api/v1/queue"), ("get", "/api/v1/search"), ("get", "/api/v1/graph"),
     ("get", "/api/v1/index"),
+    *((method, "/api/v1/lists" + path) for path, methods in LIST_PATHS.items() for method in methods.split()),
 }  # fmt: skip
 
 

@@ -73,14 +73,13 @@ class Shop(Owner):
         return own
 
     def snapshot_every(self, events: int) -> None:
-        settings = self.corridor._settings
-        self.corridor._settings = msgspec.structs.replace(settings, snapshot_every_events=events)
+        self.corridor._upkeep._every_events = events
 
     def crash(self) -> None:
         """Whatever is on its way to the disk arrives; nothing is ever heard of this one again."""
-        while self.corridor._snapshot is not None:
+        while self.corridor._upkeep._snapshot is not None:
             self._posted.get(timeout=60)()
-        self.corridor._background.shutdown()
+        self.corridor._upkeep._background.shutdown()
         self.corridor._committer.shutdown()
         self.corridor.definitions.walk.ledger.close()
         self.store.close()
@@ -210,7 +209,7 @@ def test_a_snapshot_under_way_is_given_up_when_a_feature_is_withdrawn(
     killed.take(*events[:300])
     killed.snapshot_every(1)
     killed.submit(events[300])
-    while killed.corridor._snapshot is None:
+    while killed.corridor._upkeep._snapshot is None:
         killed._posted.get(timeout=60)()
     killed.snapshot_every(100_000)
     monkeypatch.setattr("fourthwatch.engine.corridor.AT_REST", 0)

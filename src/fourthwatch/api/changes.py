@@ -6,7 +6,7 @@ one after the other: what was looked at when a change was checked holds until it
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,7 +15,9 @@ from starlette.responses import Response
 
 from fourthwatch.api.access import Access, Caller
 from fourthwatch.api.request import decompressed, read_body
-from fourthwatch.errors import Changed, ConditionMissing, Conflict, Malformed
+from fourthwatch.engine.corridor import Corridor, Ticket
+from fourthwatch.engine.flight import Edited
+from fourthwatch.errors import Changed, ConditionMissing, Conflict, Malformed, Refused
 from fourthwatch.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from fourthwatch.store.changes import Change, Configuration, KeptAnswer
 from fourthwatch.wire.reply import encode
@@ -60,14 +62,18 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Make = Callable[[Asked], Made | Response]
+Mark = tuple[bytes, bytes]
+"""Hashes of an `Idempotency-Key` and of its request."""
+Finish = Callable[[Made | Response], tuple[Change | None, Response, Callable[[], None] | None]]
 
 
 class Changes:
     """Takes changes for whoever has the right; one for the whole server."""
 
-    def __init__(self, access: Access, configuration: Configuration) -> None:
+    def __init__(self, access: Access, configuration: Configuration, corridor: Corridor) -> None:
         self._access = access
         self._configuration = configuration
+        self._corridor = corridor
         self._changing = asyncio.Lock()
 
     def caller(self, request: Request, scope: str) -> Caller:
@@ -77,9 +83,45 @@ class Changes:
     async def take(self, request: Request, scope: str, make: Make, *, has_body: bool = True) -> Response:
         """One change, to its end. `make` checks it, while no other is made, and raises `Refused`; or it answers itself.
 
-        A repeat of an `Idempotency-Key` gets the first answer again and has no second effect; with another body,
-        method or path it is a conflict.
+        It takes effect once it is durable, when `Made.then` is called. A repeat of an `Idempotency-Key` gets the first
+        answer again and has no second effect; with another body, method or path it is a conflict.
         """
+        asked, mark = await self._asked(request, scope, has_body=has_body)
+
+        async def write(finish: Finish) -> Response:
+            change, answer, then = finish(make(asked))
+            if change is not None:
+                await asyncio.to_thread(self._configuration.apply, change)
+            if then is not None:
+                then()
+            return answer
+
+        return await self._once(asked, mark, write)
+
+    async def take_between_events(
+        self, request: Request, scope: str, make: Callable[[Asked, int], Made | Response], *, has_body: bool = True
+    ) -> Response:
+        """The same for a change of what judges. `make` is called between two events, with the position of the first
+        one that sees the change, and lets it take effect there; should it not become durable, it is as if never made.
+        """
+        asked, mark = await self._asked(request, scope, has_body=has_body)
+
+        async def write(finish: Finish) -> Response:
+            def edit(seq: int) -> Edited | Response:
+                change, answer, then = finish(make(asked, seq))
+                assert then is None
+                return answer if change is None else Edited(change, answer)
+
+            future: asyncio.Future[Response | Refused] = asyncio.get_running_loop().create_future()
+            self._corridor.edit(edit, Ticket(future.set_result))
+            outcome = await future
+            if isinstance(outcome, Refused):
+                raise outcome
+            return outcome
+
+        return await self._once(asked, mark, write)
+
+    async def _asked(self, request: Request, scope: str, *, has_body: bool) -> tuple[Asked, Mark | None]:
         caller = self.caller(request, scope)
         key = idempotency_key(request)
         document: dict[str, Any] = {}
@@ -89,29 +131,31 @@ class Changes:
             document, canonical = read_object(raw)
         asked = Asked(caller, document, request.headers.get("if-match"))
         mark = None if key is None else (_hash(key.encode()), _fingerprint(request, canonical))
-        # Whoever hangs up does not stop a change between its two halves.
-        return await asyncio.shield(asyncio.ensure_future(self._make(asked, mark, make)))
+        return asked, mark
 
-    async def _make(self, asked: Asked, mark: tuple[bytes, bytes] | None, make: Make) -> Response:
+    async def _once(self, asked: Asked, mark: Mark | None, write: Callable[[Finish], Awaitable[Response]]) -> Response:
+        """Nobody else's change in between; whoever hangs up does not stop it between its two halves."""
+        return await asyncio.shield(asyncio.ensure_future(self._alone(asked.caller.tenant, mark, write)))
+
+    async def _alone(self, tenant: int, mark: Mark | None, write: Callable[[Finish], Awaitable[Response]]) -> Response:
         async with self._changing:
             if mark is not None:
-                kept = await asyncio.to_thread(self._configuration.kept_answer, asked.caller.tenant, mark[0])
+                kept = await asyncio.to_thread(self._configuration.kept_answer, tenant, mark[0])
                 if kept is not None:
                     return _again(kept, mark[1])
-            made = make(asked)
-            if isinstance(made, Response):
-                return made
-            body = b"" if made.view is None else encode(made.view)
-            change = made.change
-            if mark is not None:
-                answer = KeptAnswer(
-                    key=mark[0], fingerprint=mark[1], status=made.status, headers=made.headers, body=body
-                )
-                change = msgspec.structs.replace(change, answer=answer)
-            await asyncio.to_thread(self._configuration.apply, change)
-            if made.then is not None:
-                made.then()
-        return _reply(made.status, made.headers, body)
+            return await write(lambda made: _finished(made, mark))
+
+
+def _finished(made: Made | Response, mark: Mark | None) -> tuple[Change | None, Response, Callable[[], None] | None]:
+    """What is to be written, answered, and called in between."""
+    if isinstance(made, Response):
+        return None, made, None
+    body = b"" if made.view is None else encode(made.view)
+    change = made.change
+    if mark is not None:
+        answer = KeptAnswer(key=mark[0], fingerprint=mark[1], status=made.status, headers=made.headers, body=body)
+        change = msgspec.structs.replace(change, answer=answer)
+    return change, _reply(made.status, made.headers, body), made.then
 
 
 def caller_of(access: Access, request: Request, scope: str) -> Caller:

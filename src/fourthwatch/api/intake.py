@@ -27,7 +27,7 @@ Told = Callable[[Answer | Refused], None]
 def settle(settled: Settled) -> None:
     """Tell every request of a batch; for the corridor, on the loop's own thread."""
     for ticket, outcome in settled:
-        cast(Told, ticket)(outcome)
+        cast(Callable[[object], None], ticket)(outcome)
 
 
 _READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent"})

@@ -20,11 +20,25 @@ from fourthwatch.api.description import (
 )
 from fourthwatch.api.entities import EntityView
 from fourthwatch.api.features import FeatureDefinition, FeaturesView, FeatureView
+from fourthwatch.api.list_views import (
+    EntriesView,
+    EntryView,
+    ImportDocument,
+    ImportView,
+    ListDefinition,
+    ListEdit,
+    ListEntryView,
+    ListsView,
+    ListView,
+    NewEntry,
+)
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
 
 TYPES: tuple[Any, ...] = (
     EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
     *read_paths.TYPES,
+    ListDefinition, ListEdit, ListView, ListsView, NewEntry, ListEntryView, EntriesView, EntryView, ImportDocument,
+    ImportView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -89,6 +103,48 @@ def _entities(by_type: ByType) -> Paths:
     return {"/api/v1/entities/{type}/{value}": {"get": told}}
 
 
+def _lists(by_type: ByType) -> Paths:
+    name = parameter("name", "path", "Of the list", "string", required=True)
+    value = parameter("value", "path", "As it was sent, or in its normal form", "string", required=True)
+    as_of = parameter("as_of", "query", "A past time, as 2027-01-31T12:00:00Z; now when absent", "string")
+    file = parameter("format", "query", "csv for a page as a file", "string")
+    preview = parameter("preview", "query", "Only say what the import would do", "boolean")
+    added = managed("addListEntry", "Put something into a list", by_type[ListEntryView], by_type,
+                    body=by_type[NewEntry], parameters=[name, IDEMPOTENCY_KEY, IF_MATCH], status=201)  # fmt: skip
+    added["responses"]["200"] = {**added["responses"]["201"], "description": "In the place of an entry of this value"}
+    one, entries = "/api/v1/lists/{name}", "/api/v1/lists/{name}/entries"
+    return {
+        "/api/v1/lists": {
+            "get": managed("listLists", "Lists", by_type[ListsView], by_type, parameters=PAGES),
+            "post": managed("createList", "Make a list", by_type[ListView], by_type, body=by_type[ListDefinition],
+                            parameters=[IDEMPOTENCY_KEY], status=201),
+        },
+        one: {
+            "get": managed("getList", "One list", by_type[ListView], by_type, parameters=[name]),
+            "patch": managed("editList", "Change a list's kind or sentence", by_type[ListView], by_type,
+                             body=by_type[ListEdit], parameters=[name, IF_MATCH]),
+            "delete": managed("removeList", "Remove a list with its entries", None, by_type,
+                              parameters=[name, IF_MATCH], status=204),
+        },
+        entries: {
+            "get": managed("listListEntries", "Entries of a list, now or as of a past time", by_type[EntriesView],
+                           by_type, parameters=[name, as_of, file, *PAGES]),
+            "post": added,
+        },
+        entries + "/{value}": {
+            "get": managed("getListEntry", "Whether a value is in a list, now or as of a past time",
+                           by_type[EntryView], by_type, parameters=[name, value, as_of]),
+            "delete": managed("removeListEntry", "Take something out of a list", None, by_type,
+                              parameters=[name, value, IF_MATCH], status=204),
+        },
+        one + "/imports": {
+            "post": managed("importListEntries", "Put many entries into a list, from CSV", by_type[ImportView],
+                            by_type, body=by_type[ImportDocument],
+                            parameters=[name, preview, IDEMPOTENCY_KEY, IF_MATCH]),
+        },
+    }  # fmt: skip
+
+
 def _audit(by_type: ByType) -> Paths:
     parameters = [
         parameter("action", "query", "Only this action, or with a dot at its end all that begin so", "string"),
@@ -100,4 +156,6 @@ def _audit(by_type: ByType) -> Paths:
     return {"/api/v1/audit": {"get": told}}
 
 
-_GROUPS: tuple[Callable[[ByType], Paths], ...] = (_ledger, _features, _entities, _audit, read_paths.index_paths)
+_GROUPS: tuple[Callable[[ByType], Paths], ...] = (
+    _ledger, _features, _entities, _lists, _audit, read_paths.index_paths,
+)  # fmt: skip

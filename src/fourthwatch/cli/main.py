@@ -12,6 +12,7 @@ from fourthwatch.cli.doctor import doctor
 from fourthwatch.cli.events import events
 from fourthwatch.cli.features import features
 from fourthwatch.cli.keys import keys
+from fourthwatch.cli.lists import lists
 from fourthwatch.cli.replay import convert, replay
 from fourthwatch.cli.serve import serve
 from fourthwatch.cli.users import users
@@ -32,7 +33,7 @@ def root() -> None:
     """
 
 
-for _command in (serve, keys, users, features, replay, convert, dataset, events, audit, doctor, demo):
+for _command in (serve, keys, users, features, lists, replay, convert, dataset, events, audit, doctor, demo):
     root.add_command(_command)
 
 

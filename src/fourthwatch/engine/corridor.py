@@ -7,22 +7,23 @@ before its batch is durable; when a batch fails, everyone in it and behind it he
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from fourthwatch.clock import Clock
-from fourthwatch.engine.checkpoints import Checkpoints
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions, Shelf, stored_features
 from fourthwatch.engine.feed import Feed
-from fourthwatch.engine.flight import Batch, CorridorSettings, Flight, Settled, State, Ticket, unavailable
-from fourthwatch.engine.recovery import SnapshotInSlices, read_again, recover_windows
+from fourthwatch.engine.flight import Batch, CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
+from fourthwatch.engine.recovery import read_again, recover_windows
+from fourthwatch.engine.roster import Roster
+from fourthwatch.engine.upkeep import Upkeep
 from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
 from fourthwatch.features.definition import Feature
 from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, QUEUE_MAX
 from fourthwatch.logs import log
-from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING, SNAPSHOT_SEQ
+from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING
 from fourthwatch.store.file import free_bytes
 from fourthwatch.store.ledger import Ledger
 
@@ -56,6 +57,8 @@ class Corridor:
         self._waiting: deque[tuple[Submission, Ticket]] = deque()
         self._alone: deque[tuple[Submission, Ticket]] = deque()
         """Events of a batch that met a fault; each walks by itself."""
+        self._edits: deque[tuple[Edit, Ticket]] = deque()
+        """Changes of what judges; each takes effect between two events."""
         self._walking: Flight | None = None
         self._writing: Flight | None = None
         self._faulty: tuple[Batch, Exception] | None = None
@@ -63,20 +66,13 @@ class Corridor:
         self.feed = Feed()  # what has just become durable, for the index
         self._walk: Walk | None = None
         self._definitions: Definitions | None = None
+        self._roster: Roster | None = None
         self._stopping = False
         self._turn_is_posted = False
         self._idle = threading.Event()
         self._idle.set()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="background")
-        self._checkpoints = Checkpoints(
-            settings.directory, self._background, lambda error: self._post(lambda: self._give_up(error))
-        )
-        self._snapshot: SnapshotInSlices | None = None
-        self._finishing: Future[None] | None = None
-        self._snapshot_seq = 0
-        self._has_new_past = False
-        """Whether a past came in that the newest snapshot lacks."""
+        self._upkeep = Upkeep(settings.directory, settings.snapshot_every_events, self._checkpoint_failed)
 
     @property
     def state(self) -> State:
@@ -103,6 +99,13 @@ class Corridor:
             raise unavailable(self._state)
         return self._definitions
 
+    @property
+    def roster(self) -> Roster:
+        """Lists, to be asked on the owner's thread and edited by `edit`; raises `Unavailable` while there are none."""
+        if self._roster is None or self._state in ("starting", "broken", "stopped"):
+            raise unavailable(self._state)
+        return self._roster
+
     def define(self, feature: Feature) -> None:
         """Take in a feature that was checked and stored, between two events."""
         self.definitions.define(feature)
@@ -111,7 +114,7 @@ class Corridor:
     def withdraw(self, tenant: int, name: str) -> None:
         """Take out a feature that is no longer stored."""
         if self.definitions.withdraw(tenant, name):
-            self._drop_snapshot()  # the one under way would hold what is now forgotten only in part
+            self._upkeep.drop()  # the one under way would hold what is now forgotten only in part
 
     def submit(self, submission: Submission, ticket: Ticket) -> None:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
@@ -123,26 +126,29 @@ class Corridor:
         self._idle.clear()
         self._post_turn()
 
+    def edit(self, edit: Edit, ticket: Ticket) -> None:
+        """Let a change take effect between two events, and be written there; `settle` is called as for an event.
+
+        Raises `Unavailable` at once when that cannot be.
+        """
+        if self._state != "ready" and self.state != "ready":
+            raise unavailable(self._state)
+        if len(self._edits) >= QUEUE_MAX:
+            raise Unavailable("too many changes are waiting; send this one again shortly", retry_after_s=1)
+        self._edits.append((edit, ticket))
+        self._idle.clear()
+        self._post_turn()
+
     def stop(self) -> None:
         """Finish what waits, write a snapshot, close the ledger; to be called on another thread than the owner's."""
         self._stopping = True
         self._idle.wait()
         self._committer.shutdown()
-        self._background.shutdown()
-        self._checkpoints.close()
+        self._upkeep.close()
         walk = self._walk
-        self._drop_snapshot()
         if walk is not None and self._state != "broken":
             self._state = "stopped"
-            if self._has_new_past or walk.ledger.last_seq > self._snapshot_seq:  # the newest one lacks something
-                try:
-                    self._snapshot = SnapshotInSlices(walk, self._settings.directory)
-                    while not self._snapshot.advance():
-                        pass
-                    self._snapshot.finish()
-                except (OSError, LedgerError) as error:
-                    log.warning("snapshot_failed", reason=str(error))
-                    self._drop_snapshot()
+            self._upkeep.last_snapshot(walk)
             walk.ledger.close()
 
     # One batch walks while the one before it is being written.
@@ -171,18 +177,25 @@ class Corridor:
     def _walk_some(self, walk: Walk) -> bool:
         """Whether anything was taken from the queue."""
         if self._walking is None and self._writing is None:
-            self._begin_snapshot_when_due(walk)
-        elif self._alone or self._faulty is not None or self._snapshot_is_due(walk):
+            self._upkeep.begin_when_due(walk)
+        elif self._alone or self._faulty is not None or self._upkeep.is_due(walk):
             return False  # these want the ledger and the windows to be at one
-        queue = self._alone or self._waiting
-        if not queue:
-            return False
         flight = self._walking
+        if flight is not None and flight.edit is not None:
+            return False  # it is written by itself
+        is_edit = bool(self._edits) and not self._alone
+        if is_edit and flight is not None:
+            return False  # the batch that walks is written before it
+        queue = self._alone or self._waiting
+        if not queue and not is_edit:
+            return False
         if flight is None:
             if not self._has_room():
                 self._state = "full"
                 self._refuse(self._everyone(), unavailable("full"))
                 return True
+            if is_edit:
+                return self._take_edit(walk)
             flight = self._walking = Flight(self._clock.monotonic_s())
         room = 1 if self._alone else min(_WALK_AT_ONCE, BATCH_MAX - len(flight.batch))
         some = [queue.popleft() for _ in range(min(len(queue), room))]
@@ -198,10 +211,30 @@ class Corridor:
                 self._isolate()
         return bool(some)
 
+    def _take_edit(self, walk: Walk) -> bool:
+        """Let the next change take effect; events that walk after it see it, and are written behind it."""
+        edit, ticket = self._edits.popleft()
+        try:
+            edited = edit(walk.last_seq + 1)
+        except Refused as refusal:
+            edited = refusal
+        except Exception as error:  # noqa: BLE001 (a fault of ours in one change must not stop all others)
+            self._refuse([(None, ticket)], Internal("a fault of the server; it was logged, and nothing was changed"))
+            self._faulty = ([], error)
+            if self._writing is None:
+                self._isolate()
+            return True
+        if isinstance(edited, Edited):
+            self._walking = Flight(self._clock.monotonic_s(), (edited, ticket))
+        else:
+            self._settle([(ticket, edited)])
+        return True
+
     def _write_when_due(self, walk: Walk, *, more: bool) -> None:
         """Begin a commit unless one is under way, or a few more events are sure to join."""
         flight = self._walking
-        if flight is not None and self._writing is None and not (more and len(flight.batch) < BATCH_WELL_FILLED):
+        may_wait = more and flight is not None and flight.edit is None and len(flight.batch) < BATCH_WELL_FILLED
+        if flight is not None and self._writing is None and not may_wait:
             self._walking, self._writing = None, flight
             flight.taken.seal(walk.ledger)  # here: on its own thread it would ask for the interpreter's lock
             self._committer.submit(self._commit, walk, flight)
@@ -210,7 +243,10 @@ class Corridor:
         """On the committer's thread: the only part of a batch that waits for the disk."""
         failure: Exception | None = None
         try:
-            flight.taken.append_to(walk.ledger)
+            if flight.edit is None:
+                flight.taken.append_to(walk.ledger)
+            else:
+                walk.ledger.apply(flight.edit[0].change, self._clock.now_ms())
         except Exception as error:  # noqa: BLE001 (handed on to `_committed`)
             failure = error
         self._post(lambda: self._committed(walk, flight, failure))
@@ -234,6 +270,10 @@ class Corridor:
             self._give_up(error)
 
     def _answer(self, walk: Walk, flight: Flight) -> None:
+        if flight.edit is not None:
+            edited, ticket = flight.edit
+            self._settle([(ticket, edited.answer)])
+            return
         outcomes = walk.answers(flight.taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
         self.feed.add(flight.taken)
@@ -241,21 +281,21 @@ class Corridor:
         BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
         ENTITIES.set(len(walk.windows))
-        self._checkpoints.begin_when_due(walk.ledger.log_pages)
-        self._continue_snapshot()
+        self._upkeep.checkpoint_when_due(walk)
+        self._upkeep.advance()
         walk.windows.give_back()
         self._count_past(BESIDE_A_BATCH)
 
     def _rest(self, walk: Walk) -> None:
         """Nobody waits: use the time for a snapshot when one is under way, or for a past; a slice at a time."""
         self._idle.clear()
-        if self._snapshot is not None:
-            self._continue_snapshot()
+        if self._upkeep.is_writing_a_snapshot:
+            self._upkeep.advance()
             self._post_turn()
             return
         if self._count_past(AT_REST):
             self._post_turn()
-        if not self._waiting and not self._alone:
+        if not self._waiting and not self._alone and not self._edits:
             self._idle.set()
 
     def _count_past(self, events: int) -> bool:
@@ -263,7 +303,7 @@ class Corridor:
         definitions = self._definitions
         if self._stopping or definitions is None or not definitions.is_counting:
             return False
-        self._has_new_past |= definitions.advance(events)
+        self._upkeep.has_new_past |= definitions.advance(events)
         return definitions.is_counting
 
     # When something goes wrong.
@@ -282,13 +322,13 @@ class Corridor:
         log.error("giving_up", reason=str(error), exc_info=None if isinstance(error, LedgerError) else error)
         self._state = "broken"
         self._refuse(self._everyone(), unavailable("broken"))
-        self._drop_snapshot()
+        self._upkeep.drop()
         self._idle.set()
         self._on_broken()
 
     def _begin_again(self) -> None:
         """The windows hold what the ledger does not: forget them and come back from the disk."""
-        self._drop_snapshot()
+        self._upkeep.drop()
         if self._walk is not None:
             self._walk.ledger.close()
         self._walk = self._recover()
@@ -306,23 +346,24 @@ class Corridor:
         else:
             self._alone.extend(batch)
 
-    def _everyone(self) -> Batch:
+    def _everyone(self) -> list[tuple[object, Ticket]]:
         """All who have no answer yet, taken from wherever they are."""
-        flights = [flight.batch for flight in (self._writing, self._walking) if flight is not None]
+        flights = [flight.everyone() for flight in (self._writing, self._walking) if flight is not None]
         faulty = [] if self._faulty is None else self._faulty[0]
-        everyone = [*chain.from_iterable(flights), *faulty, *self._alone, *self._waiting]
+        everyone = [*chain.from_iterable(flights), *faulty, *self._alone, *self._edits, *self._waiting]
         self._writing = self._walking = self._faulty = None
-        self._alone.clear()
-        self._waiting.clear()
+        for queue in (self._alone, self._edits, self._waiting):
+            queue.clear()
         return everyone
 
-    def _refuse(self, batch: Batch, refusal: Refused) -> None:
-        self._settle([(ticket, refusal) for _, ticket in batch])
+    def _refuse(self, everyone: Sequence[tuple[object, Ticket]], refusal: Refused) -> None:
+        self._settle([(ticket, refusal) for _, ticket in everyone])
 
     def _has_room(self) -> bool:
         return free_bytes(self._settings.directory) >= self._settings.disk_reserve_bytes
 
-    # The past, and snapshots of it.
+    def _checkpoint_failed(self, error: LedgerError) -> None:
+        self._post(lambda: self._give_up(error))
 
     def _recover(self) -> Walk:
         ledger = Ledger(self._settings.directory)
@@ -332,54 +373,15 @@ class Corridor:
             ledger, settings.directory, shelf.books, settings.forget_after_days, settings.supplied
         )
         walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
-        self._snapshot_seq = seq
+        self._upkeep.snapshot_seq = seq
 
         def say(done: int, total: int) -> None:
             log.info("reading_the_log", done=done, total=total)
 
         again = read_again(walk, seq, say)
         self._definitions = Definitions(shelf, walk, seq)
+        self._roster = Roster(settings.directory)
         log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
         EVENTS_STORED.set(ledger.last_seq)
         ENTITIES.set(len(windows))
         return walk
-
-    def _snapshot_is_due(self, walk: Walk) -> bool:
-        behind = walk.ledger.last_seq - self._snapshot_seq
-        is_due = behind >= self._settings.snapshot_every_events or self._has_new_past
-        return self._snapshot is None and is_due and (self._finishing is None or self._finishing.done())
-
-    def _begin_snapshot_when_due(self, walk: Walk) -> None:
-        if not self._snapshot_is_due(walk):
-            return
-        self._snapshot_seq = walk.ledger.last_seq
-        self._has_new_past = False
-        try:
-            self._snapshot = SnapshotInSlices(walk, self._settings.directory)
-        except OSError as error:
-            log.warning("snapshot_failed", reason=str(error))
-
-    def _continue_snapshot(self) -> None:
-        snapshot = self._snapshot
-        if snapshot is None:
-            return
-        try:
-            if snapshot.advance():
-                self._snapshot = None
-                self._finishing = self._background.submit(self._finish_snapshot, snapshot)
-        except OSError as error:
-            log.warning("snapshot_failed", reason=str(error))
-            self._drop_snapshot()
-
-    def _finish_snapshot(self, snapshot: SnapshotInSlices) -> None:
-        """On a thread of its own: syncing a large file takes its time."""
-        try:
-            snapshot.finish()
-            SNAPSHOT_SEQ.set(snapshot.seq)
-        except OSError as error:
-            log.warning("snapshot_failed", reason=str(error))
-
-    def _drop_snapshot(self) -> None:
-        if self._snapshot is not None:
-            self._snapshot.abandon()
-            self._snapshot = None

@@ -1,6 +1,6 @@
 """What the corridor hands from step to step: a batch between the queue and its answers, and why none is taken."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NewType
 
@@ -11,12 +11,26 @@ from fourthwatch.engine.walk import Outcome, Submission, Taken
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import Refused, Unavailable
 from fourthwatch.limits import FORGET_AFTER_DAYS
+from fourthwatch.store.changes import Change
 
 State = Literal["starting", "ready", "full", "broken", "stopped"]
 Ticket = NewType("Ticket", object)
 """Whatever the submitter needs to find its request again."""
-Settled = list[tuple[Ticket, Outcome | Refused]]
 Batch = Sequence[tuple[Submission, Ticket]]
+
+
+class Edited(msgspec.Struct, frozen=True):
+    """A change of what judges, which has taken effect in memory and is to be written."""
+
+    change: Change
+    answer: object
+    """For whoever asked for it, once it is durable."""
+
+
+Edit = Callable[[int], Edited | object]
+"""Called between two events with the position of the first one that will see the change. Checks it, raising `Refused`,
+lets it take effect and gives it back; or gives back another answer and changes nothing."""
+Settled = list[tuple[Ticket, Outcome | Refused | object]]
 
 
 class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +49,17 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flight:
-    """A batch between the queue and its answers."""
+    """A batch between the queue and its answers; or, without one, a change that is written by itself."""
 
-    def __init__(self, started_s: float) -> None:
+    def __init__(self, started_s: float, edit: tuple[Edited, Ticket] | None = None) -> None:
         self.started_s = started_s
         self.batch: list[tuple[Submission, Ticket]] = []
         self.taken = Taken()
+        self.edit = edit
+
+    def everyone(self) -> list[tuple[object, Ticket]]:
+        """All who wait for it."""
+        return [*self.batch, *([] if self.edit is None else [self.edit])]
 
 
 def unavailable(state: State) -> Unavailable:

@@ -20,7 +20,14 @@ class Subjects:
         self._windows = windows
 
     def present(
-        self, tenant: int, seq: int, kind: Kind, event: Event, occurred_ms: int, name: str | None = None
+        self,
+        tenant: int,
+        seq: int,
+        kind: Kind,
+        event: Event,
+        occurred_ms: int,
+        name: str | None = None,
+        received_ms: int = 0,
     ) -> Present:
         """The event as judged at its position."""
         involved = involved_in(event)
@@ -38,7 +45,7 @@ class Subjects:
         involved = self._recognised(tenant, involved, seq)
         subject = Subject(
             tenant=tenant, seq=seq, kind=kind, event=event, occurred_ms=occurred_ms, involved=involved, order=order,
-            name=name, supplied=self._windows.supplied,
+            name=name, supplied=self._windows.supplied, received_ms=received_ms,
         )  # fmt: skip
         return Present(subject, {})
 
@@ -46,7 +53,7 @@ class Subjects:
         """A stored event as it was judged when it came in."""
         kind = KIND_OF_NUMBER[row.kind]
         event = read_stored(kind, row.body, from_go=row.from_go)
-        return self.present(row.tenant, row.seq, kind, event, row.occurred_ms, row.name)
+        return self.present(row.tenant, row.seq, kind, event, row.occurred_ms, row.name, row.received_ms)
 
     def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
         """A session id in the user's place is a guest; a linked session is its user (contract, section 9, row 7)."""

@@ -143,7 +143,9 @@ class Walk:
         seq = self.last_seq + 1
         self.windows.pass_to(seq, submission.received_ms)
         nonce = self._random_bytes(NONCE_BYTES)
-        present = self._subjects.present(tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name)
+        present = self._subjects.present(
+            tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name, submission.received_ms
+        )
         answered = decoded.kind.decided or submission.wants_score
         decision: Decision | None = None
         if answered or decoded.kind.rescores:

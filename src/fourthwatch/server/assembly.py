@@ -12,6 +12,7 @@ from fourthwatch.api.entities import Entities
 from fourthwatch.api.features import Features
 from fourthwatch.api.inside import Inside
 from fourthwatch.api.intake import Intake
+from fourthwatch.api.lists import Lists
 from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
 from fourthwatch.api.neo import Neo
@@ -26,6 +27,7 @@ from fourthwatch.server.indexing import Indexing
 from fourthwatch.settings import Settings
 from fourthwatch.store.changes import AuditTrail, Configuration
 from fourthwatch.store.keys import KeyStore
+from fourthwatch.store.lists import ListReader
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.users import UserStore
@@ -49,12 +51,12 @@ class Assembly:
         self.keys = KeyStore(directory, clock)
         self.reader = LedgerReader(directory)
         self.configuration = Configuration(directory, clock)
-        addresses, trail = PostbackAddresses(directory, clock), AuditTrail(directory)
-        self._opened: tuple[_Closable, ...] = (self.keys, self.reader, self.configuration, addresses, trail)
+        addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
+        self._opened: tuple[_Closable, ...] = (self.keys, self.reader, self.configuration, addresses, trail, lists)
         self.access = Access(self.keys, clock)
         throttle = Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
-        changes = Changes(self.access, self.configuration)
+        changes = Changes(self.access, self.configuration, corridor)
         cursors = Cursors(self.configuration.secret("cursors"))
         self.indexing = Indexing(directory, corridor)
         aside = Aside(directory, self.indexing)
@@ -68,6 +70,7 @@ class Assembly:
                 Entities(self.access, corridor, self.reader, clock, cursors, aside),
                 Orders(self.access, aside, cursors),
                 Looks(self.access, aside, clock),
+                Lists(changes, corridor, lists, clock, cursors),
                 Audit(self.access, trail, cursors),
                 Pages(lambda: corridor.state),
             ),

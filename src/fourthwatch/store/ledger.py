@@ -13,8 +13,10 @@ from typing import Any
 import apsw
 import msgspec
 
+from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken
 from fourthwatch.limits import LOG_PAGES_MAX
+from fourthwatch.store.changes import Change, apply_alone
 from fourthwatch.store.file import ledger_error, open_file
 
 
@@ -161,6 +163,13 @@ class Ledger:
             raise ledger_error(error) from error
         self._chain = batch.link
         self.last_seq = batch.last_seq
+
+    def apply(self, change: Change, at_ms: Millis) -> None:
+        """Make a change durable in the order of the batches; raises as `append` does."""
+        try:
+            apply_alone(self._connection, change, at_ms)
+        except apsw.ConstraintError as error:  # it was checked: this is a fault of ours
+            raise LedgerBroken(f"a change could not be written: {error}") from error
 
     def _note_log_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self.log_pages = pages

@@ -166,6 +166,41 @@ STEPS: tuple[str, ...] = (
         UNIQUE (tenant, user, page, name)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE list (
+        id INTEGER PRIMARY KEY,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        says TEXT NOT NULL,
+        version INTEGER NOT NULL,       -- counts edits, those of entries included
+        created_ms INTEGER NOT NULL,
+        from_seq INTEGER NOT NULL,      -- position of the first event that it holds for
+        removed_ms INTEGER,
+        until_seq INTEGER               -- position of the first event that it no longer holds for
+    ) STRICT;
+    CREATE UNIQUE INDEX list_name ON list (tenant, name) WHERE until_seq IS NULL;
+
+    CREATE TABLE list_entry (
+        id INTEGER PRIMARY KEY,
+        list INTEGER NOT NULL REFERENCES list (id),
+        tenant INTEGER NOT NULL,
+        value TEXT NOT NULL,            -- in its normal form
+        sent TEXT NOT NULL,             -- as it was sent
+        reason TEXT NOT NULL,
+        author TEXT NOT NULL,           -- id of the key, or of the rule
+        expires_ms INTEGER,             -- by when an event is received
+        added_ms INTEGER NOT NULL,
+        from_seq INTEGER NOT NULL,      -- position of the first event that it holds for
+        removed_ms INTEGER,
+        until_seq INTEGER,              -- position of the first event that it no longer holds for
+        hits INTEGER NOT NULL DEFAULT 0,
+        last_hit_ms INTEGER
+    ) STRICT;
+    CREATE UNIQUE INDEX list_entry_in_force ON list_entry (list, value) WHERE until_seq IS NULL;
+    CREATE INDEX list_entry_history ON list_entry (list, value, from_seq);
+    """,
 )
 
 
