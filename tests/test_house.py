@@ -49,7 +49,7 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "phonenumbers": frozenset({"entities"}),
     "pickle": NOWHERE,
     "prometheus_client": frozenset({"metrics"}),
-    "pyarrow": frozenset({"workbench"}),
+    "duckdb": frozenset({"workbench"}),
     "publicsuffixlist": frozenset({"entities"}),
     "pyotp": frozenset({"console"}),
     "requests": NOWHERE,

@@ -352,7 +352,7 @@ def test_nothing_is_left_behind_when_the_walk_is_interrupted(shop_directory: Pat
     out = tmp_path / "never.parquet"
 
     def interrupt(done: int, total: int) -> None:
-        assert list(tmp_path.iterdir()) == [tmp_path / "never.parquet.partial"]
+        assert list(tmp_path.iterdir()) == [tmp_path / "never.parquet.partial.lines"]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -56,7 +56,7 @@ def build(
     """Write one row per decided order: features as of the event, decision, and labels with the time they arrived.
 
     The whole ledger is walked on the code path of live scoring, so a row is what a decision saw. Unknown is null, never
-    0. Parquet needs pyarrow (pip install 'fourthwatch[parquet]'), CSV nothing. Interrupted, it leaves nothing behind.
+    0. Parquet, or CSV when the name ends in `.csv`. Interrupted, it leaves nothing behind.
     """
     settings = read_settings()
     wanted = Wanted(

@@ -7,8 +7,9 @@ import csv
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Literal, Protocol, Self
 
 import msgspec
@@ -35,8 +36,12 @@ class _Out(Protocol):
         """Append rows, given as the cells of each column."""
         ...
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Write what a file of this form ends with."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, finished or not; may be called again."""
         ...
 
 
@@ -76,6 +81,7 @@ class TableWriter:
         if self._cells[0] or self.rows == 0:
             self._write()
         try:
+            self._out.finish()
             self._out.close()
             os.replace(self._partial, self._path)
         except OSError as error:
@@ -121,8 +127,7 @@ def groups_of(
 def names_of(path: Path) -> tuple[str, ...]:
     """The names of a table's columns, in order; raises `DatasetError`."""
     if not _is_csv(path):
-        with _opened(path) as file:
-            return tuple(file.schema_arrow.names)
+        return _parquet_names(path)
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             return tuple(next(csv.reader(lines), ()))
@@ -157,52 +162,82 @@ class _Csv:
         for row in zip(*columns, strict=True):
             self._csv.writerow([safe_text(cell) if isinstance(cell, str) else cell for cell in row])
 
+    def finish(self) -> None:
+        self._file.flush()
+
     def close(self) -> None:
         self._file.close()
 
 
-def _pyarrow(part: str) -> Any:
-    """A part of pyarrow, which is large and so not installed unless somebody wants Parquet."""
+_TYPES: Mapping[ColumnType, str] = MappingProxyType({"text": "VARCHAR", "whole": "BIGINT", "number": "DOUBLE"})
+_LINE_BYTES_MAX = 1 << 24
+_ALONE = MappingProxyType(
+    {"threads": "1", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+)
+"""It is to fetch nothing, and to leave the other core to the server."""
+
+
+@contextmanager
+def _duckdb(path: Path) -> Iterator[Any]:
+    """Loaded when somebody wants Parquet: a server does not need it. Its errors become `DatasetError`."""
+    duckdb = importlib.import_module("duckdb")
+    connection = duckdb.connect(":memory:", config=dict(_ALONE))
     try:
-        return importlib.import_module(part)
-    except ImportError as error:
-        raise DatasetError(
-            "Parquet needs pyarrow (170 MB), which is not installed: pip install 'fourthwatch[parquet]',"
-            " or give the file a name that ends in .csv"
-        ) from error
+        yield connection
+    except duckdb.Error as error:
+        raise DatasetError(f"{path}: no Parquet file that can be read or written: {error}") from error
+    finally:
+        connection.close()
 
 
 class _Parquet:
+    """Rows go into lines of text first, which DuckDB then turns into columns, a row group at a time."""
+
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
-        self._arrow = _pyarrow("pyarrow")
-        types = {"text": self._arrow.string(), "whole": self._arrow.int64(), "number": self._arrow.float64()}
-        self._schema = self._arrow.schema([(column.name, types[column.type]) for column in columns])
-        self._writer = _pyarrow("pyarrow.parquet").ParquetWriter(path, self._schema, compression="zstd")
+        self._path = path
+        self._columns = columns
+        self._lines = path.with_name(path.name + ".lines")
+        self._file = self._lines.open("w", newline="", encoding="utf-8")
 
     def group(self, columns: Sequence[list[Any]]) -> None:
-        arrays = [self._arrow.array(cells, field.type) for cells, field in zip(columns, self._schema, strict=True)]
-        self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        for row in zip(*columns, strict=True):
+            self._file.write(",".join(map(_written, row)) + "\n")
+
+    def finish(self) -> None:
+        self._file.close()
+        types = {column.name: _TYPES[column.type] for column in self._columns}
+        with _duckdb(self._path) as connection:
+            rows = connection.read_csv(
+                str(self._lines), columns=types, header=False, auto_detect=False, sep=",", quotechar='"',
+                escapechar='"', na_values="", allow_quoted_nulls=False, max_line_size=_LINE_BYTES_MAX, parallel=False,
+            )  # fmt: skip
+            rows.write_parquet(str(self._path), compression="zstd", row_group_size=GROUP_ROWS)
 
     def close(self) -> None:
-        self._writer.close()
+        self._file.close()
+        self._lines.unlink(missing_ok=True)
 
 
-def _opened(path: Path) -> Any:
-    parquet = _pyarrow("pyarrow.parquet")
-    try:
-        return parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are kinds of these
-        raise DatasetError(f"{path}: not a Parquet file that can be read: {error}") from error
+def _written(cell: Cell) -> str:
+    """Unknown is nothing at all, an empty text two quotes."""
+    if isinstance(cell, str):
+        return '"' + cell.replace('"', '""') + '"'
+    return "" if cell is None else repr(cell)
+
+
+def _parquet_names(path: Path) -> tuple[str, ...]:
+    with _duckdb(path) as connection:
+        return tuple(connection.read_parquet(str(path)).columns)
 
 
 def _read_parquet(path: Path, wanted: Sequence[str] | None) -> Iterator[Mapping[str, list[Cell]]]:
-    with _opened(path) as file:
-        names = _chosen(path, file.schema_arrow.names, wanted)
-        try:
-            for batch in file.iter_batches(batch_size=GROUP_ROWS, columns=names):
-                yield {name: batch.column(name).to_pylist() for name in names}
-        except OSError as error:
-            raise DatasetError(f"{path}: the file is damaged: {error}") from error
+    names = _chosen(path, _parquet_names(path), wanted)
+    column = importlib.import_module("duckdb").ColumnExpression
+    with _duckdb(path) as connection:
+        connection.read_parquet(str(path)).select(*map(column, names)).create_view("chosen")
+        answer = connection.execute("FROM chosen")
+        while rows := answer.fetchmany(GROUP_ROWS):
+            yield {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 def _read_csv(path: Path, wanted: Sequence[str] | None, texts: Sequence[str]) -> Iterator[Mapping[str, list[Cell]]]:
