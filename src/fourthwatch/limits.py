@@ -218,6 +218,12 @@ GRAPH_NODES_MAX = 400
 GRAPH_EDGES_MAX = 2_000
 GRAPH_FANOUT = 20
 """Of one kind, that one node leads to; the newest ones."""
+INSIGHT_DAYS_MAX = 400
+"""The longest span that is summed up."""
+INSIGHT_ORDERS_MAX = 500_000
+"""Orders that are summed up, the newest ones of the span."""
+INSIGHT_ROWS_MAX = 200
+"""Rows of one table."""
 QUESTION_THREADS = 2
 """Questions to the index that are answered at the same time."""
 QUESTIONS_WAITING_MAX = 64

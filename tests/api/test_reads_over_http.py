@@ -248,3 +248,71 @@ def test_events_are_taken_while_the_index_is_made_anew(tmp_path: Path) -> None:
         body = json.dumps({"_orderId": "now", "_userId": "u"})
         assert server.request("POST", "/event/v1/createOrder", body, {KEY_HEADER: merchant.key}).status == 200
         assert merchant.get("/api/v1/orders?fresh=true&count=true")["count"] == 31
+
+
+# Insights.
+
+
+def test_days_are_those_of_the_zone_and_rows_add_up_to_the_total(shop: Merchant) -> None:
+    asked = "/api/v1/insights/days?from=2026-09-01&to=2026-10-30&fresh=true"
+    table = shop.get(asked)
+    assert table["currency"] == "INR"
+    assert [row["name"] for row in table["rows"]] == ["2026-09-21"]
+    # 23:30 on the 21st in UTC is the 22nd in Kolkata.
+    shop.send("createOrder", 0, _orderId="late", _userId="u", _originTimestamp="2026-09-21T23:30:00Z")
+    late = shop.get(asked + "&tz=Asia/Kolkata")
+    assert [row["name"] for row in late["rows"]] == ["2026-09-21", "2026-09-22"]
+    assert [row["name"] for row in shop.get(asked)["rows"]] == ["2026-09-21"]
+    for name in ("orders", "approved", "amount_minor"):
+        assert sum(row["sums"][name] for row in late["rows"]) == late["total"][name]
+    assert late["complete"]
+
+
+def test_scores_reasons_rules_and_groups_are_tables_of_the_same_orders(shop: Merchant) -> None:
+    span = "from=2026-09-01&to=2026-10-30&fresh=true"
+    total = shop.get(f"/api/v1/insights/days?{span}")["total"]
+    scores = shop.get(f"/api/v1/insights/scores?{span}")
+    assert sum(row["sums"]["orders"] for row in scores["rows"]) == total["orders"] == scores["total"]["orders"]
+    assert [int(row["name"]) for row in scores["rows"]] == sorted(int(row["name"]) for row in scores["rows"])
+    assert shop.get(f"/api/v1/insights/reasons?{span}")["rows"][0]["sums"]["orders"] > 0
+    assert shop.get(f"/api/v1/insights/rules?{span}")["total"] == total
+    hours = shop.get(f"/api/v1/insights/groups?by=hour&{span}")
+    assert sum(row["sums"]["orders"] for row in hours["rows"]) == total["orders"]
+    states = {
+        row["name"]: row["sums"]["orders"] for row in shop.get(f"/api/v1/insights/groups?by=state&{span}")["rows"]
+    }
+    assert (states["fulfilled"], states["canceled"]) == (1, 1)
+
+
+def test_the_overview_is_there_with_and_without_anything(shop: Merchant, stranger: Merchant) -> None:
+    told = shop.get("/api/v1/insights/overview?tz=Asia/Kolkata&currency=inr&fresh=true")
+    assert (told["tz"], told["currency"]) == ("Asia/Kolkata", "INR")
+    assert told["open"] == shop.get("/api/v1/queue")["open"]
+    empty = stranger.get("/api/v1/insights/overview")
+    assert (empty["currency"], empty["open"], empty["oldest_at"]) == (None, 0, None)
+    assert empty["today"]["sums"]["orders"] == 0
+    assert empty["today"]["sums"]["approval_rate"] is None
+    for name in ("days", "scores", "reasons", "rules", "groups?by=city"):
+        assert stranger.get(f"/api/v1/insights/{name}")["rows"] == []
+
+
+def test_quality_counts_warnings_fields_events_and_unknown_features(shop: Merchant) -> None:
+    shop.send("custom_event", 40, _eventName="weighed", _userId="w", grams=5)
+    shop.send("login", 41, _userId="w", _oddKey="x")
+    for number in range(200, 216):
+        shop.order(number)
+    told = shop.get("/api/v1/insights/quality?fresh=true")
+    counts = {name: {one["name"]: one["count"] for one in told[name]} for name in ("events", "warnings", "fields")}
+    assert counts["events"]["custom_event:weighed"] == 1
+    assert counts["warnings"]["unknown_key"] >= 1
+    assert counts["fields"]["weighed.grams"] == 1
+    assert told["sampled_decisions"] > 0
+    assert {one["share"] for one in told["unknown"]} <= {count / told["sampled_decisions"] for count in range(1, 99)}
+
+
+@pytest.mark.parametrize(
+    "path", ["days?tz=Mars/Base", "days?from=2026-09-02&to=2026-09-01", "days?from=2020-01-01&to=2026-01-01",
+             "groups", "groups?by=colour", "overview?currency=rupees", "scores?matured_days=x"],
+)  # fmt: skip
+def test_an_insight_that_cannot_be_meant_is_refused(shop: Merchant, path: str) -> None:
+    assert_error(shop.ask(f"/api/v1/insights/{path}"), 400)

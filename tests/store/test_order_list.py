@@ -41,6 +41,12 @@ def some_lines(chance: Random) -> list[OrderLine]:
                 rto=chance.choice((None, 0, 1)),
                 reds=chance.choice(("[]", '["_accountAge"]', '["_accountAge","_odd"]')),
                 is_open=int(chance.random() < 0.3),
+                chargeback=chance.choice((None, None, 0, 1)),
+                bad=chance.choice((None, None, 0, 1)),
+                asked_score=chance.choice((None, *range(5))),
+                asked_verdict=chance.choice((None, "approve", "review", "decline")),
+                by_rule=chance.choice((None, "ring")),
+                analyst_decision=chance.choice((None, None, "decline")),
             )
         )
     return lines
@@ -81,6 +87,7 @@ def plain(lines: list[OrderLine], asked: OrderQuery, tenant: int) -> list[str]:
             line.tenant == tenant
             and (asked.flag is None or line.flag == asked.flag)
             and (asked.verdict is None or line.verdict == asked.verdict)
+            and (asked.analyst_decision is None or line.analyst_decision is None)
             and (asked.state is None or line.state == asked.state)
             and (asked.user_id is None or line.user_id == asked.user_id)
             and (asked.currency is None or line.currency == asked.currency)

@@ -157,5 +157,5 @@ def _audit(by_type: ByType) -> Paths:
 
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
-    _ledger, _features, _entities, _lists, _audit, read_paths.index_paths,
+    _ledger, _features, _entities, _lists, _audit, *read_paths.GROUPS,
 )  # fmt: skip

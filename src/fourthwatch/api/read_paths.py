@@ -3,10 +3,13 @@
 from typing import Any
 
 from fourthwatch.api.description import PAGES, ByType, Operation, managed, parameter
+from fourthwatch.api.insights import GROUPINGS, OverviewView, QualityView, TableView
 from fourthwatch.api.looks import GraphView, IndexView, SearchView
 from fourthwatch.api.orders import OrdersView, QueueView
 
-TYPES: tuple[Any, ...] = (OrdersView, QueueView, SearchView, GraphView, IndexView)
+TYPES: tuple[Any, ...] = (
+    OrdersView, QueueView, SearchView, GraphView, IndexView, OverviewView, TableView, QualityView,
+)  # fmt: skip
 Paths = dict[str, dict[str, Operation]]
 
 _FRESH = parameter("fresh", "query", "Wait until everything that is durable by now is in", "boolean")
@@ -73,3 +76,40 @@ def index_paths(by_type: ByType) -> Paths:
             "get": managed("getIndex", "How far the index is behind", by_type[IndexView], by_type)
         },
     }  # fmt: skip
+
+
+def insight_paths(by_type: ByType) -> Paths:
+    """Orders summed up."""
+    zone = parameter("tz", "query", "Whose days and hours: an IANA name; UTC when absent", "string")
+    currency = parameter("currency", "query", "Whose money is summed up; that of most orders when absent", "string")
+    matured = parameter("matured_days", "query", "After so many days chargebacks count as in; 90", "integer")
+    span = [_FROM, _TO, zone, currency, matured, _FRESH]
+    tables = {
+        "days": ("Orders by day", span),
+        "scores": ("Orders by score, for a threshold", span),
+        "reasons": ("Orders by red reason", span),
+        "rules": ("Orders by the rule that decided", span),
+        "groups": (
+            "Orders by a column",
+            [parameter("by", "query", "One of " + ", ".join(GROUPINGS), "string", required=True), *span],
+        ),
+    }
+    paths = {
+        f"/api/v1/insights/{name}": {
+            "get": managed(f"insights{name.title()}", summary, by_type[TableView], by_type, parameters=parameters)
+        }
+        for name, (summary, parameters) in tables.items()
+    }
+    paths["/api/v1/insights/overview"] = {
+        "get": managed("insightsOverview", "Today, 30 days, and what waits", by_type[OverviewView], by_type,
+                       parameters=[zone, currency, _FRESH])
+    }  # fmt: skip
+    paths["/api/v1/insights/quality"] = {
+        "get": managed("insightsQuality", "Warnings, fields, unknown features", by_type[QualityView], by_type,
+                       parameters=[_FROM, _TO, _FRESH])
+    }  # fmt: skip
+    return paths
+
+
+GROUPS = (index_paths, insight_paths)
+"""For the table of groups."""

@@ -25,6 +25,7 @@ _WORD_CHARS_MAX = 64
 class _Detail(msgspec.Struct):
     probability: float
     reasons: tuple[Reason, ...]
+    by: str = ""
 
 
 _detail = msgspec.json.Decoder(_Detail)
@@ -88,7 +89,7 @@ def _decided(made: DecisionRow) -> dict[str, Any]:
         "reds": encode([one.name for one in detail.reasons if one.flag == "red"][:REASONS_KEPT_MAX]).decode(),
     }  # fmt: skip
     if made.answered:
-        changes |= {"asked_score": made.score, "asked_verdict": made.verdict}
+        changes |= {"asked_score": made.score, "asked_verdict": made.verdict, "by_rule": detail.by or None}
     return changes
 
 

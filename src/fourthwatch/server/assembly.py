@@ -11,6 +11,7 @@ from fourthwatch.api.changes import Changes
 from fourthwatch.api.entities import Entities
 from fourthwatch.api.features import Features
 from fourthwatch.api.inside import Inside
+from fourthwatch.api.insights import Insights
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.lists import Lists
 from fourthwatch.api.looks import Looks
@@ -71,6 +72,7 @@ class Assembly:
                 Orders(self.access, aside, cursors),
                 Looks(self.access, aside, clock),
                 Lists(changes, corridor, lists, clock, cursors),
+                Insights(self.access, aside, clock),
                 Audit(self.access, trail, cursors),
                 Pages(lambda: corridor.state),
             ),

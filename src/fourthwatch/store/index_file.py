@@ -65,7 +65,7 @@ CREATE TABLE line (
     amount_minor INTEGER, currency TEXT, payment_type TEXT, on_delivery INTEGER,
     city TEXT, postcode TEXT, country TEXT,
     score INTEGER, flag TEXT, verdict TEXT, probability REAL, risk_minor INTEGER,
-    asked_score INTEGER, asked_verdict TEXT, reasons TEXT NOT NULL, reds TEXT NOT NULL,
+    asked_score INTEGER, asked_verdict TEXT, by_rule TEXT, reasons TEXT NOT NULL, reds TEXT NOT NULL,
     status TEXT, state TEXT, analyst_decision TEXT, analyst TEXT, analyst_ms INTEGER,
     chargeback INTEGER, chargeback_ms INTEGER, rto INTEGER, rto_ms INTEGER,
     returned INTEGER, returned_ms INTEGER, bad INTEGER, bad_ms INTEGER,

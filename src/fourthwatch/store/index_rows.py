@@ -59,6 +59,8 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     asked_score: int | None = None
     """Of the newest decision that the shop was answered with: what it could act on."""
     asked_verdict: str | None = None
+    by_rule: str | None = None
+    """The rule that decided it; `None` where the score did."""
     reasons: str = "[]"
     """JSON: the first three reasons of the newest decision that are shown."""
     reds: str = "[]"
