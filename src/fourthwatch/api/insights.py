@@ -174,6 +174,7 @@ class Insights:
 
     async def days(self, request: Request) -> Response:
         """By the day on which orders were placed."""
+        caller_of(self._access, request, "read")
         zone = _zone_in(request)
 
         def rows(index: IndexReader, span: Span) -> list[tuple[str | None, Sums]]:
@@ -202,6 +203,7 @@ class Insights:
 
     async def groups(self, request: Request) -> Response:
         """By what `by` names."""
+        caller_of(self._access, request, "read")
         by = word_in(request, "by", GROUPINGS)
         if by is None:
             raise Malformed(f"by must be one of {', '.join(GROUPINGS)}", code="bad_query")
