@@ -5,6 +5,8 @@ import json
 import pytest
 
 from fourthwatch.errors import (
+    Changed,
+    ConditionMissing,
     Conflict,
     Diagnostic,
     Forbidden,
@@ -18,6 +20,7 @@ from fourthwatch.errors import (
     Refused,
     TooLarge,
     TooMany,
+    TooManyEntries,
     TooManyFeatures,
     Unauthorised,
     Unavailable,
@@ -41,6 +44,9 @@ _REFUSALS: list[tuple[Refused, int, bytes]] = [
     (NameTaken("m"), 409, b'{"error":"m","message":"m","code":"name_taken"}'),
     (InUse("m"), 409, b'{"error":"m","message":"m","code":"in_use"}'),
     (TooManyFeatures("m"), 409, b'{"error":"m","message":"m","code":"too_many_features"}'),
+    (TooManyEntries("m"), 409, b'{"error":"m","message":"m","code":"too_many_entries"}'),
+    (Changed("m"), 412, b'{"error":"m","message":"m","code":"precondition_failed"}'),
+    (ConditionMissing("m"), 428, b'{"error":"m","message":"m","code":"precondition_required"}'),
     (TooLarge("m"), 413, b'{"error":"m","message":"m","code":"too_large"}'),
     (Conflict("m"), 422, b'{"error":"m","message":"m","code":"idempotency_conflict"}'),
     (TooMany("m"), 429, b'{"error":"m","message":"m","code":"too_many"}'),
