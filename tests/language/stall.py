@@ -31,4 +31,5 @@ SHOP = Schema(
     },
     entities=frozenset({"user", "ip", "device", "card", "phone", "email"}),
     names={"account_age": "duration", "orders_by_ip_24h": "number", "is_new_device": "truth"},
+    lists={"vip": frozenset({"email"}), "bad_networks": frozenset({"ip"}), "words": frozenset({"user", "email"})},
 )

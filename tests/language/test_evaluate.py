@@ -12,6 +12,8 @@ from fourthwatch.language import (
     AggregateInput,
     Compiled,
     FieldInput,
+    Input,
+    ListInput,
     NameInput,
     compile_expression,
     compile_filter,
@@ -41,7 +43,8 @@ def result(text: str, **known: Any) -> Any:
     return one.run([known.get(leaf.path[-1]) if isinstance(leaf, FieldInput) else None for leaf in one.inputs])
 
 
-def name_of(leaf: FieldInput | NameInput | AggregateInput) -> str | Aggregate:
+def name_of(leaf: Input) -> str | Aggregate:
+    assert not isinstance(leaf, ListInput)
     if isinstance(leaf, FieldInput):
         return ".".join(leaf.path)
     return leaf.name if isinstance(leaf, NameInput) else leaf.node

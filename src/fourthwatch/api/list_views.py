@@ -6,7 +6,6 @@ import msgspec
 
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.imports import RowFault
-from fourthwatch.engine.roster import Hits
 from fourthwatch.store.lists import EntryRow, ListRow
 from fourthwatch.wire.cells import csv_text
 
@@ -129,11 +128,8 @@ def list_view(row: ListRow, entries: int) -> ListView:
     return ListView(row.name, row.type, row.kind, row.says, entries, row.version, iso_ms(row.created_ms))
 
 
-def entry_view(row: EntryRow, pending: Hits | None = None) -> ListEntryView:
-    """An entry as the API shows it; `pending` are hits that are not in the row yet."""
-    hits, last_ms = row.hits, row.last_hit_ms
-    if pending is not None:
-        hits, last_ms = hits + pending.count, max(last_ms or 0, pending.last_ms)
+def entry_view(row: EntryRow) -> ListEntryView:
+    """An entry as the API shows it."""
     return ListEntryView(
         value=row.value,
         sent=row.sent,
@@ -142,8 +138,8 @@ def entry_view(row: EntryRow, pending: Hits | None = None) -> ListEntryView:
         added_at=iso_ms(row.added_ms),
         expires_at=None if row.expires_ms is None else iso_ms(row.expires_ms),
         removed_at=None if row.removed_ms is None else iso_ms(row.removed_ms),
-        hits=hits,
-        last_hit_at=None if last_ms is None else iso_ms(last_ms),
+        hits=row.hits,
+        last_hit_at=None if row.last_hit_ms is None else iso_ms(row.last_hit_ms),
     )
 
 

@@ -136,8 +136,7 @@ class Lists:
         page = Page(self._cursors, request, caller.tenant, f"entries {row.id} {as_of_ms}")
         rows = self._reader.entries(row.id, page.behind(str, ""), page.limit + 1, as_of_ms)
         shown, following = page.cut(rows, lambda entry: entry.value)
-        hits = self._corridor.roster.pending_hits
-        views = tuple(entry_view(entry, hits.get(entry.id)) for entry in shown)
+        views = tuple(entry_view(entry) for entry in shown)
         if request.query_params.get("format") == "csv":
             link = {} if following is None else {"Link": f'<{request.url.path}?cursor={following}>; rel="next"'}
             return Response(entries_csv(views), headers=link, media_type="text/csv; charset=utf-8")
@@ -159,13 +158,12 @@ class Lists:
             holding = next((one for one in history if one.holds_at(as_of_ms)), None)
         if holding is None and not history:
             raise NotFound("this was never in the list")
-        hits = self._corridor.roster.pending_hits
         return json_reply(
             EntryView(
                 value=value,
                 is_in=holding is not None,
-                entry=None if holding is None else entry_view(holding, hits.get(holding.id)),
-                history=tuple(entry_view(one, hits.get(one.id)) for one in history),
+                entry=None if holding is None else entry_view(holding),
+                history=tuple(entry_view(one) for one in history),
             ),
             _etag(row),
         )

@@ -367,11 +367,13 @@ class Corridor:
 
     def _recover(self) -> Walk:
         ledger = Ledger(self._settings.directory)
-        shelf = Shelf(stored_features(self._settings.directory, self._clock))
         settings = self._settings
+        roster = Roster(settings.directory)
+        shelf = Shelf(stored_features(settings.directory, self._clock), roster.lists)
         windows, seq = recover_windows(
             ledger, settings.directory, shelf.books, settings.forget_after_days, settings.supplied
         )
+        windows.lists = roster.lists
         walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
         self._upkeep.snapshot_seq = seq
 
@@ -380,7 +382,7 @@ class Corridor:
 
         again = read_again(walk, seq, say)
         self._definitions = Definitions(shelf, walk, seq)
-        self._roster = Roster(settings.directory)
+        self._roster = roster
         log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
         EVENTS_STORED.set(ledger.last_seq)
         ENTITIES.set(len(windows))

@@ -17,6 +17,7 @@ from fourthwatch.engine.walk import Walk
 from fourthwatch.errors import InUse, LanguageError, NotFound, TooManyFeatures
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.definition import Book, Defined, Feature
+from fourthwatch.features.lists import Lists
 from fourthwatch.features.series import Series
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import OWN_FEATURES_MAX, OWN_SERIES_MAX, OWN_SERIES_OF_ALL_MAX
@@ -64,8 +65,10 @@ class Rejected(msgspec.Struct, frozen=True):
 class Shelf:
     """The books of all tenants that have features of their own, made from what is stored."""
 
-    def __init__(self, stored: Iterable[Feature]) -> None:
+    def __init__(self, stored: Iterable[Feature], lists: Lists | None = None) -> None:
+        """`lists` are those that rules can ask; without them rules may name any."""
         self.built_in = built_in()
+        self._lists = lists
         self.books: dict[int, Book] = {}
         self.rejected: dict[tuple[int, str], Rejected] = {}
         for feature in stored:
@@ -81,7 +84,13 @@ class Shelf:
 
     def of(self, tenant: int) -> Book:
         """A tenant's book."""
-        return self.books.setdefault(tenant, self.built_in.for_tenant())
+        book = self.books.get(tenant)
+        if book is None:
+            book = self.books[tenant] = self.built_in.for_tenant()
+            lists = self._lists
+            if lists is not None:
+                book.lists = lambda: lists.words(tenant)
+        return book
 
     def _reject(self, feature: Feature, why: str) -> None:
         log.warning("feature_rejected", tenant=feature.tenant, feature=feature.name)

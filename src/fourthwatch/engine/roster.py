@@ -39,13 +39,6 @@ class Wanted(msgspec.Struct, frozen=True):
     expires_ms: int | None = None
 
 
-class Hits(msgspec.Struct):
-    """Hits of an entry that are not written yet."""
-
-    count: int = 0
-    last_ms: int = 0
-
-
 class Roster:
     """Every tenant's lists, and the edits of them."""
 
@@ -59,8 +52,6 @@ class Roster:
         finally:
             connection.close()
         self._rows = {(row.tenant, row.name): row for row in rows}
-        self.pending_hits: dict[int, Hits] = {}
-        """By entry."""
         self.users_of: Callable[[int, str], list[str]] = lambda _tenant, _name: []
         """Rules that ask a list; who knows them puts that here."""
 

@@ -17,6 +17,7 @@ from fourthwatch.errors import Conflict
 from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
+from fourthwatch.store.lists import entries_hit
 from fourthwatch.wire.decode import Decoded
 from fourthwatch.wire.reply import BodyWarning, Reason, Receipt, encode
 
@@ -52,12 +53,21 @@ class Taken:
         """Per event what its walk found out about it."""
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
+        self.hits: dict[int, tuple[int, int]] = {}
+        """By entry of a list that a decision found: how often, and when the newest event was received."""
         self._sealed: Sealed | None = None
 
     def seal(self, ledger: Ledger) -> None:
         """Make it ready to be written next; nothing joins it any more."""
         if self.events:
-            self._sealed = ledger.sealed(self.events, self.decisions)
+            also = entries_hit(self.hits) if self.hits else ()
+            self._sealed = ledger.sealed(self.events, self.decisions, also)
+
+    def found(self, entries: Sequence[int], received_ms: int) -> None:
+        """A decision found these entries of lists; each counts once for it."""
+        for entry in set(entries):
+            count, last_ms = self.hits.get(entry, (0, 0))
+            self.hits[entry] = (count + 1, max(last_ms, received_ms))
 
     def append_to(self, ledger: Ledger) -> None:
         """Make it durable, sealed before or not; raises `LedgerFull` or `LedgerBroken`."""
@@ -149,7 +159,11 @@ class Walk:
         answered = decoded.kind.decided or submission.wants_score
         decision: Decision | None = None
         if answered or decoded.kind.rescores:
+            found = self.windows.lists.found
+            found.clear()  # somebody may have asked what would be
             decision = self.decided(present)
+            if found:
+                taken.found(found, submission.received_ms)
         self.windows.add(present)
         event = EventRow(
             seq=seq,

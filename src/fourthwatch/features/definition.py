@@ -27,7 +27,8 @@ from fourthwatch.language import (
     Checked,
     Compiled,
     FieldInput,
-    NameInput,
+    Input,
+    ListInput,
     Schema,
     Type,
     Value,
@@ -149,6 +150,8 @@ class Book:
         self._defined: dict[str, Defined] = {
             fact.name: Defined(Feature(fact.name, fact.name, fact.unit, fact.says, fact.reason), None) for fact in FACTS
         }
+        self.lists: Callable[[], Mapping[str, frozenset[str]]] | None = None
+        """Lists that the tenant's rules can ask, with what can be looked up in each; `None`: nobody knows."""
         self._shared: Mapping[By, set[str]] | None = None
         for row in rows:
             self.add(row)
@@ -194,6 +197,12 @@ class Book:
             for name, one in self._defined.items()
         }
         return schema_with({**types, **dict.fromkeys(RECOLLECTION_OF, "number")})
+
+    @property
+    def rule_schema(self) -> Schema:
+        """What a rule may speak of: all that, and lists. Features may not: lists change, and a past is counted once."""
+        lists = {} if self.lists is None else self.lists()
+        return msgspec.structs.replace(self.schema, lists=lists, any_list=self.lists is None)
 
     def check(self, row: Feature) -> Defined:
         """A feature against this book; raises `LanguageError` with every fault and its place."""
@@ -330,8 +339,9 @@ class Reading:
         for number, name in enumerate(recollection.names):
             self._recalled[name] = _part_of(at, number)
 
-    def _input(self, one: FieldInput | NameInput | AggregateInput, owner: Defined) -> int | Step:
+    def _input(self, one: Input, owner: Defined) -> int | Step:
         """The place of an answer that is taken as it is, or how the input comes about."""
+        assert not isinstance(one, ListInput)  # a feature asks no list
         if isinstance(one, AggregateInput):
             asked = self.questions.ask(one.node, owner.asked(one.node))
             answer = asked.answer

@@ -10,9 +10,10 @@ from typing import Any
 from fourthwatch.features.definition import Book, Defined, Reading
 from fourthwatch.features.fields import reader_of
 from fourthwatch.features.kernel import Kernel
+from fourthwatch.features.lists import Lists
 from fourthwatch.features.observe import Present
 from fourthwatch.features.series import Registry
-from fourthwatch.language import AggregateInput, FieldInput, Input, NameInput, format_expression, inputs_of
+from fourthwatch.language import AggregateInput, FieldInput, Input, ListInput, NameInput, format_expression, inputs_of
 
 Pick = Callable[[Sequence[Any]], tuple[Any, ...]]
 
@@ -28,9 +29,11 @@ class Inputs(Reading):
         registry: Registry,
         kernel: Kernel,
         lacking: Collection[str] = (),
+        lists: Lists | None = None,
     ) -> None:
         """`lacking` names features and aggregates that are to be unknown as if their past were not in."""
         self._forced = frozenset(lacking)
+        self._lists = Lists() if lists is None else lists
         self.lacking: tuple[str, ...] = ()
         """What is unknown because its past is not in: names of features, texts of aggregates."""
         used = sorted(set().union(*[one.names for one in expressions])) if expressions else []
@@ -78,6 +81,9 @@ class Inputs(Reading):
         if isinstance(one, FieldInput):
             get = reader_of(one.path)
             return True, self._add_step(lambda _answers, present, _made: get(present.subject))
+        if isinstance(one, ListInput):
+            ask = self._lists.asking(one.name, one.path, reader_of)
+            return True, self._add_step(lambda _answers, present, _made: ask(present.subject))
         if isinstance(one, NameInput):
             recalled = self._recalled.get(one.name)
             if isinstance(recalled, int):
@@ -121,4 +127,6 @@ def text_of(one: Input) -> str:
     """An input as it is written: a name, a path, the canonical text of an aggregate."""
     if isinstance(one, AggregateInput):
         return format_expression(one.node)
+    if isinstance(one, ListInput):
+        return f'in_list({".".join(one.path)}, "{one.name}")'
     return one.name if isinstance(one, NameInput) else ".".join(one.path)

@@ -165,7 +165,7 @@ def forms_read(type_name: str, thing: str) -> Texts | None:
     row = LIST_TYPES[type_name]
     found = row.things.get(thing)
     if found is None and type_name == "text" and thing in THINGS:
-        texts = THINGS[thing].texts
+        texts = THINGS["account" if thing == "user" else thing].texts  # a guest's visit is no name
 
         def read(subject: Subject) -> tuple[str, ...]:
             forms = [text_form(text.partition(":")[2]) for text in texts(subject)]

@@ -6,16 +6,18 @@ Expiry is judged by when the event was received. What was found is noted, so an 
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 
 from fourthwatch.features.list_types import LIST_TYPES, form_of, forms_read
 from fourthwatch.features.subject import Subject
+from fourthwatch.features.things import THINGS, Texts
 
 Held = tuple[int, int | None]
 """Id of the entry, and when it ends; `None`: never."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Read = Callable[[Subject], Any]
 Ask = Callable[[Subject], bool | None]
 
 
@@ -26,13 +28,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     value: str
     """In its normal form."""
     expires_ms: int | None = None
-
-
-class Found(NamedTuple):
-    """An entry that answered a question."""
-
-    list_name: str
-    entry: int
 
 
 class List:
@@ -120,16 +115,12 @@ class Lists:
         self._of: dict[int, dict[str, List]] = {}
         for tenant, one in lists:
             self.put(tenant, one)
-        self.found: list[Found] = []
-        """What answered questions since somebody last cleared it."""
+        self.found: list[int] = []
+        """Entries that answered a question with yes since somebody last cleared it."""
 
     def of(self, tenant: int) -> dict[str, List]:
         """A tenant's lists by name."""
         return self._of.setdefault(tenant, {})
-
-    def types_of(self, tenant: int) -> dict[str, str]:
-        """Type by name: what an expression may ask."""
-        return {name: one.type for name, one in self._of.get(tenant, {}).items()}
 
     def put(self, tenant: int, one: List) -> None:
         """A list that comes in."""
@@ -143,36 +134,49 @@ class Lists:
         """How many there are in all of a tenant's lists."""
         return sum(map(len, self._of.get(tenant, {}).values()))
 
-    def asking(self, name: str, type_name: str, thing: str | None, read: Callable[[Subject], object] | None) -> Ask:
-        """The question whether a thing of the event, or the value of a field, is in the list of this name.
+    def words(self, tenant: int) -> dict[str, frozenset[str]]:
+        """What a tenant's rules may ask: by list, the things that can be looked up in it."""
+        return {
+            name: frozenset(THINGS if one.type == "text" else LIST_TYPES[one.type].things)
+            for name, one in self._of.get(tenant, {}).items()
+        }
 
-        `None`: the thing was not said, or the list is not there any more or of another type.
+    def asking(self, name: str, path: tuple[str, ...], reader_of: Callable[[tuple[str, ...]], Read]) -> Ask:
+        """The question whether a thing of the event, or the text of a field, is in the list of this name.
+
+        `None`: it was not said, or there is no such list any more.
         """
-        forms = None if thing is None else forms_read(type_name, thing)
         of, found = self._of, self.found
+        thing = path[0] if len(path) == 1 and path[0] in THINGS else None
+        read = None if thing is not None else reader_of(path)
+        readers = {type_name: _forms_reader(type_name, thing, read) for type_name in LIST_TYPES}
 
         def ask(subject: Subject) -> bool | None:
             one = of.get(subject.tenant, {}).get(name)
-            if one is None or one.type != type_name:
+            if one is None:
                 return None
-            if forms is not None:
-                values = forms(subject)
-            else:
-                value = None if read is None else read(subject)
-                form = form_of(type_name, value) if isinstance(value, str) else None
-                values = () if form is None else (form,)
+            values = readers[one.type](subject)
             if not values:
                 return None
             for value in values:
                 entry = one.holding(value, subject.received_ms)
                 if entry is not None:
-                    found.append(Found(name, entry))
+                    found.append(entry)
                     return True
             return False
 
         return ask
 
 
-def things_of(type_name: str) -> list[str]:
-    """Names of the things that can be looked up in a list of this type, for a hint."""
-    return sorted(LIST_TYPES[type_name].things)
+def _forms_reader(type_name: str, thing: str | None, read: Read | None) -> Texts:
+    if thing is not None:
+        return forms_read(type_name, thing) or (lambda _subject: ())
+    assert read is not None
+    of_field = read
+
+    def forms(subject: Subject) -> tuple[str, ...]:
+        value = of_field(subject)
+        form = form_of(type_name, value) if isinstance(value, str) else None
+        return () if form is None else (form,)
+
+    return forms

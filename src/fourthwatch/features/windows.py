@@ -18,6 +18,7 @@ from fourthwatch.features.definition import Book, Defined, Reading, needs_of
 from fourthwatch.features.forgetting import Horizon, Passed
 from fourthwatch.features.inputs import Inputs
 from fourthwatch.features.kernel import Kernel
+from fourthwatch.features.lists import Lists
 from fourthwatch.features.observe import By, Observer, Present
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
@@ -85,6 +86,8 @@ class Windows:
         `supplied` the operator's files.
         """
         self.supplied = supplied
+        self.lists = Lists()
+        """As of now; whoever has others puts them here before anything is compiled over these windows."""
         self._horizon = Horizon(forget_after_days)
         self.book = built_in() if book is None else book
         self.asked: dict[int, Sequence[Defined]] = dict(asked or {})
@@ -144,7 +147,7 @@ class Windows:
         self, book: Book, names: Sequence[str], expressions: Sequence[Defined], lacking: Collection[str] = ()
     ) -> tuple[Inputs, Plan]:
         """Features of a book and all that some expressions read, with the plan that `read_all` wants."""
-        inputs = Inputs(book, names, expressions, self.registry, self._kernel, lacking)
+        inputs = Inputs(book, names, expressions, self.registry, self._kernel, lacking, self.lists)
         return inputs, self._kernel.plan(inputs.questions.queries)
 
     def read_all(self, inputs: Inputs, plan: Plan, present: Present) -> list[Any]:

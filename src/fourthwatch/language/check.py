@@ -12,7 +12,7 @@ from fourthwatch.language.diagnose import Findings, did_you_mean, quoted
 from fourthwatch.language.functions import NUMERIC, Function, Type
 from fourthwatch.language.parse import parse
 from fourthwatch.language.past import PastChecker
-from fourthwatch.language.schema import CUSTOM, Schema
+from fourthwatch.language.schema import CUSTOM, IN_LIST, Schema
 from fourthwatch.language.tree import (
     Aggregate,
     Arithmetic,
@@ -37,6 +37,7 @@ from fourthwatch.language.tree import (
 )
 from fourthwatch.limits import EXPRESSION_AGGREGATES_MAX
 
+_USAGE_IN_LIST = 'usage: in_list(email, "vip")'
 Unsaid = None
 """The type of what was already reported: fits everywhere, so that one fault is told once."""
 Found = Type | None
@@ -258,11 +259,44 @@ class _Checker:
 
     # Calls.
 
+    def _in_list(self, node: Call) -> Found:
+        """`in_list(email, "vip")`: an entity or a text of the present event, and the name of a list."""
+        lists = self._schema.lists
+        if lists is None or self._events is not None:
+            place = "a condition on past events" if self._events is not None else "a feature"
+            hint = "ask the list in a rule, beside this"
+            self._report(node, "no_lists_here", f"lists change, so {place} does not ask them", hint)
+            return Unsaid
+        if len(node.arguments) != 2 or not isinstance(node.arguments[0], Name):
+            self._report(node, "wrong_count", "in_list takes something of the event and a list", _USAGE_IN_LIST)
+            return Unsaid
+        asked, told = node.arguments
+        assert isinstance(asked, Name)
+        if not isinstance(told, Text):
+            self._report(told, "wrong_type", "the list is named in quotes", _USAGE_IN_LIST)
+            return Unsaid
+        known = lists.get(told.value)
+        if known is None and not self._schema.any_list:
+            near = did_you_mean(told.value, list(lists))
+            self._report(told, "unknown_list", f"there is no list {quoted(told.value)}", near)
+        if asked.dotted in self._schema.entities:
+            if known is not None and asked.dotted not in known:
+                fitting = "it is asked for: " + (", ".join(sorted(known)) or "texts")
+                message = f"nothing in the list {quoted(told.value)} is ever a {asked.dotted}"
+                self._report(asked, "wrong_type", message, fitting)
+        else:
+            found = self._name(asked)
+            if found not in (Unsaid, "text", "any"):
+                self._report(asked, "wrong_type", f"lists hold entities and texts, not a {found}")
+        return "truth"
+
     def _call(self, node: Call) -> Found:
+        if node.function == IN_LIST:
+            return self._in_list(node)
         function = self._schema.functions.get(node.function)
         types = [self.type_of(argument) for argument in node.arguments]
         if function is None:
-            hint = did_you_mean(node.function, [*self._schema.functions, *self._past.names])
+            hint = did_you_mean(node.function, [*self._schema.functions, *self._past.names, IN_LIST])
             message = f"there is no function {quoted(node.function)}"
             self._findings.report(node.start, node.name_end or node.end, "unknown_function", message, hint)
             return Unsaid

@@ -26,6 +26,7 @@ from fourthwatch.language.operators import (
     is_equal,
     is_in,
 )
+from fourthwatch.language.schema import IN_LIST
 from fourthwatch.language.tree import (
     Aggregate,
     Arithmetic,
@@ -67,7 +68,16 @@ class AggregateInput(msgspec.Struct, frozen=True, tag_field="input", tag="aggreg
     node: Aggregate
 
 
-Input = FieldInput | NameInput | AggregateInput
+class ListInput(msgspec.Struct, frozen=True, tag_field="input", tag="list"):
+    """Whether something of the present event is in a list: a truth, unknown where it is not said."""
+
+    path: tuple[str, ...]
+    """An entity's name, or a field's path."""
+    name: str
+    """Of the list."""
+
+
+Input = FieldInput | NameInput | AggregateInput | ListInput
 Run = Callable[[Sequence[Given]], Given]
 
 
@@ -166,6 +176,8 @@ class _Compiler:
                 return _arithmetic(operator, self.code(left), self.code(right))
             case Negate(operand):
                 return _arithmetic("-", _constant(0), self.code(operand))
+            case Call(function, (Name(path), Text(name))) if function == IN_LIST:
+                return self._input(ListInput(path, name))
             case Call(function, arguments):
                 return _call(self._functions[function], [self.code(argument) for argument in arguments])
 

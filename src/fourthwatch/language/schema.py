@@ -10,6 +10,8 @@ import msgspec
 from fourthwatch.language.functions import FUNCTIONS, Function, Type
 from fourthwatch.language.tree import EventName
 
+IN_LIST = "in_list"
+"""The function whose answer is neither a field nor in the past: whether something is in a list."""
 CUSTOM = "custom"
 """First part of the names of a shop's own fields, and the word before the name of a shop's own event."""
 
@@ -31,6 +33,11 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     custom_fields: Mapping[str, Type] = {}
     """Fields of the shop's own events that are not below `custom`."""
     functions: Mapping[str, Function] = FUNCTIONS
+    lists: Mapping[str, frozenset[str]] | None = None
+    """Lists that `in_list` can ask, each with the entities that can be looked up in it; any can a text. `None`: the
+    expression may not ask lists."""
+    any_list: bool = False
+    """Whether lists of other names may be there, too, about which nothing is known."""
 
     def type_of_present(self, path: tuple[str, ...]) -> Type | None:
         """The type of a field of the present event; `None` when there is no such field."""

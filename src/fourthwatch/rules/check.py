@@ -58,7 +58,7 @@ class CheckedSet(msgspec.Struct, frozen=True):
 
 def check_set(rule_set: RuleSet, book: Book, tenant: int) -> CheckedSet:
     """The set with its texts read; raises `RulesRefused` with every finding."""
-    schema = book.schema
+    schema = book.rule_schema
     findings: list[Finding] = []
     checked: list[CheckedRule] = []
     if len(rule_set.rules) > RULES_MAX:

@@ -16,7 +16,7 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken
 from fourthwatch.limits import LOG_PAGES_MAX
-from fourthwatch.store.changes import Change, apply_alone
+from fourthwatch.store.changes import Change, Write, apply_alone
 from fourthwatch.store.file import ledger_error, open_file
 
 
@@ -103,6 +103,8 @@ class Sealed(msgspec.Struct, frozen=True, gc=False):
     bindings: list[Any]
     link: bytes
     last_seq: int
+    also: tuple[Write, ...] = ()
+    """What else the transaction writes, behind the rows; nearly always nothing."""
 
 
 class Ledger:
@@ -126,7 +128,9 @@ class Ledger:
         """`sealed` and `write` in one, for whoever has no other thread."""
         self.write(self.sealed(events, decisions))
 
-    def sealed(self, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> Sealed:
+    def sealed(
+        self, events: Sequence[EventRow], decisions: Sequence[DecisionRow], also: tuple[Write, ...] = ()
+    ) -> Sealed:
         """A batch made ready to be written next, behind all that is durable."""
         link = self._chain
         bindings: list[Any] = []
@@ -143,19 +147,26 @@ class Ledger:
         rows = len(events) + len(decisions)
         size = next((size for size in _STATEMENT_ROWS if size >= rows), rows)
         bindings += (None,) * ((_WIDTH + 1) * (size - rows))
-        return Sealed(_insertion(size), bindings, link, events[-1].seq)
+        return Sealed(_insertion(size), bindings, link, events[-1].seq, also)
 
     def write(self, batch: Sealed) -> None:
         """Make a batch durable, all or nothing; returns after the sync.
 
-        One statement, and therefore a transaction of its own: the interpreter's lock is let go and waited for once.
+        As a rule one statement, and therefore a transaction of its own: the interpreter's lock is let go and waited for
+        once.
         Raises `LedgerFull` or `LedgerBroken`; then nothing of the batch may be acknowledged.
         """
         connection = self._connection
         try:
             if self.log_pages >= LOG_PAGES_MAX:
                 self._start_log_anew()
-            connection.execute(batch.statement, batch.bindings)
+            if not batch.also:
+                connection.execute(batch.statement, batch.bindings)
+            else:
+                connection.execute("BEGIN IMMEDIATE")
+                for statement, bindings in ((batch.statement, batch.bindings), *batch.also):
+                    connection.execute(statement, bindings)
+                connection.execute("COMMIT")
         except apsw.Error as error:
             with suppress(apsw.Error):  # the first error is the one that counts; this connection is not used again
                 if connection.in_transaction:

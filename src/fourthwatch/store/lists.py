@@ -3,7 +3,7 @@
 What is changed is never overwritten: the old row ends where the new one begins, so membership is known as of any event.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +158,10 @@ def entry_ended(entry_id: int, at_ms: int, seq: int) -> Write:
     return Write(("UPDATE list_entry SET removed_ms = ?, until_seq = ? WHERE id = ?", (at_ms, seq, entry_id)))
 
 
-def entries_hit(hits: Iterable[tuple[int, int, int]]) -> tuple[Write, ...]:
-    """Count hits: id of the entry, how many more, when the newest was received."""
+def entries_hit(hits: Mapping[int, tuple[int, int]]) -> tuple[Write, ...]:
+    """Count hits: by entry how many more, and when the newest was received."""
     statement = "UPDATE list_entry SET hits = hits + ?, last_hit_ms = max(coalesce(last_hit_ms, 0), ?) WHERE id = ?"
-    return tuple(Write((statement, (count, last_ms, entry))) for entry, count, last_ms in hits)
+    return tuple(Write((statement, (count, last_ms, entry))) for entry, (count, last_ms) in hits.items())
 
 
 def _held(seq: int | None) -> tuple[str, tuple[Any, ...]]:
