@@ -121,14 +121,14 @@ def test_without_a_source_places_are_those_of_the_canonical_text() -> None:
 
 def test_a_room_above_can_add_a_function() -> None:
     vip = Function(
-        "in_list",
+        "on_list",
         (Parameter("value", frozenset({"text", "any"}), TEXT), Parameter("list", frozenset({"text"}), TEXT)),
         "truth",
         lambda value, name: (value, name) == ("a@b.example", "vip"),
         "whether the value is on the list",
-        'in_list(user_email, "vip")',
+        'on_list(user_email, "vip")',
     )
     schema = msgspec.structs.replace(SHOP, functions={**FUNCTIONS, vip.name: vip})
-    compiled = compile_expression(read('not in_list(user_email, "vip")', schema))
+    compiled = compile_expression(read('not on_list(user_email, "vip")', schema))
     assert [compiled.run([value]) for value in ("a@b.example", "c", None, 5)] == [False, True, None, None]
-    assert codes('in_list(user_email, "vip")') == ["unknown_function"]
+    assert codes('on_list(user_email, "vip")') == ["unknown_function"]
