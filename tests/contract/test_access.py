@@ -83,7 +83,12 @@ def scoped(shop: Shop) -> dict[str, str]:
 
 def ask(shop: Shop, method: str, path: str, key: str | None) -> Reply:
     filled = path.replace("{event_id}", "ev_" + "0" * 32).replace("{order_id}", "never-seen")
-    filled = filled.replace("{name}", "never_seen").replace("{type}", "user").replace("{value}", "never-seen")
+    filled = (
+        filled.replace("{name}", "never_seen")
+        .replace("{type}", "user")
+        .replace("{value}", "never-seen")
+        .replace("{user_id}", "never-seen")
+    )
     body = (
         json.dumps({"_userId": fresh(), "_orderId": fresh(), "order_id": "never-seen"})
         if method in ("POST", "PATCH")

@@ -28,7 +28,7 @@ OTHERS = {
     ("get", "/api/v1/features/{name}"), ("delete", "/api/v1/features/{name}"),
     ("get", "/api/v1/entities/{type}/{value}"), ("get", "/api/v1/audit"),
     ("get", "/api/v1/orders"), ("get", "/api/v1/queue"), ("get", "/api/v1/search"), ("get", "/api/v1/graph"),
-    ("get", "/api/v1/index"),
+    ("get", "/api/v1/index"), ("get", "/api/v1/events"), ("get", "/api/v1/users/{user_id}/export"),
     *((method, "/api/v1/lists" + path) for path, methods in LIST_PATHS.items() for method in methods.split()),
     *(("get", f"/api/v1/insights/{name}")
       for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality")),
@@ -140,6 +140,7 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/search"): shop.get("/api/v1/search?q=order").json,
         ("get", "/api/v1/graph"): shop.get(f"/api/v1/graph?order={order_id}").json,
         ("get", "/api/v1/index"): shop.get("/api/v1/index").json,
+        ("get", "/api/v1/events"): shop.get("/api/v1/events").json,
         ("get", "/api/v1/insights/overview"): shop.get("/api/v1/insights/overview").json,
         ("get", "/api/v1/insights/groups"): shop.get("/api/v1/insights/groups?by=hour").json,
         ("get", "/api/v1/insights/quality"): shop.get("/api/v1/insights/quality").json,

@@ -71,6 +71,10 @@ class Aside:
         finally:
             self._waiting -= 1
 
+    async def run(self, work: Callable[[], T]) -> T:
+        """Something else that waits for the disk, on the same threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     def close(self) -> None:
         """Close every reader."""
         self._threads.shutdown()

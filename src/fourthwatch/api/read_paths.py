@@ -3,12 +3,14 @@
 from typing import Any
 
 from fourthwatch.api.description import PAGES, ByType, Operation, managed, parameter
+from fourthwatch.api.event_log import EventsView
 from fourthwatch.api.insights import GROUPINGS, OverviewView, QualityView, TableView
 from fourthwatch.api.looks import GraphView, IndexView, SearchView
 from fourthwatch.api.orders import OrdersView, QueueView
 
 TYPES: tuple[Any, ...] = (
     OrdersView, QueueView, SearchView, GraphView, IndexView, OverviewView, TableView, QualityView,
+    EventsView,
 )  # fmt: skip
 Paths = dict[str, dict[str, Operation]]
 
@@ -111,5 +113,31 @@ def insight_paths(by_type: ByType) -> Paths:
     return paths
 
 
-GROUPS = (index_paths, insight_paths)
+def log_paths(by_type: ByType) -> Paths:
+    """The log of events, and what is known of one person."""
+    narrowed = [
+        parameter("kind", "query", "As in the path it is sent to", "string"),
+        parameter("name", "query", "Of a custom event", "string"),
+        parameter("user", "query", "That this user was part of", "string"),
+        parameter("session", "query", "That this session was part of", "string"),
+        parameter("device", "query", "That this device was part of", "string"),
+        parameter("entity", "query", "That this entity was part of: type, colon, value", "string"),
+        parameter("warned", "query", "Only those that were answered with warnings", "boolean"),
+        parameter("from", "query", "Received at or after: ISO-8601 or epoch milliseconds", "string"),
+        parameter("to", "query", "Received before", "string"),
+        _FRESH,
+        *PAGES,
+    ]
+    user = parameter("user_id", "path", "As in _userId", "string", required=True)
+    handed_out = managed("exportUser", "Everything that names a user", {"type": "object"}, by_type, parameters=[user])
+    return {
+        "/api/v1/events": {
+            "get": managed("listEvents", "The log of events with their replies", by_type[EventsView], by_type,
+                           parameters=narrowed)
+        },
+        "/api/v1/users/{user_id}/export": {"get": handed_out},
+    }  # fmt: skip
+
+
+GROUPS = (index_paths, insight_paths, log_paths)
 """For the table of groups."""

@@ -32,6 +32,7 @@ from fourthwatch.limits import (
 )
 from fourthwatch.store.index_file import SEGMENT_BITS, discard
 from fourthwatch.store.index_rows import (
+    ANY_KIND,
     CUSTOM_NAME_KIND,
     EVENT_KIND,
     FIELD_KIND,
@@ -261,6 +262,7 @@ class Indexer:
 def _looked_for(subject: Subject, event: EventRow) -> Iterator[tuple[int, str, str]]:
     """What else events are looked for by: number of the kind, prefix, value."""
     told = subject.event
+    yield ANY_KIND, "any", ""
     yield EVENT_KIND, "kind", subject.kind.name
     if event.name is not None:
         yield CUSTOM_NAME_KIND, "name", event.name[:TEXT_ID_MAX]

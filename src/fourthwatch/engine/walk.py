@@ -203,13 +203,7 @@ class Walk:
         return decide(judgement, ruling.rules, self._policy, ready.versions, ruling.lacking, micros or ())
 
     def _old_answer(self, seq: int) -> Answer:
-        event, made = self.ledger.stored(seq)
-        warnings = () if event.warnings is None else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...])
-        if made is None or not made.answered:
-            return Answer(receipt_of(event.event_id, warnings, None), replayed=True)
-        reasons = msgspec.json.decode(made.detail, type=_Reasons).reasons
-        receipt = _receipt(event.event_id, warnings, made.score, made.flag, made.verdict, reasons)
-        return Answer(receipt, replayed=True)
+        return Answer(receipt_again(*self.ledger.stored(seq)), replayed=True)
 
 
 class _Reasons(msgspec.Struct):
@@ -221,6 +215,15 @@ def receipt_of(event_id: str, warnings: tuple[BodyWarning, ...], decision: Decis
     if decision is None:
         return Receipt("ok", _TAKEN, event_id, warnings)
     return _receipt(event_id, warnings, decision.score, decision.flag, decision.verdict, decision.reasons)
+
+
+def receipt_again(event: EventRow, made: DecisionRow | None) -> Receipt:
+    """What the shop was told about a stored event."""
+    warnings = () if event.warnings is None else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...])
+    if made is None or not made.answered:
+        return receipt_of(event.event_id, warnings, None)
+    reasons = msgspec.json.decode(made.detail, type=_Reasons).reasons
+    return _receipt(event.event_id, warnings, made.score, made.flag, made.verdict, reasons)
 
 
 _TAKEN = "event recorded"

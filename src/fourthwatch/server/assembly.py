@@ -9,6 +9,7 @@ from fourthwatch.api.aside import Aside
 from fourthwatch.api.audit import Audit
 from fourthwatch.api.changes import Changes
 from fourthwatch.api.entities import Entities
+from fourthwatch.api.event_log import EventLog
 from fourthwatch.api.features import Features
 from fourthwatch.api.inside import Inside
 from fourthwatch.api.insights import Insights
@@ -73,6 +74,7 @@ class Assembly:
                 Looks(self.access, aside, clock),
                 Lists(changes, corridor, lists, clock, cursors),
                 Insights(self.access, aside, clock),
+                EventLog(self.access, aside, self.configuration, clock, cursors),
                 Audit(self.access, trail, cursors),
                 Pages(lambda: corridor.state),
             ),

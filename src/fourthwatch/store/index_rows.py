@@ -25,6 +25,7 @@ EVENT_KIND = 105
 CUSTOM_NAME_KIND = 106
 WARNED_KIND = 107
 PHONE_END_KIND = 108
+ANY_KIND = 109
 """Numbers of kinds that are looked for, and are no things of `features`; stored, so never given to another."""
 
 

@@ -101,6 +101,21 @@ class LedgerReader:
             )
         )
 
+    def first_received_from(self, at_ms: int) -> int:
+        """Position of the first event that was received at or after a time; behind the last one when there is none.
+
+        Positions and receipts rise together, but for a clock that was set back: then some are told before the time.
+        """
+        low, high = 1, self.count() + 1
+        while low < high:
+            middle = (low + high) // 2
+            received_ms = self.received_ms(middle)
+            if received_ms is not None and received_ms < at_ms:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
     def received_ms(self, seq: int) -> int | None:
         """When the event at a position was received; `None` when there is none."""
         row = self._connection.execute("SELECT received_ms FROM event WHERE seq = ?", (seq,)).fetchone()
