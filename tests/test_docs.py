@@ -22,7 +22,7 @@ from fourthwatch.api import exchange
 from fourthwatch.api.app import event_paths
 from fourthwatch.api.openapi import openapi
 from fourthwatch.cli.main import root
-from fourthwatch.errors import Refused
+from fourthwatch.errors import NotUnderstood, Refused
 from fourthwatch.events import KINDS
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.rules.starter import THEMES, theme
@@ -309,7 +309,7 @@ def anchors(page: Path) -> set[str]:
 
 def error_codes() -> set[tuple[int, str]]:
     """Status and code of every refusal: the classes', those given to `Malformed`, and the protocol's."""
-    kinds: list[type[Refused]] = [Refused, *Refused.__subclasses__()]
+    kinds: list[type[Refused]] = [Refused, *Refused.__subclasses__(), *NotUnderstood.__subclasses__()]
     found = {(kind.status, kind.code) for kind in kinds}
     protocol = [value for value in vars(exchange).values() if isinstance(value, exchange.Refusal)]
     found |= {(refusal.status, refusal.code) for refusal in protocol}

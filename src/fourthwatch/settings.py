@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """FOURTHWATCH_CARD_FILE: a `.csv` with the columns `bin` and `country`: who issued a card."""
     number_fields: str = ""
     """FOURTHWATCH_NUMBER_FIELDS: keys, with commas between, whose numbers are the shop's own and never masked."""
+    four_eyes: bool = False
+    """FOURTHWATCH_FOUR_EYES: a rule set is published only when a second key has approved it; true or false."""
     log_level: str = "info"
     """FOURTHWATCH_LOG_LEVEL: debug, info, warning or error."""
 

@@ -89,6 +89,7 @@ def ask(shop: Shop, method: str, path: str, key: str | None) -> Reply:
         .replace("{value}", "never-seen")
         .replace("{user_id}", "never-seen")
     )
+    filled = filled.replace("{version}", "9999").replace("{proposal}", "1")
     body = (
         json.dumps({"_userId": fresh(), "_orderId": fresh(), "order_id": "never-seen"})
         if method in ("POST", "PATCH")

@@ -32,6 +32,11 @@ OTHERS = {
     *((method, "/api/v1/lists" + path) for path, methods in LIST_PATHS.items() for method in methods.split()),
     *(("get", f"/api/v1/insights/{name}")
       for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality")),
+    ("get", "/api/v1/rules"), ("get", "/api/v1/rules/{name}"), ("put", "/api/v1/rules/{name}"),
+    ("delete", "/api/v1/rules/{name}"), ("get", "/api/v1/rule-sets"), ("post", "/api/v1/rule-sets"),
+    ("get", "/api/v1/rule-sets/{version}"), ("get", "/api/v1/rule-sets/{version}/differences"),
+    ("post", "/api/v1/rule-sets/{version}/rollback"), ("get", "/api/v1/rule-proposals"),
+    ("delete", "/api/v1/rule-proposals/{proposal}"), ("post", "/api/v1/rule-proposals/{proposal}/approval"),
 }  # fmt: skip
 
 

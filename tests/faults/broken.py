@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import fourthwatch.engine.corridor as corridor
+import fourthwatch.engine.opening as opening
 import fourthwatch.engine.recovery as recovery
 import fourthwatch.engine.walk as walk
 from fourthwatch.cli.main import main
@@ -69,7 +70,7 @@ def forgets_at_start() -> None:
         windows, seq = recover(ledger, directory, *books)
         return windows, seq + (ledger.last_seq - seq) // 2
 
-    corridor.recover_windows = forgetful  # type: ignore[attr-defined, assignment]
+    opening.recover_windows = forgetful  # type: ignore[assignment]
 
 
 def swallows_write_errors() -> None:

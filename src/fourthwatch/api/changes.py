@@ -99,14 +99,20 @@ class Changes:
         return await self._once(asked, mark, write)
 
     async def take_between_events(
-        self, request: Request, scope: str, make: Callable[[Asked, int], Made | Response], *, has_body: bool = True
-    ) -> Response:
+        self, request: Request, scope: str, make: Callable[[Asked, int], Made | Response], *, has_body: bool = True,
+        prepare: Callable[[Asked], None] | None = None,
+    ) -> Response:  # fmt: skip
         """The same for a change of what judges. `make` is called between two events, with the position of the first
         one that sees the change, and lets it take effect there; should it not become durable, it is as if never made.
+
+        `prepare` comes before it, on another thread: for what takes so long that events would wait for it.
         """
         asked, mark = await self._asked(request, scope, has_body=has_body)
 
         async def write(finish: Finish) -> Response:
+            if prepare is not None:
+                await asyncio.to_thread(prepare, asked)
+
             def edit(seq: int) -> Edited | Response:
                 change, answer, then = finish(make(asked, seq))
                 assert then is None

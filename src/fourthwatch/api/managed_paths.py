@@ -33,12 +33,14 @@ from fourthwatch.api.list_views import (
     NewEntry,
 )
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
+from fourthwatch.api.rule_paths import RULE_TYPES, rule_paths
 
 TYPES: tuple[Any, ...] = (
     EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
     *read_paths.TYPES,
     ListDefinition, ListEdit, ListView, ListsView, NewEntry, ListEntryView, EntriesView, EntryView, ImportDocument,
     ImportView,
+    *RULE_TYPES,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -157,5 +159,5 @@ def _audit(by_type: ByType) -> Paths:
 
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
-    _ledger, _features, _entities, _lists, _audit, *read_paths.GROUPS,
+    _ledger, _features, _entities, _lists, rule_paths, _audit, *read_paths.GROUPS,
 )  # fmt: skip

@@ -87,7 +87,7 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
     findings: list[dict[str, Any]] = []
     checked = 0
     for file in files:
-        for number, row in enumerate(_definitions(file), 1):
+        for number, row in enumerate(definitions_in(file), 1):
             checked += 1
             where = {"file": str(file), "feature": row.get("name", f"number {number}")}
             try:
@@ -124,7 +124,7 @@ def add(files: tuple[Path, ...], to: str, key: str, insecure: bool, dry_run: boo
     """
     server = Server(to, key, insecure=insecure)
     for file in files:
-        for row in _definitions(file):
+        for row in definitions_in(file):
             told = server.ask("POST", "/api/v1/features" + ("?dry_run=true" if dry_run else ""), row)
             _tell(_done(told), as_json=as_json)
 
@@ -141,7 +141,8 @@ def remove(names: tuple[str, ...], to: str, key: str, insecure: bool, as_json: b
         click.echo(msgspec.json.encode({"removed": name}) if as_json else f"removed {name}")
 
 
-def _definitions(file: Path) -> Iterator[dict[str, Any]]:
+def definitions_in(file: Path) -> Iterator[dict[str, Any]]:
+    """The tables of a file of definitions; raises `FourthwatchError` when it is none."""
     try:
         document = tomllib.loads(file.read_text("utf-8"))
     except (ValueError, UnicodeDecodeError) as error:

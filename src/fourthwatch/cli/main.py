@@ -5,6 +5,7 @@ import sys
 import click
 
 from fourthwatch import __version__
+from fourthwatch.cli.again import replay_decision
 from fourthwatch.cli.audit import audit
 from fourthwatch.cli.dataset import dataset
 from fourthwatch.cli.demo import demo
@@ -14,6 +15,7 @@ from fourthwatch.cli.features import features
 from fourthwatch.cli.keys import keys
 from fourthwatch.cli.lists import lists
 from fourthwatch.cli.replay import convert, replay
+from fourthwatch.cli.rules import rules
 from fourthwatch.cli.serve import serve
 from fourthwatch.cli.users import users
 from fourthwatch.errors import FourthwatchError, UsageError
@@ -33,7 +35,9 @@ def root() -> None:
     """
 
 
-for _command in (serve, keys, users, features, lists, replay, convert, dataset, events, audit, doctor, demo):
+for _command in (
+    serve, keys, users, features, lists, rules, replay, replay_decision, convert, dataset, events, audit, doctor, demo,
+):  # fmt: skip
     root.add_command(_command)
 
 

@@ -77,6 +77,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     unknown: int
     """Rules that were unknown."""
     versions: Versions
+    thresholds: tuple[int, int] = (70, 94)
+    """Of the tenant then: red above the first, declined above the second."""
     results: str = ""
     """A letter per evaluated rule of the set, in its order: h(it), m(iss), u(nknown)."""
     given: tuple[Any, ...] = ()
@@ -134,6 +136,7 @@ def decide(
         vector=judgement.vector,
         unknown=judgement.results.count(UNKNOWN),
         versions=versions,
+        thresholds=(policy.red_above, policy.decline_above),
         results=judgement.results,
         given=judgement.given,
         by=by,

@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from fourthwatch.clock import Clock
-from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions, Shelf, stored_features
+from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import Batch, CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
-from fourthwatch.engine.recovery import read_again, recover_windows
+from fourthwatch.engine.opening import open_walk
 from fourthwatch.engine.roster import Roster
+from fourthwatch.engine.rulings import InForce, Ready
 from fourthwatch.engine.upkeep import Upkeep
 from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
@@ -25,7 +26,6 @@ from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, QUEUE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING
 from fourthwatch.store.file import free_bytes
-from fourthwatch.store.ledger import Ledger
 
 _WALK_AT_ONCE = 8
 """Events that walk before the loop looks at its sockets again."""
@@ -109,6 +109,14 @@ class Corridor:
     def define(self, feature: Feature) -> None:
         """Take in a feature that was checked and stored, between two events."""
         self.definitions.define(feature)
+        self._post_turn()
+
+    def publish(self, tenant: int, in_force: InForce, ready: Ready | None = None) -> None:
+        """Let a rule set judge from the next event on; what is written of it must be on its way to the disk."""
+        definitions = self.definitions
+        if definitions.ask(tenant, in_force.checked.asking):
+            self._upkeep.drop()  # as in `withdraw`
+        definitions.walk.rulings.put(tenant, in_force, ready)
         self._post_turn()
 
     def withdraw(self, tenant: int, name: str) -> None:
@@ -366,24 +374,9 @@ class Corridor:
         self._post(lambda: self._give_up(error))
 
     def _recover(self) -> Walk:
-        ledger = Ledger(self._settings.directory)
-        settings = self._settings
-        roster = Roster(settings.directory)
-        shelf = Shelf(stored_features(settings.directory, self._clock), roster.lists)
-        windows, seq = recover_windows(
-            ledger, settings.directory, shelf.books, settings.forget_after_days, settings.supplied
-        )
-        windows.lists = roster.lists
-        walk = Walk(ledger, windows, self._settings.policy, self._random_bytes)
-        self._upkeep.snapshot_seq = seq
-
-        def say(done: int, total: int) -> None:
-            log.info("reading_the_log", done=done, total=total)
-
-        again = read_again(walk, seq, say)
-        self._definitions = Definitions(shelf, walk, seq)
-        self._roster = roster
-        log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
-        EVENTS_STORED.set(ledger.last_seq)
-        ENTITIES.set(len(windows))
-        return walk
+        opened = open_walk(self._settings, self._clock, self._random_bytes)
+        self._definitions, self._upkeep.snapshot_seq = opened.definitions, opened.snapshot_seq
+        self._roster = Roster(self._settings.directory)
+        EVENTS_STORED.set(opened.walk.ledger.last_seq)
+        ENTITIES.set(len(opened.walk.windows))
+        return opened.walk

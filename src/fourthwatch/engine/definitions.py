@@ -5,7 +5,7 @@ counted by one `Backfill` after the other. Features that come while one is under
 known to the windows until then, so no event can count twice.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from fourthwatch.features.series import Series
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import OWN_FEATURES_MAX, OWN_SERIES_MAX, OWN_SERIES_OF_ALL_MAX
 from fourthwatch.logs import log
+from fourthwatch.rules.check import CheckedSet
 from fourthwatch.store.features import FeatureStore
 
 BESIDE_A_BATCH = 8
@@ -110,7 +111,8 @@ class Definitions:
         self.walk = walk
         """For questions to what is known, on the same thread."""
         self._windows: Windows = walk.windows
-        self._waiting: list[Defined] = []
+        self._waiting: list[tuple[int, Sequence[Defined]]] = []
+        """By tenant, features that were defined, or expressions of a rule set, whose series have not joined yet."""
         lacking = self._windows.incomplete()
         self._backfill = Backfill(walk, lacking, lacking_up_to) if lacking else None
 
@@ -131,14 +133,61 @@ class Definitions:
                 " together for more than can be kept; remove some, or ask the same selection over other windows"
             )
 
+    def check_rules(self, checked: CheckedSet) -> None:
+        """Raises `TooManyFeatures` when a rule set asks for more of the past than can be kept; changes nothing."""
+        tenant = checked.tenant
+        own = {series.text for one in self._shelf.of(tenant).own() for series in one.series if series.tenant == tenant}
+        own |= {series.text for one in checked.asking for series in one.series if series.tenant == tenant}
+        others = {text for other in self._shelf.books if other != tenant for text in self.own_series(other)}
+        if len(own) > OWN_SERIES_MAX or len(own) + len(others) > OWN_SERIES_OF_ALL_MAX:
+            raise TooManyFeatures(
+                f"your rules and features ask for more than {OWN_SERIES_MAX} different selections of events, or all"
+                " tenants' together for more than can be kept; ask the same selection over other windows"
+            )
+
+    def keeps(self, checked: CheckedSet) -> bool:
+        """Whether all that a rule set asks of the past is remembered already."""
+        return self._windows.keeps(self._with_parts(checked.tenant, checked.asking))
+
     def define(self, feature: Feature) -> None:
         """Take a feature in; raises `LanguageError`."""
         book = self._shelf.of(feature.tenant)
         defined = book.add(feature)
         self._windows.own_is(feature.tenant, book)
-        self._waiting.append(defined)
+        self._join(feature.tenant, [defined])
+
+    def ask(self, tenant: int, expressions: Sequence[Defined]) -> bool:
+        """What a tenant's rules ask of the past from now on; whether something was forgotten that nobody asks now."""
+        before = self._windows.asked.get(tenant, ())
+        self._windows.asked[tenant] = expressions
+        self._waiting = [one for one in self._waiting if one[1] is not before]
+        self._join(tenant, expressions)
+        if not {series.text for one in before for series in one.series} <= {
+            series.text for one in expressions for series in one.series
+        }:
+            return bool(self._release())
+        return False
+
+    def _join(self, tenant: int, asking: Sequence[Defined]) -> None:
+        """What asks the past joins the windows, at once when no other past is being counted."""
+        if self._windows.keeps(self._with_parts(tenant, asking)):
+            return
+        self._waiting.append((tenant, asking))
         if self._backfill is None:
             self._begin_next()
+
+    def _with_parts(self, tenant: int, asking: Sequence[Defined]) -> list[Defined]:
+        names = sorted(set().union(*[one.names for one in asking])) if asking else []
+        return [*self.book_of(tenant).with_parts(names), *asking]
+
+    def _release(self) -> set[str]:
+        """Forget what nobody asks; returns the texts of the series that went."""
+        before = set(self._windows.registry.all())
+        self._windows.release()
+        gone = before - set(self._windows.registry.all())
+        if self._backfill is not None:
+            self._backfill.rewire(gone)
+        return gone
 
     def withdraw(self, tenant: int, name: str) -> bool:
         """Take a feature out; whether series went with it. Raises `NotFound`, or `InUse` by another feature."""
@@ -146,14 +195,10 @@ class Definitions:
             return False
         book = self._shelf.of(tenant)
         self.check_withdrawal(tenant, name)
-        before = set(self._windows.registry.all())
+        withdrawn = book.get(name)
         book.remove(name)
-        self._waiting = [one for one in self._waiting if (one.feature.tenant, one.feature.name) != (tenant, name)]
-        self._windows.release()
-        gone = before - set(self._windows.registry.all())
-        if self._backfill is not None:
-            self._backfill.rewire(gone)
-        return bool(gone)
+        self._waiting = [one for one in self._waiting if withdrawn not in one[1]]
+        return bool(self._release())
 
     def check_withdrawal(self, tenant: int, name: str) -> None:
         """Raises `NotFound`, or `InUse` by another feature."""
@@ -166,6 +211,9 @@ class Definitions:
         users = book.users_of(name)
         if users:
             raise InUse("other features are made of this one: " + ", ".join(users[:10]))
+        rules = [one.feature.name for one in self._windows.asked.get(tenant, ()) if name in one.names]
+        if rules:
+            raise InUse("rules in force use this feature: " + ", ".join(dict.fromkeys(rules[:10])))
 
     def book_of(self, tenant: int) -> Book:
         """Every feature that the tenant may name."""
@@ -175,7 +223,7 @@ class Definitions:
         """By text, the series that are kept for the tenant alone."""
         return {
             series.text: series
-            for one in self._shelf.of(tenant).own()
+            for one in (*self._shelf.of(tenant).own(), *self._windows.asked.get(tenant, ()))
             for series in one.series
             if series.tenant == tenant
         }
@@ -252,7 +300,7 @@ class Definitions:
             return
         waiting, self._waiting = self._waiting, []
         is_first = self.walk.last_seq == 0
-        needed = [part for one in waiting for part in self.book_of(one.feature.tenant).with_parts([one.feature.name])]
+        needed = [part for tenant, asking in waiting for part in self._with_parts(tenant, asking)]
         lacking = self._windows.need(needed, complete=is_first)
         if lacking:
             self._backfill = Backfill(self.walk, lacking)

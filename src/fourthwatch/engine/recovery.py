@@ -4,14 +4,14 @@ A snapshot shows the windows as of one position, though it is written in slices 
 the series that it holds, so a program that asks other features knows which of them still need their past.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from fourthwatch.engine.walk import Walk
 from fourthwatch.entities.supplied import Supplied
-from fourthwatch.features.definition import Book
+from fourthwatch.features.definition import Book, Defined
 from fourthwatch.features.forgetting import Passed
 from fourthwatch.features.windows import WINDOWS_VERSION, SeriesHead, Windows
 from fourthwatch.limits import FORGET_AFTER_DAYS
@@ -32,10 +32,12 @@ def recover_windows(
     own: Mapping[int, Book] | None = None,
     forget_after_days: int = FORGET_AFTER_DAYS,
     supplied: Supplied | None = None,
+    asked: Mapping[int, Sequence[Defined]] | None = None,
 ) -> tuple[Windows, int]:
     """The windows of the newest usable snapshot, and the position from which the log has to be read again.
 
-    Series that the snapshot lacks want their past up to that position; `own` are the books of tenants.
+    Series that the snapshot lacks want their past up to that position; `own` are the books of tenants, `asked` what
+    their rules ask.
     """
 
     def is_wanted(head: Head) -> bool:
@@ -43,14 +45,19 @@ def recover_windows(
         return is_ours and _passed(head).days == forget_after_days
 
     def empty() -> Windows:
-        return Windows(own=own, forget_after_days=forget_after_days, supplied=supplied)
+        return Windows(own=own, forget_after_days=forget_after_days, supplied=supplied, asked=asked)
 
     found = read_snapshot(directory, is_wanted)
     if found is None:
         return empty(), 0
     head, chunks = found
     windows = Windows(
-        heads=_series_heads(head), up_to=head.seq, own=own, forget_after_days=forget_after_days, supplied=supplied
+        heads=_series_heads(head),
+        up_to=head.seq,
+        own=own,
+        forget_after_days=forget_after_days,
+        supplied=supplied,
+        asked=asked,
     )
     windows.restore_passed(_passed(head))
     try:

@@ -115,7 +115,6 @@ class Windows:
 
     @property
     def memory_bytes(self) -> int:
-        """What the histories take."""
         return self._kernel.memory_bytes()
 
     def pass_to(self, seq: int, received_ms: int) -> None:
@@ -126,17 +125,15 @@ class Windows:
             self._kernel.forget(horizon.below)
 
     def vector(self, present: Present) -> Vector:
-        """What the default rule set reads, before the event itself counts."""
+        """What decisions are stored with, before the event itself counts."""
         if self._deciding is None:
             self._deciding = self.reading_of(self.book, DECIDING)
         return self.read(*self._deciding, present)
 
     def read(self, reading: Reading, plan: Plan, present: Present) -> Vector:
         """The wanted features of a reading."""
-        questions = reading.questions
-        subject = present.subject
-        answers = self._kernel.read(plan, subject.occurred_ms, questions.keys(present), questions.marks(present))
-        return reading.values(answers, present)
+        asked, at_ms = reading.questions, present.subject.occurred_ms
+        return reading.values(self._kernel.read(plan, at_ms, asked.keys(present), asked.marks(present)), present)
 
     def reading_of(self, book: Book, names: Sequence[str]) -> tuple[Reading, Plan]:
         """Any features of a book, with the plan that `read` wants; their series must be here."""
@@ -147,8 +144,8 @@ class Windows:
         self, book: Book, names: Sequence[str], expressions: Sequence[Defined], lacking: Collection[str] = ()
     ) -> tuple[Inputs, Plan]:
         """Features of a book and all that some expressions read, with the plan that `read_all` wants."""
-        inputs = Inputs(book, names, expressions, self.registry, self._kernel, lacking, self.lists)
-        return inputs, self._kernel.plan(inputs.questions.queries)
+        found = Inputs(book, names, expressions, self.registry, self._kernel, lacking, self.lists)
+        return found, self._kernel.plan(found.questions.queries)
 
     def read_all(self, inputs: Inputs, plan: Plan, present: Present) -> list[Any]:
         """Everything that is read together, before the event itself counts."""
@@ -183,7 +180,6 @@ class Windows:
             links.sort()
 
     def knows(self, tenant: int, text: str) -> bool:
-        """Whether a thing, `kind:normal form`, was ever heard of."""
         return self._kernel.knows(key_of(tenant, text))
 
     def user_of_session(self, tenant: int, session: str, before_seq: int) -> str | None:
@@ -216,6 +212,10 @@ class Windows:
         self._need(features, None, complete=complete)
         self._compile()
         return self.incomplete()
+
+    def keeps(self, features: Iterable[Defined]) -> bool:
+        """Whether all that these ask is remembered already."""
+        return all(self._routes.get(by, set()) >= texts for by, texts in needs_of(features)[1].items())
 
     def incomplete(self) -> list[Series]:
         """Series of which the past is not in yet."""

@@ -21,6 +21,7 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
+from fourthwatch.api.rules import Rules
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock
 from fourthwatch.console.app import Console
@@ -32,6 +33,7 @@ from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.lists import ListReader
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.rule_sets import RuleSetReader
 from fourthwatch.store.users import UserStore
 from fourthwatch.store.views import ViewStore
 
@@ -54,7 +56,10 @@ class Assembly:
         self.reader = LedgerReader(directory)
         self.configuration = Configuration(directory, clock)
         addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
-        self._opened: tuple[_Closable, ...] = (self.keys, self.reader, self.configuration, addresses, trail, lists)
+        rule_sets = RuleSetReader(directory)
+        self._opened: tuple[_Closable, ...] = (
+            self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets,
+        )  # fmt: skip
         self.access = Access(self.keys, clock)
         throttle = Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
@@ -75,6 +80,7 @@ class Assembly:
                 Lists(changes, corridor, lists, clock, cursors),
                 Insights(self.access, aside, clock),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
+                Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Audit(self.access, trail, cursors),
                 Pages(lambda: corridor.state),
             ),

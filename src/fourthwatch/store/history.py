@@ -23,6 +23,7 @@ from fourthwatch.store.ledger import (
     order_before_statement,
 )
 from fourthwatch.store.reader import Entry
+from fourthwatch.store.rule_sets import RuleSetRow, rule_set_rows
 
 _EVENTS = ", ".join("e." + column.strip() for column in EVENT_COLUMNS.split(","))
 _DECISIONS = ", ".join("d." + column.strip() for column in DECISION_COLUMNS.split(","))
@@ -76,11 +77,21 @@ class History:
         rows = self._rows("SELECT id FROM tenant WHERE name = ?", name)
         return int(rows[0][0]) if rows else None
 
+    def tenant_ids(self) -> list[int]:
+        """Numbers of all tenants."""
+        return [int(row[0]) for row in self._rows("SELECT id FROM tenant ORDER BY id")]
+
     def features(self) -> list[FeatureRow]:
         """Every tenant's own features, oldest first; none in a file from before there were any."""
         if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'feature'"):
             return []
         return feature_rows(self._connection)
+
+    def rule_sets(self) -> list[RuleSetRow]:
+        """Every version of every tenant; none in a file from before there were any."""
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'rule_set'"):
+            return []
+        return rule_set_rows(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

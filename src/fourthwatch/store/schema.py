@@ -201,6 +201,30 @@ STEPS: tuple[str, ...] = (
     CREATE UNIQUE INDEX list_entry_in_force ON list_entry (list, value) WHERE until_seq IS NULL;
     CREATE INDEX list_entry_history ON list_entry (list, value, from_seq);
     """,
+    """
+    CREATE TABLE rule_set (
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        version INTEGER NOT NULL,       -- 1, 2, 3 within the tenant
+        content BLOB NOT NULL,          -- JSON: the whole set
+        features BLOB NOT NULL,         -- JSON: the tenant's own features that it is made of, as they were
+        note TEXT NOT NULL,
+        author TEXT NOT NULL,           -- id of the key, or 'brake'
+        approver TEXT,                  -- id of a second key, where two are wanted
+        created_ms INTEGER NOT NULL,
+        from_seq INTEGER NOT NULL,      -- position of the first event that it holds for
+        PRIMARY KEY (tenant, version)
+    ) STRICT;
+
+    CREATE TABLE rule_proposal (
+        id INTEGER PRIMARY KEY,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        base INTEGER NOT NULL,          -- version in force when it was made
+        content BLOB NOT NULL,
+        note TEXT NOT NULL,
+        author TEXT NOT NULL,
+        created_ms INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
 
 

@@ -1,0 +1,99 @@
+"""Rules and rule sets for OpenAPI."""
+
+from typing import Any
+
+from fourthwatch.api.description import (
+    DRY_RUN,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    PAGES,
+    ByType,
+    Operation,
+    managed,
+    parameter,
+)
+from fourthwatch.api.rule_views import (
+    CheckedView,
+    DifferencesView,
+    NoteSent,
+    ProposalsView,
+    PublishedView,
+    RuleSetSent,
+    RuleSetsView,
+    RuleSetView,
+    RulesView,
+    RuleView,
+)
+from fourthwatch.rules.rule import Rule
+
+RULE_TYPES: tuple[Any, ...] = (
+    Rule, RuleView, RulesView, RuleSetSent, RuleSetView, RuleSetsView, CheckedView, PublishedView, DifferencesView,
+    ProposalsView, NoteSent,
+)  # fmt: skip
+"""What bodies and replies are of."""
+
+_NAME = parameter("name", "path", "Of the rule", "string", required=True)
+_VERSION = parameter("version", "path", "A number, or `current`; 0 is the starter set", "string", required=True)
+_PROPOSAL = parameter("proposal", "path", "Its number", "string", required=True)
+_AGAINST = parameter("against", "query", "The version that is compared with; the one before when absent", "integer")
+
+
+def _publishing(name: str, summary: str, by_type: ByType, **more: Any) -> Operation:
+    """An operation that publishes a set, or lets it wait where two pairs of eyes are wanted."""
+    described = managed(name, summary, by_type[PublishedView], by_type, status=201, **more)
+    waiting = {**described["responses"]["201"], "description": "Waits for a second key's approval"}
+    described["responses"] = {"202": waiting, **described["responses"]}
+    return described
+
+
+def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
+    """Operations by path and method."""
+    published = _publishing(
+        "publishRuleSet", "Publish a whole set, or with `dry_run` only check and try it", by_type,
+        body=by_type[RuleSetSent], parameters=[DRY_RUN, IF_MATCH, IDEMPOTENCY_KEY],
+    )  # fmt: skip
+    checked = {
+        "description": "Checked, with `dry_run`",
+        "content": {"application/json": {"schema": by_type[CheckedView]}},
+    }
+    published["responses"] = {"200": checked, **published["responses"]}
+    return {
+        "/api/v1/rules": {
+            "get": managed("listRules", "The rules in force", by_type[RulesView], by_type, parameters=PAGES)
+        },
+        "/api/v1/rules/{name}": {
+            "get": managed("getRule", "One rule in force", by_type[RuleView], by_type, parameters=[_NAME]),
+            "put": _publishing("putRule", "Add or replace one rule: publishes the set with it", by_type,
+                               body=by_type[Rule], parameters=[_NAME, IF_MATCH]),
+            "delete": _publishing("removeRule", "Remove one rule: publishes the set without it", by_type,
+                                  parameters=[_NAME, IF_MATCH]),
+        },
+        "/api/v1/rule-sets": {
+            "get": managed("listRuleSets", "Every version, newest first", by_type[RuleSetsView], by_type,
+                           parameters=PAGES),
+            "post": published,
+        },
+        "/api/v1/rule-sets/{version}": {
+            "get": managed("getRuleSet", "One version with all its rules", by_type[RuleSetView], by_type,
+                           parameters=[_VERSION])
+        },
+        "/api/v1/rule-sets/{version}/differences": {
+            "get": managed("getRuleSetDifferences", "What differs from another version", by_type[DifferencesView],
+                           by_type, parameters=[_VERSION, _AGAINST])
+        },
+        "/api/v1/rule-sets/{version}/rollback": {
+            "post": _publishing("rollBackRuleSet", "Publish an older version again", by_type,
+                                body=by_type[NoteSent], parameters=[_VERSION, IF_MATCH, IDEMPOTENCY_KEY])
+        },
+        "/api/v1/rule-proposals": {
+            "get": managed("listRuleProposals", "Sets that wait for a second key", by_type[ProposalsView], by_type)
+        },
+        "/api/v1/rule-proposals/{proposal}": {
+            "delete": managed("refuseRuleProposal", "Take back or turn down a set that waits", None, by_type,
+                              parameters=[_PROPOSAL], status=204)
+        },
+        "/api/v1/rule-proposals/{proposal}/approval": {
+            "post": _publishing("approveRuleProposal", "Publish a set that waits, with another key", by_type,
+                                body=by_type[NoteSent], parameters=[_PROPOSAL, IDEMPOTENCY_KEY])
+        },
+    }  # fmt: skip

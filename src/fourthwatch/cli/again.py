@@ -1,0 +1,55 @@
+"""`fourthwatch replay-decision`: a decision made again from the ledger, and whether it is the same."""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from fourthwatch.cli.options import data_option, json_option
+from fourthwatch.entities.supplied import read_supplied
+from fourthwatch.errors import FourthwatchError, UsageError
+from fourthwatch.settings import read_settings
+from fourthwatch.workbench.again import Again, Unknown, decide_again
+
+
+@click.command("replay-decision", epilog="Example: fourthwatch replay-decision --data ./data --all")
+@click.argument("event_id", required=False)
+@data_option
+@click.option("--all", "every", is_flag=True, help="Every decision in the ledger, in place of one.")
+@json_option
+def replay_decision(event_id: str | None, directory: Path, every: bool, as_json: bool) -> None:
+    """Make a decision again from the ledger, and say whether it is identical or what differs.
+
+    EVENT_ID is that of the decided event, as in its receipt. The data file is only read; a server may go on beside it.
+    Exit code 1 when anything differs.
+    """
+    if every == (event_id is not None):
+        raise UsageError("name one decision by its event's id, or say --all")
+    made = differing = 0
+    try:
+        settings = read_settings()
+        supplied = read_supplied(settings.ip_file_paths, settings.card_file_path)
+        for one in decide_again(directory, settings.forget_after_days, event_id, supplied):
+            made += 1
+            differing += not one.identical
+            if as_json:
+                click.echo(msgspec.json.encode(one))
+            elif event_id is not None or not one.identical:
+                _tell(one)
+    except Unknown:
+        raise FourthwatchError("there is no decision on an event of this id") from None
+    if every:
+        click.echo(f"{made:,} decisions made again, {differing:,} differ", err=True)
+    if differing:
+        sys.exit(1)
+
+
+def _tell(one: Again) -> None:
+    told = "identical" if one.identical else f"{len(one.differences):,} differences"
+    made = f"score {one.score}, {one.verdict}, rule set {one.rules}"
+    click.echo(f"{one.event_id} at position {one.position:,}: {made}: {told}")
+    for difference in one.differences:
+        click.echo(f"  {difference.what}: stored {difference.stored!r}, now {difference.now!r}")
+    if one.not_compared:
+        click.echo("  not compared, for they are not defined any more as they were: " + ", ".join(one.not_compared))

@@ -1,0 +1,221 @@
+"""`fourthwatch rules`: rule sets as files, checked and tried offline, compared with a server's, pushed and pulled."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from fourthwatch.cli.features import definitions_in, server_options
+from fourthwatch.cli.options import json_option
+from fourthwatch.errors import Finding, FourthwatchError, LanguageError, RulesRefused
+from fourthwatch.features.catalogue import built_in
+from fourthwatch.features.definition import Book, Feature
+from fourthwatch.rules.check import CheckedSet, check_set
+from fourthwatch.rules.difference import differences
+from fourthwatch.rules.examples import try_examples
+from fourthwatch.rules.files import read_file, together, write_file
+from fourthwatch.rules.rule import Rule, RuleSet
+from fourthwatch.rules.starter import PRESETS, preset
+from fourthwatch.workbench.asking import Server, Told
+
+_OFFLINE_TENANT = 1
+_FILES = click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_FEATURES = click.option(
+    "--features", "features", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of your own features that the rules use, as `features lint` reads it; may be given again.",
+)  # fmt: skip
+
+
+@click.group(epilog="Example: fourthwatch rules test rules.toml")
+def rules() -> None:
+    """Write rules as files, try them, and publish them.
+
+    A file is TOML, one table [[rule]] per rule; docs/reference/rules.md says what stands in it. Several files are one
+    set, in the order in which they are named.
+    """
+
+
+@rules.command(epilog="Example: fourthwatch rules lint rules.toml")
+@_FILES
+@_FEATURES
+@json_option
+def lint(files: tuple[Path, ...], features: tuple[Path, ...], as_json: bool) -> None:
+    """Check rules without a server: names, words, types, bounds.
+
+    Exit code 1 when something was found.
+    """
+    rule_set = _read(files)
+    findings: Sequence[Finding] = ()
+    try:
+        check_set(rule_set, _book(features), _OFFLINE_TENANT)
+    except RulesRefused as refused:
+        findings = refused.findings
+    if as_json:
+        click.echo(msgspec.json.encode({"checked": len(rule_set.rules), "findings": findings}))
+    else:
+        for one in findings:
+            click.echo(f"{one.rule or 'the set'}: {one.rendered.rstrip() or one.message}")
+        click.echo(f"{len(rule_set.rules):,} rules, {len(findings):,} findings", err=True)
+    if findings:
+        sys.exit(1)
+
+
+@rules.command(epilog="Example: fourthwatch rules test rules.toml")
+@_FILES
+@_FEATURES
+@json_option
+def test(files: tuple[Path, ...], features: tuple[Path, ...], as_json: bool) -> None:
+    """Try every example of every rule, without a server.
+
+    Each is told to empty histories, after the events that come before it. Exit code 1 when one is not as it should be.
+    """
+    book = _book(features)
+    checked = _checked(_read(files), book)
+    tried = try_examples(checked, book)
+    failed = [one for one in tried if not one.passed]
+    if as_json:
+        click.echo(msgspec.json.encode({"examples": len(tried), "failed": failed}))
+    else:
+        for one in failed:
+            told = one.told or f"no event: {one.why}"
+            click.echo(f"{one.rule}: example {one.number} should be a {one.expected}, and is {told}")
+        without = sum(not one.rule.examples for one in checked.rules)
+        click.echo(f"{len(tried):,} examples, {len(failed):,} failed; {without:,} rules have none", err=True)
+    if failed:
+        sys.exit(1)
+
+
+@rules.command(epilog="Example: fourthwatch rules fmt rules.toml")
+@_FILES
+@click.option(
+    "--check", is_flag=True, help="Only say which files are not in the one form; exit code 1 when one is not."
+)
+def fmt(files: tuple[Path, ...], check: bool) -> None:
+    """Write files in the one form: keys in their order, expressions in canonical text. Comments are lost."""
+    changed = 0
+    for file in files:
+        text = file.read_text("utf-8")
+        formed = write_file(read_file(str(file), text))
+        if formed != text:
+            changed += 1
+            click.echo(str(file))
+            if not check:
+                file.write_text(formed, "utf-8")
+    if check and changed:
+        sys.exit(1)
+
+
+@rules.command(epilog="Example: fourthwatch rules starter --preset fashion > rules.toml")
+@click.option("--preset", "name", type=click.Choice(tuple(PRESETS)), default="general", show_default=True,
+              help="The kind of shop.")  # fmt: skip
+def starter(name: str) -> None:
+    """Print a preset of the rules that come with the program, as a file to begin with."""
+    click.echo(write_file(preset(name)), nl=False)
+
+
+@rules.command(epilog="Example: fourthwatch rules diff rules.toml --to http://127.0.0.1:8080 --key $KEY")
+@_FILES
+@server_options
+@json_option
+def diff(files: tuple[Path, ...], to: str, key: str, insecure: bool, as_json: bool) -> None:
+    """Show what publishing some files would change on a server. Exit code 1 when anything would."""
+    found = differences(_in_force(Server(to, key, insecure=insecure))[0], _read(files))
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        for one in found:
+            click.echo(f"{one.kind:<8} {one.rule or 'the set'}" + (f": {', '.join(one.keys)}" if one.keys else ""))
+        click.echo(f"{len(found):,} differences", err=True)
+    if found:
+        sys.exit(1)
+
+
+@rules.command(epilog="Example: fourthwatch rules push rules.toml --to http://127.0.0.1:8080 --key $KEY --dry-run")
+@_FILES
+@server_options
+@click.option("--dry-run", is_flag=True, help="Only let the server check and try them, and say what would change.")
+@click.option("--note", default="", help="Why; kept with the version.")
+@json_option
+def push(files: tuple[Path, ...], to: str, key: str, insecure: bool, dry_run: bool, note: str, as_json: bool) -> None:
+    """Publish some files as the rule set, whole, over the one that is in force now."""
+    server = Server(to, key, insecure=insecure)
+    _, etag = _in_force(server)
+    sent = {**msgspec.to_builtins(_read(files)), "note": note}
+    path = "/api/v1/rule-sets" + ("?dry_run=true" if dry_run else "")
+    told = _done(server.ask("POST", path, sent, {"If-Match": etag}))
+    if as_json:
+        click.echo(msgspec.json.encode(told.body))
+        return
+    for one in told.body["differences"]:
+        click.echo(f"{one['kind']:<8} {one['rule'] or 'the set'}")
+    if dry_run:
+        click.echo(f"{told.body['rules']:,} rules hold, {told.body['examples']:,} examples are as they should be")
+    elif told.body["version"] is None:
+        click.echo(f"waits for the approval of another key, as proposal {told.body['proposal']}")
+    else:
+        click.echo(f"published as version {told.body['version']}")
+
+
+@rules.command(epilog="Example: fourthwatch rules pull rules.toml --to http://127.0.0.1:8080 --key $KEY --dry-run")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@server_options
+@click.option(
+    "--version", "version", default="current", show_default=True, help="Of the rule set; 0 is the starter set."
+)
+@click.option("--dry-run", is_flag=True, help="Only say whether the file would change; exit code 1 when it would.")
+def pull(file: Path, to: str, key: str, insecure: bool, version: str, dry_run: bool) -> None:
+    """Write a server's rule set to a file."""
+    rule_set, _ = _in_force(Server(to, key, insecure=insecure), version)
+    text = write_file(rule_set)
+    is_new = not file.exists() or file.read_text("utf-8") != text
+    if is_new and not dry_run:
+        file.write_text(text, "utf-8")
+    click.echo(f"{file}: {len(rule_set.rules):,} rules, " + ("changed" if is_new else "as it was"), err=True)
+    if is_new and dry_run:
+        sys.exit(1)
+
+
+def _read(files: Sequence[Path]) -> RuleSet:
+    return together(read_file(str(file), _text(file)) for file in files)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise FourthwatchError(f"{file}: this is not UTF-8 text") from error
+
+
+def _book(files: Sequence[Path]) -> Book:
+    book = built_in().for_tenant()
+    for file in files:
+        for row in definitions_in(file):
+            try:
+                book.add(Feature(row["name"], row["text"], "", "", "", _OFFLINE_TENANT))
+            except (KeyError, LanguageError) as error:
+                raise FourthwatchError(f"{file}: run `fourthwatch features lint` on it: {error}") from error
+    return book
+
+
+def _checked(rule_set: RuleSet, book: Book) -> CheckedSet:
+    try:
+        return check_set(rule_set, book, _OFFLINE_TENANT)
+    except RulesRefused as refused:
+        raise FourthwatchError(refused.rendered.rstrip()) from refused
+
+
+def _in_force(server: Server, version: str = "current") -> tuple[RuleSet, str]:
+    """A server's set and the ETag of the one in force."""
+    told = _done(server.ask("GET", f"/api/v1/rule-sets/{version}"))
+    body = told.body
+    found = msgspec.convert(body["rules"], tuple[Rule, ...])
+    return RuleSet(found, body["prior"], tuple(body["presets"])), told.etag or "*"
+
+
+def _done(told: Told) -> Told:
+    if 200 <= told.status < 300:
+        return told
+    shown = told.body.get("rendered")
+    raise FourthwatchError(told.message + (f"\n{shown.rstrip()}" if isinstance(shown, str) else ""))

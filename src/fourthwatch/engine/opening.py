@@ -1,0 +1,39 @@
+"""A data directory to a walk that has read its past: what a server does at its start, and after a batch went wrong."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from fourthwatch.clock import Clock, ticks_ns
+from fourthwatch.engine.definitions import Definitions, Shelf, stored_features
+from fourthwatch.engine.flight import CorridorSettings
+from fourthwatch.engine.recovery import read_again, recover_windows
+from fourthwatch.engine.rule_shelf import RuleShelf
+from fourthwatch.engine.rulings import Rulings
+from fourthwatch.engine.walk import Walk
+from fourthwatch.logs import log
+from fourthwatch.store.ledger import Ledger
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What is there then."""
+
+    walk: Walk
+    definitions: Definitions
+    snapshot_seq: int
+    """Position of the snapshot that was read; 0 for none."""
+
+
+def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[int], bytes]) -> Opened:
+    """Snapshot, tail, features and rule sets; raises what kept it from it."""
+    directory = settings.directory
+    ledger = Ledger(directory)
+    shelf = Shelf(stored_features(directory, clock))
+    rules = RuleShelf(directory, clock, shelf.books, shelf.built_in, ledger.last_seq)
+    windows, seq = recover_windows(
+        ledger, directory, shelf.books, settings.forget_after_days, settings.supplied, rules.asked
+    )
+    walk = Walk(ledger, windows, settings.policy, random_bytes, Rulings(windows, rules.in_force), ticks_ns)
+    again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
+    log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
+    return Opened(walk, Definitions(shelf, walk, seq), seq)

@@ -1,0 +1,88 @@
+"""Rules from the command line: linted, tried and formed offline; compared, pushed and pulled over HTTP."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from served import Served, run
+
+pytestmark = pytest.mark.slow
+
+RULES = """[[rule]]
+name = "look"
+class = "review"
+when = 'amount>100   and count(order, by ip, last 1h) >= 2'
+says = "Look at it"
+examples = [ { expect = "miss", body = { _orderId = "o", _userId = "u", _amount = "5" } } ]
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with Served(tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+def written(directory: Path, text: str) -> str:
+    path = directory / "rules.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_file_is_linted_tried_and_formed_without_a_server(tmp_path: Path) -> None:
+    file = written(tmp_path, RULES)
+    assert run("rules", "lint", file).returncode == 0
+    tried = run("rules", "test", file)
+    assert (tried.returncode, tried.stderr.strip()) == (0, "1 examples, 0 failed; 0 rules have none")
+    assert run("rules", "fmt", "--check", file).returncode == 1
+    assert run("rules", "fmt", file).returncode == 0
+    assert run("rules", "fmt", "--check", file).returncode == 0
+    assert 'when = "amount > 100 and count(order, by ip, last 1h) >= 2"' in Path(file).read_text()
+
+
+def test_faults_and_failed_examples_are_told_with_their_rule(tmp_path: Path) -> None:
+    bad = run("rules", "lint", "--json", written(tmp_path, RULES.replace("amount>", "amuont >")))
+    assert bad.returncode == 1
+    (finding,) = json.loads(bad.stdout)["findings"]
+    assert (finding["rule"], finding["diagnostics"][0]["hint"]) == ("look", "did you mean `amount`?")
+    failed = run("rules", "test", written(tmp_path, RULES.replace('"miss"', '"hit"')))
+    assert failed.returncode == 1
+    assert failed.stdout.strip() == "look: example 1 should be a hit, and is miss"
+    assert run("rules", "lint", written(tmp_path, "[[rule]]\nname = 3")).returncode == 1
+
+
+def test_rules_that_use_ones_own_features_are_told_where_these_are(tmp_path: Path) -> None:
+    features = tmp_path / "features.toml"
+    features.write_text("[[feature]]\nname = 'calls'\ntext = 'count(message, by user)'\n")
+    file = written(tmp_path, RULES.replace("amount>100", "calls > 3"))
+    assert run("rules", "lint", file).returncode == 1
+    assert run("rules", "lint", file, "--features", str(features)).returncode == 0
+
+
+def test_the_starter_set_is_printed_as_a_file_that_holds(tmp_path: Path) -> None:
+    printed = run("rules", "starter", "--preset", "digital_goods")
+    file = written(tmp_path, printed.stdout)
+    assert run("rules", "fmt", "--check", file).returncode == 0
+    assert run("rules", "test", file).returncode == 0
+
+
+def test_a_set_is_compared_pushed_and_pulled(tmp_path: Path, server: Served) -> None:
+    to = ("--to", server.url, "--key", server.key("read", "manage"))
+    file = written(tmp_path, RULES)
+    assert run("rules", "diff", file, *to).returncode == 1
+    dry = run("rules", "push", file, "--dry-run", *to)
+    assert dry.stdout.splitlines()[-1] == "1 rules hold, 1 examples are as they should be"
+    pushed = run("rules", "push", file, "--note", "first", *to)
+    assert pushed.stdout.splitlines()[-1] == "published as version 1", pushed.stderr
+    assert run("rules", "diff", file, *to).returncode == 0
+    other = str(tmp_path / "other.toml")
+    assert run("rules", "pull", other, "--dry-run", *to).returncode == 1
+    assert not Path(other).exists()
+    assert run("rules", "pull", other, *to).returncode == 0
+    assert run("rules", "pull", other, "--dry-run", *to).returncode == 0
+    assert run("rules", "diff", other, *to).returncode == 1  # its expressions are in canonical text now
+    refused = run("rules", "push", written(tmp_path, RULES.replace('"miss"', '"hit"')), *to)
+    assert refused.returncode == 1
+    assert "example 1 should be a hit, and is miss" in refused.stderr

@@ -1,0 +1,66 @@
+"""Rules in files: read, written in one form, and refused with the file's and the rule's name."""
+
+import pytest
+
+from fourthwatch.errors import RuleFileError
+from fourthwatch.rules.difference import differences
+from fourthwatch.rules.files import read_file, together, write_file
+from fourthwatch.rules.rule import Action, Example, RuleSet, Told
+from rules.judging import rule
+
+WHOLE = RuleSet(
+    (
+        rule(
+            "one", 'currency_code == "INR" and  amount>3', state="percentage", percentage=20, brake=4.0, owner="risk",
+            actions=(Action("list", "cards", "card", 30), Action("queue", "senior")), shows="amount",
+            examples=(
+                Example("hit", body={"_items": [{"_itemId": "i\n1", "x y": "ä\x7f"}], "a": 1.5, "b": True}),
+                Example("unknown", "login", given={"f": 3}, before=(Told("login", {"_userId": "u"}, 60),)),
+            ),
+        ),
+        rule("two", "not (amount > 3)", "block"),
+    ),
+    -12.5,
+    ("fashion",),
+)  # fmt: skip
+
+
+def test_what_is_written_reads_back_with_its_texts_in_canonical_form() -> None:
+    text = write_file(WHOLE)
+    back = read_file("rules.toml", text)
+    assert back.rules[0].when == 'currency_code == "INR" and amount > 3'
+    assert [(one.rule, one.keys) for one in differences(WHOLE, back)] == [("one", ("when",)), ("two", ("when",))]
+    assert write_file(back) == text
+
+
+def test_several_files_are_one_set() -> None:
+    one, two = RuleSet((rule("one"),), -10.0), RuleSet((rule("two"),), presets=("x",))
+    assert together([one, two]) == RuleSet((rule("one"), rule("two")), -10.0, ("x",))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[rule]", "rules.toml: this is not TOML"),
+        ("[[rules]]\nname='x'", "`rules` is not understood"),
+        ("[rule]\nname='x'", "two brackets"),
+        ("[[rule]]\nname='x'", "rule x: Object missing required field `class`"),
+        ("[[rule]]\nname='x'\nclass='maybe'\nwhen='true'\nsays='s'", "rule x: Invalid enum value"),
+        ("[[rule]]\nname='x'\nclass='block'\nwhen='true'\nsays='s'\nsay='s'", "unknown field `say`"),
+        ("prior = 'x'", "Expected `float`"),
+    ],
+)
+def test_a_file_that_is_none_is_told_what_would_be_right(text: str, told: str) -> None:
+    with pytest.raises(RuleFileError) as found:
+        read_file("rules.toml", text)
+    assert told in str(found.value)
+
+
+def test_differences_tell_what_was_added_removed_changed_and_moved() -> None:
+    before = RuleSet((rule("a"), rule("b"), rule("c"), rule("d")))
+    after = RuleSet((rule("b"), rule("a"), rule("c", weight=9.0), rule("e")), -9.0)
+    assert [(one.rule, one.kind, one.keys) for one in differences(before, after)] == [
+        ("b", "moved", ()), ("a", "moved", ()), ("c", "changed", ("weight",)), ("e", "added", ()),
+        ("d", "removed", ()), ("", "changed", ("prior",)),
+    ]  # fmt: skip
+    assert differences(before, before) == []

@@ -1,0 +1,121 @@
+"""Decisions made again from the ledger come out as they were stored, whatever happened (R-09), and a change shows."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.house import FORGET_AFTER_DAYS, History, House
+from fourthwatch.store.file import open_file
+from fourthwatch.workbench.again import Again, Unknown, decide_again
+from rules.judging import rule
+from story import NOW_MS
+
+ORDER: dict[str, Any] = {
+    "_orderId": "o-1",
+    "_userId": "asha",
+    "_amount": "500",
+    "_currencyCode": "INR",
+    "_deviceIp": "203.0.113.9",
+}
+
+
+PER_PART = 100
+"""With 1,000 it is the long run, of 4,000 histories: a quarter of an hour."""
+
+
+def made_again(directory: Path) -> list[Again]:
+    return list(decide_again(directory, FORGET_AFTER_DAYS))
+
+
+def compared(directory: Path, seed: int, steps: int) -> list[Again]:
+    house = House(directory, seed)
+    History(house, seed).live(steps)
+    house.close()
+    found = made_again(directory)
+    for one in found:
+        assert one.identical, (seed, one)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_every_decision_of_a_random_history_comes_out_the_same(seed: int, tmp_path: Path) -> None:
+    compared(tmp_path, seed, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_every_decision_of_hundreds_of_random_histories_comes_out_the_same(part: int, tmp_path: Path) -> None:
+    decisions = 0
+    versions: set[int] = set()
+    for seed in range(1_000 + part * PER_PART, 1_000 + (part + 1) * PER_PART):
+        found = compared(tmp_path / str(seed), seed, 40)
+        decisions += len(found)
+        versions |= {one.rules for one in found}
+    assert decisions > 10 * PER_PART
+    assert len(versions) >= 4
+
+
+def test_one_decision_is_named_by_its_event(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    ids = [house.tell("createOrder", NOW_MS + n, **{**ORDER, "_orderId": f"o-{n}"}).receipt.event_id for n in range(4)]
+    login = house.tell("login", NOW_MS + 9, _userId="asha").receipt.event_id
+    house.close()
+    (one,) = decide_again(tmp_path, FORGET_AFTER_DAYS, ids[2])
+    assert (one.event_id, one.position, one.identical) == (ids[2], 3, True)
+    for unheard in (login, ids[0][:-1] + "x", "ev_", "nothing", "ev_" + "f" * 32):
+        with pytest.raises(Unknown):
+            list(decide_again(tmp_path, FORGET_AFTER_DAYS, unheard))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("$.score", 99, "score"),
+        ("$.vector[2]", 7.0, "vector/2"),
+        ("$.results", "hhh", "results"),
+        ("$.reasons[0].value", "11", "reasons/0/value"),
+        ("$.versions.features", 1, "versions/features"),
+        ("$.versions.rules", 3, "versions/rules"),
+    ],
+)
+def test_whatever_was_changed_in_a_stored_decision_shows(path: str, value: object, told: str, tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.tell("createOrder", NOW_MS, **ORDER)
+    house.close()
+    connection = open_file(tmp_path)
+    connection.execute(
+        "UPDATE decision SET detail = cast(json_set(detail, ?, json(?)) AS BLOB)",
+        (path, msgspec.json.encode(value).decode()),
+    )
+    connection.close()
+    (one,) = made_again(tmp_path)
+    assert told in [difference.what for difference in one.differences]
+
+
+def test_a_version_whose_position_was_never_noted_is_found_out_at_the_next_start(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.tell("createOrder", NOW_MS, **ORDER)
+    house.publish((rule("dear"),), noted=False)
+    house.tell("login", NOW_MS + 1, _userId="asha")
+    house.tell("createOrder", NOW_MS + 2, **{**ORDER, "_orderId": "o-2"})
+    house.restart(snapshot=False)
+    connection = open_file(tmp_path, read_only=True)
+    assert connection.execute("SELECT version, from_seq FROM rule_set").fetchall() == [(1, 3)]
+    connection.close()
+    house.close()
+
+
+def test_what_could_not_be_known_yet_is_unknown_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    for number in range(100):
+        house.tell("login", NOW_MS + number, _userId="asha", _deviceIp="203.0.113.9")
+    house.publish((rule("logins", "count(login, by ip, last 1h) >= 50"),))
+    house.tell("createOrder", NOW_MS + 200, **ORDER)
+    house.definitions.advance(1_000)
+    house.tell("createOrder", NOW_MS + 201, **{**ORDER, "_orderId": "o-2"})
+    results = [msgspec.json.decode(house.walk.ledger.stored(seq)[1].detail)["results"] for seq in (101, 102)]  # type: ignore[union-attr]
+    house.close()
+    assert results == ["u", "h"]
+    assert [one.identical for one in made_again(tmp_path)] == [True, True]
