@@ -70,7 +70,7 @@ def forgets_at_start() -> None:
         windows, seq = recover(ledger, directory, *books)
         return windows, seq + (ledger.last_seq - seq) // 2
 
-    opening.recover_windows = forgetful  # type: ignore[assignment]
+    opening.recover_windows = forgetful  # type: ignore[attr-defined, assignment]
 
 
 def swallows_write_errors() -> None:
