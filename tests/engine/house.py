@@ -19,9 +19,10 @@ from fourthwatch.engine.walk import Answer
 from fourthwatch.features.definition import Feature
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.rule import Rule, RuleSet, encoded
+from fourthwatch.store.changes import Configuration
 from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.keys import KeyStore
-from fourthwatch.store.rule_sets import RuleSetRow, RuleSetStore, rule_set_published
+from fourthwatch.store.rule_sets import RuleSetRow, rule_set_published
 from story import NOW_MS
 
 FORGET_AFTER_DAYS = 400
@@ -71,8 +72,8 @@ class House:
         store.close()
         self.definitions.define(Feature(name, text, "", "", "", tenant))
 
-    def publish(self, rules: tuple[Rule, ...], *, prior: float = -15.0, tenant: int = 1, noted: bool = True) -> int:
-        """A rule set, stored and put in force; not `noted` is what a kill in between leaves behind."""
+    def publish(self, rules: tuple[Rule, ...], *, prior: float = -15.0, tenant: int = 1) -> int:
+        """A rule set, stored and put in force."""
         book = self.definitions.book_of(tenant)
         rule_set = RuleSet(rules, prior)
         checked = check_set(rule_set, book, tenant)
@@ -80,15 +81,13 @@ class House:
         row = RuleSetRow(
             tenant=tenant, version=version, content=encoded(rule_set),
             features=msgspec.json.encode(features_used(checked, book)), note="", author="key", approver=None,
-            created_ms=self.clock.now_ms(), from_seq=None,
+            created_ms=self.clock.now_ms(), from_seq=self.walk.last_seq + 1,
         )  # fmt: skip
-        store = RuleSetStore(self.directory, self.clock)
-        store.publish(rule_set_published(row, "rule_set.published", None, None))
+        changes = Configuration(self.directory, self.clock)
+        changes.apply(rule_set_published(row, "rule_set.published", None, None))
+        changes.close()
         self.definitions.ask(tenant, checked.asking)
-        position = self.definitions.publish(tenant, InForce(version, checked))
-        if noted:
-            store.begun(tenant, version, position)
-        store.close()
+        self.walk.rulings.put(tenant, InForce(version, checked))
         return version
 
     def close(self) -> None:
@@ -156,7 +155,7 @@ class History:
                     percentage=random.randrange(101) if state == "percentage" else 100,
                 )
             )  # fmt: skip
-        self.house.publish(tuple(rules), prior=float(random.randrange(-20, 5)), noted=random.random() < 0.8)
+        self.house.publish(tuple(rules), prior=float(random.randrange(-20, 5)))
 
     def define(self) -> None:
         """A feature of the first tenant's own."""

@@ -94,19 +94,6 @@ def test_whatever_was_changed_in_a_stored_decision_shows(path: str, value: objec
     assert told in [difference.what for difference in one.differences]
 
 
-def test_a_version_whose_position_was_never_noted_is_found_out_at_the_next_start(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.tell("createOrder", NOW_MS, **ORDER)
-    house.publish((rule("dear"),), noted=False)
-    house.tell("login", NOW_MS + 1, _userId="asha")
-    house.tell("createOrder", NOW_MS + 2, **{**ORDER, "_orderId": "o-2"})
-    house.restart(snapshot=False)
-    connection = open_file(tmp_path, read_only=True)
-    assert connection.execute("SELECT version, from_seq FROM rule_set").fetchall() == [(1, 3)]
-    connection.close()
-    house.close()
-
-
 def test_what_could_not_be_known_yet_is_unknown_again(tmp_path: Path) -> None:
     house = House(tmp_path)
     for number in range(100):

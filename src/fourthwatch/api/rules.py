@@ -4,7 +4,6 @@ An edit of one rule publishes a set, too: it is checked whole, tried on its exam
 in force between two events. Where two pairs of eyes are wanted, it waits for a key that is not its author's.
 """
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -44,8 +43,8 @@ from fourthwatch.rules.examples import findings_of, try_examples
 from fourthwatch.rules.rule import RuleSet, decoded, encoded
 from fourthwatch.store.rule_sets import (
     ProposalRow,
+    RuleSetReader,
     RuleSetRow,
-    RuleSetStore,
     rule_proposal_refused,
     rule_set_proposed,
     rule_set_published,
@@ -62,6 +61,8 @@ class _Checked(msgspec.Struct):
     checked: CheckedSet
     examples: int
     found: list[Difference]
+    over: int
+    """Version that was in force then."""
     ready: Ready | None = None
 
 
@@ -69,7 +70,7 @@ class Rules:
     """Handlers of rules and rule sets."""
 
     def __init__(
-        self, changes: Changes, corridor: Corridor, clock: Clock, cursors: Cursors, store: RuleSetStore,
+        self, changes: Changes, corridor: Corridor, clock: Clock, cursors: Cursors, store: RuleSetReader,
         *, four_eyes: bool,
     ) -> None:  # fmt: skip
         self._changes = changes
@@ -78,9 +79,6 @@ class Rules:
         self._cursors = cursors
         self._store = store
         self._four_eyes = four_eyes
-        self._positions: dict[tuple[int, int], int] = {}
-        """From which position versions hold that were published lately; it may not have been noted yet."""
-        self._noting: set[asyncio.Future[None]] = set()
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -151,7 +149,7 @@ class Rules:
         page = Page(self._cursors, request, caller.tenant, "rule-sets")
         newest = self._in_force(caller.tenant).version
         rows = self._store.page(caller.tenant, page.behind(int, _NEWEST), page.limit + 1)
-        shown, following = page.cut([self._head_of(row, newest) for row in rows], lambda head: head.version)
+        shown, following = page.cut([head_of(row, newest) for row in rows], lambda head: head.version)
         heads = [*shown] if following is not None else [*shown, starter_head(starter_in_force(), newest)]
         return json_reply(RuleSetsView(tuple(heads), following), _etag(self._in_force(caller.tenant)))
 
@@ -237,15 +235,17 @@ class Rules:
             rule_set, note = changed(asked)
             prepared.append((rule_set, note, self._checked(asked.caller.tenant, rule_set)))
 
-        def make(asked: Asked) -> Made | Response:
+        def make(asked: Asked, seq: int) -> Made | Response:
             rule_set, note, checked = prepared[0]
+            if checked.over != self._in_force(asked.caller.tenant).version:  # the brake may have come in between
+                raise Changed("another set was published meanwhile; look again, then send this with the new ETag")
             if dry_run:
                 return json_reply(_checked_view(checked))
             if self._four_eyes and proposal is None:
                 return self._proposed(asked, rule_set, note, checked)
-            return self._published(asked, rule_set, note, checked, action, proposal[0] if proposal else None)
+            return self._published(asked, seq, rule_set, note, checked, action, proposal[0] if proposal else None)
 
-        return await self._changes.take(request, "manage", make, prepare=prepare)
+        return await self._changes.take_between_events(request, "manage", make, prepare=prepare)
 
     def _checked(self, tenant: int, rule_set: RuleSet) -> _Checked:
         definitions = self._corridor.definitions
@@ -259,11 +259,12 @@ class Rules:
         now, rulings = self._in_force(tenant), definitions.walk.rulings
         # Where nothing new has to be remembered it can be compiled here, too.
         ready = rulings.compiled(tenant, InForce(now.version + 1, checked)) if definitions.keeps(checked) else None
-        return _Checked(checked, len(tried), differences(now.checked.rule_set, rule_set), ready)
+        return _Checked(checked, len(tried), differences(now.checked.rule_set, rule_set), now.version, ready)
 
     def _published(
-        self, asked: Asked, rule_set: RuleSet, note: str, one: _Checked, action: str, proposal: ProposalRow | None
-    ) -> Made:
+        self, asked: Asked, seq: int, rule_set: RuleSet, note: str, one: _Checked, action: str,
+        proposal: ProposalRow | None,
+    ) -> Made:  # fmt: skip
         tenant = asked.caller.tenant
         version = self._in_force(tenant).version + 1
         used = features_used(one.checked, self._corridor.definitions.book_of(tenant))
@@ -271,24 +272,17 @@ class Rules:
             tenant=tenant, version=version, content=encoded(rule_set), features=msgspec.json.encode(used), note=note,
             author=asked.caller.key_id if proposal is None else proposal.author,
             approver=None if proposal is None else asked.caller.key_id,
-            created_ms=self._clock.now_ms(), from_seq=None,
+            created_ms=self._clock.now_ms(), from_seq=seq,
         )  # fmt: skip
         in_force = InForce(version, one.checked)
 
-        def then() -> None:
-            position = self._corridor.publish(tenant, in_force, one.ready)
-            self._positions[tenant, version] = position
-            noting = asyncio.ensure_future(asyncio.to_thread(self._store.begun, tenant, version, position))
-            self._noting.add(noting)
-            noting.add_done_callback(self._noting.discard)
-
+        self._corridor.publish(tenant, in_force, one.ready)
         views = difference_views(one.found)
         return Made(
             change=rule_set_published(row, action, *_told(one.found), None if proposal is None else proposal.id),
             view=PublishedView(version, None, views),
             status=201,
             headers={"Location": f"/api/v1/rule-sets/{version}", "ETag": _etag(in_force)},
-            then=then,
         )
 
     def _proposed(self, asked: Asked, rule_set: RuleSet, note: str, one: _Checked) -> Made:
@@ -326,11 +320,7 @@ class Rules:
         row = self._store.one(tenant, version)
         if row is None:
             raise NotFound("there is no such version of your rule set")
-        return self._head_of(row, newest), decoded(row.content)
-
-    def _head_of(self, row: RuleSetRow, newest: int) -> RuleSetHead:
-        position = self._positions.get((row.tenant, row.version), row.from_seq)
-        return head_of(msgspec.structs.replace(row, from_seq=position), newest)
+        return head_of(row, newest), decoded(row.content)
 
     def _rule_set(self, tenant: int, version: int) -> RuleSet:
         return self._head(tenant, version, 0)[1]

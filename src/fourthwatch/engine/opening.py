@@ -29,7 +29,7 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     directory = settings.directory
     ledger = Ledger(directory)
     shelf = Shelf(stored_features(directory, clock))
-    rules = RuleShelf(directory, clock, shelf.books, shelf.built_in, ledger.last_seq)
+    rules = RuleShelf(directory, shelf.books, shelf.built_in)
     windows, seq = recover_windows(
         ledger, directory, shelf.books, settings.forget_after_days, settings.supplied, rules.asked
     )

@@ -8,33 +8,28 @@ from pathlib import Path
 
 import msgspec
 
-from fourthwatch.clock import Clock
 from fourthwatch.engine.rulings import InForce
 from fourthwatch.errors import RulesRefused
 from fourthwatch.features.definition import Book, Defined, Feature
 from fourthwatch.logs import log
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.rule import RuleSet, decoded
-from fourthwatch.store.rule_sets import RuleSetStore
+from fourthwatch.store.rule_sets import RuleSetReader
 
 
 class RuleShelf:
     """What is in force, by tenant, as it was stored."""
 
-    def __init__(
-        self, directory: Path, clock: Clock, books: Mapping[int, Book], otherwise: Book, last_seq: int
-    ) -> None:
-        """`otherwise` is the book of tenants without features of their own, `last_seq` the newest durable position."""
-        store = RuleSetStore(directory, clock)
+    def __init__(self, directory: Path, books: Mapping[int, Book], otherwise: Book) -> None:
+        """`otherwise` is the book of tenants without features of their own."""
+        reader = RuleSetReader(directory)
         try:
             self.in_force: dict[int, InForce] = {}
-            for row in store.newest():
-                if row.from_seq is None:  # killed before it was noted
-                    store.begun(row.tenant, row.version, store.find_begun(row.tenant, row.version, last_seq + 1))
+            for row in reader.newest():
                 book = books.get(row.tenant, otherwise)
                 self.in_force[row.tenant] = InForce(row.version, holding(row.tenant, decoded(row.content), book))
         finally:
-            store.close()
+            reader.close()
 
     @property
     def asked(self) -> dict[int, Sequence[Defined]]:
