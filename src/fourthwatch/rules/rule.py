@@ -43,7 +43,7 @@ class Example(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     expect: Expected
     event: str = "createOrder"
     body: dict[str, Any] = {}
-    given: dict[str, float | str | bool] = {}
+    given: dict[str, int | float | str | bool] = {}
     """Values of features, or of aggregates by their text, that are taken as known without a past."""
     before: tuple[Told, ...] = ()
     """What happened earlier, in this order."""
