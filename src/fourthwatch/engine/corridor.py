@@ -375,8 +375,8 @@ class Corridor:
 
     def _recover(self) -> Walk:
         opened = open_walk(self._settings, self._clock, self._random_bytes)
-        self._definitions, self._upkeep.snapshot_seq = opened.definitions, opened.snapshot_seq
-        self._roster = Roster(self._settings.directory)
+        self._definitions, self._roster = opened.definitions, opened.roster
+        self._upkeep.snapshot_seq = opened.snapshot_seq
         EVENTS_STORED.set(opened.walk.ledger.last_seq)
         ENTITIES.set(len(opened.walk.windows))
         return opened.walk

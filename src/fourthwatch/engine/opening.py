@@ -8,6 +8,7 @@ from fourthwatch.clock import Clock, ticks_ns
 from fourthwatch.engine.definitions import Definitions, Shelf, stored_features
 from fourthwatch.engine.flight import CorridorSettings
 from fourthwatch.engine.recovery import read_again, recover_windows
+from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rule_shelf import RuleShelf
 from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.walk import Walk
@@ -20,6 +21,7 @@ class Opened(msgspec.Struct, frozen=True):
 
     walk: Walk
     definitions: Definitions
+    roster: Roster
     snapshot_seq: int
     """Position of the snapshot that was read; 0 for none."""
 
@@ -28,12 +30,14 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     """Snapshot, tail, features and rule sets; raises what kept it from it."""
     directory = settings.directory
     ledger = Ledger(directory)
-    shelf = Shelf(stored_features(directory, clock))
+    roster = Roster(directory)
+    shelf = Shelf(stored_features(directory, clock), roster.lists)
     rules = RuleShelf(directory, shelf.books, shelf.built_in)
     windows, seq = recover_windows(
         ledger, directory, shelf.books, settings.forget_after_days, settings.supplied, rules.asked
     )
+    windows.lists = roster.lists
     walk = Walk(ledger, windows, settings.policy, random_bytes, Rulings(windows, rules.in_force), ticks_ns)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
-    return Opened(walk, Definitions(shelf, walk, seq), seq)
+    return Opened(walk, Definitions(shelf, walk, seq), roster, seq)
