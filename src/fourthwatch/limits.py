@@ -169,6 +169,9 @@ POINTS_BOUND = 52.0
 DOCTOR_EVENTS_MAX = 10_000
 """Newest events of a tenant in which `doctor` looks for what features name."""
 
+LABELLING_EVENTS_MAX = 1_000
+"""Events about one order, and about one user, in which labels are looked for."""
+
 # Lists.
 LISTS_MAX = 200
 """Per tenant."""

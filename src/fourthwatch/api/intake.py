@@ -109,10 +109,14 @@ class Intake:
         self._throttle.admit(caller.key_id)
         return caller
 
-    async def submit(self, caller: Caller, decoded: Decoded, received_ms: Millis) -> Answer:
+    async def submit(
+        self, caller: Caller, decoded: Decoded, received_ms: Millis, idempotency_key: str | None = None
+    ) -> Answer:
         """Through the corridor; returns when the event is durable. Raises what the batch or the queue says."""
         future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
-        submission = Submission(tenant=caller.tenant, decoded=decoded, received_ms=received_ms)
+        submission = Submission(
+            tenant=caller.tenant, decoded=decoded, received_ms=received_ms, idempotency_key=idempotency_key
+        )
         self._corridor.submit(submission, Ticket(_waking(future)))
         return await _answer_of(future)
 

@@ -20,6 +20,7 @@ from fourthwatch.api.description import (
 )
 from fourthwatch.api.entities import EntityView
 from fourthwatch.api.features import FeatureDefinition, FeaturesView, FeatureView
+from fourthwatch.api.labels import LabelChoice, LabelledView, OrderLabelsView, UserLabelsView
 from fourthwatch.api.list_views import (
     EntriesView,
     EntryView,
@@ -38,6 +39,7 @@ from fourthwatch.api.rule_paths import RULE_TYPES, rule_paths
 TYPES: tuple[Any, ...] = (
     EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
     *read_paths.TYPES,
+    LabelChoice, LabelledView, OrderLabelsView, UserLabelsView,
     ListDefinition, ListEdit, ListView, ListsView, NewEntry, ListEntryView, EntriesView, EntryView, ImportDocument,
     ImportView,
     *RULE_TYPES,
@@ -105,6 +107,25 @@ def _entities(by_type: ByType) -> Paths:
     return {"/api/v1/entities/{type}/{value}": {"get": told}}
 
 
+def _labels(by_type: ByType) -> Paths:
+    order_id = parameter("order_id", "path", "As in _orderId", "string", required=True)
+    user_id = parameter("user_id", "path", "As in _userId", "string", required=True)
+    return {
+        "/api/v1/labels": {
+            "post": managed("label", "Say what is true of an order or a user", by_type[LabelledView], by_type,
+                            body=by_type[LabelChoice], parameters=[IDEMPOTENCY_KEY], status=201),
+        },
+        "/api/v1/orders/{order_id}/labels": {
+            "get": managed("getOrderLabels", "What is known to be true of an order", by_type[OrderLabelsView],
+                           by_type, parameters=[order_id]),
+        },
+        "/api/v1/users/{user_id}/labels": {
+            "get": managed("getUserLabels", "What is known to be true of a user", by_type[UserLabelsView], by_type,
+                           parameters=[user_id]),
+        },
+    }  # fmt: skip
+
+
 def _lists(by_type: ByType) -> Paths:
     name = parameter("name", "path", "Of the list", "string", required=True)
     value = parameter("value", "path", "As it was sent, or in its normal form", "string", required=True)
@@ -159,5 +180,5 @@ def _audit(by_type: ByType) -> Paths:
 
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
-    _ledger, _features, _entities, _lists, rule_paths, _audit, *read_paths.GROUPS,
+    _ledger, _features, _entities, _labels, _lists, rule_paths, _audit, *read_paths.GROUPS,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from fourthwatch.api.features import Features
 from fourthwatch.api.inside import Inside
 from fourthwatch.api.insights import Insights
 from fourthwatch.api.intake import Intake
+from fourthwatch.api.labels import Labels
 from fourthwatch.api.lists import Lists
 from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
@@ -72,6 +73,7 @@ class Assembly:
             intake,
             Neo(intake, self.reader, addresses, clock),
             (
+                Labels(self.access, intake, self.reader, clock),  # before the order's own path, which takes any
                 Management(self.access, self.reader, addresses, cursors),
                 Features(changes, corridor, clock, cursors),
                 Entities(self.access, corridor, self.reader, clock, cursors, aside),

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from fourthwatch.engine.labels import is_lost, told_by_state
 from fourthwatch.events import (
     KIND_OF_NUMBER,
     KINDS,
@@ -21,7 +22,6 @@ from fourthwatch.events import (
     Tag,
     Untag,
 )
-from fourthwatch.events.values import order_state_of
 from fourthwatch.limits import LABELS_CACHED_MAX
 from fourthwatch.store.history import History
 from fourthwatch.store.ledger import EventRow
@@ -68,14 +68,14 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
 
     for row, event in events:
         if isinstance(event, Chargeback):
-            tell("chargeback", row, value=not (event.chargeback_state or "").endswith("won"))
+            tell("chargeback", row, value=is_lost(event))
         elif isinstance(event, Tag):
             marks[event.abuse_type] = bool(event.is_bad)
         elif isinstance(event, Untag) and event.abuse_type is not None:
             marks.pop(event.abuse_type, None)
         elif isinstance(event, Untag):
             marks.clear()
-        for kind, value in _told_by_state(event):
+        for kind, value in told_by_state(event):
             if value or kind not in told:
                 tell(kind, row, value=value)
         if isinstance(event, _TAGS):
@@ -84,22 +84,6 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
             else:
                 told.pop("bad", None)
     return told
-
-
-def _told_by_state(event: Event) -> tuple[tuple[LabelKind, bool], ...]:
-    """What a state says; a line of an order speaks for the order when it comes back, not when it arrives."""
-    is_line = isinstance(event, ItemStatus)
-    if isinstance(event, ItemStatus):
-        state = order_state_of(event.item_status)
-    elif isinstance(event, OrderStatus | CustomEvent):
-        state = order_state_of(event.order_status)
-    else:
-        return ()
-    if state == "rto":
-        return (("rto", True),)
-    if state == "returned":
-        return (("returned", True),)
-    return (("rto", False), ("returned", False)) if state == "fulfilled" and not is_line else ()
 
 
 class LabelBook:

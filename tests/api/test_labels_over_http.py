@@ -1,0 +1,163 @@
+"""Labels: what is true stands apart from what was decided; who outranks whom; nothing that was told is lost."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from contract.shop import Shop, fresh
+from served import Served
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with Served(tmp_path_factory.mktemp("labels")) as served:
+        yield Shop(served, served.key("ingest", "read", "manage"))
+
+
+def label(shop: Shop, status: int = 201, **body: str) -> dict[str, Any]:
+    reply = shop.post("/api/v1/labels", json.dumps(body))
+    assert reply.status == status, reply.body
+    told: dict[str, Any] = reply.json
+    return told
+
+
+def order_of(shop: Shop, user: str | None = None) -> str:
+    order_id = fresh("order")
+    shop.taken("createOrder", {"_orderId": order_id, "_userId": user or fresh("user"), "_amount": "10"})
+    return order_id
+
+
+def labels(shop: Shop, order_id: str) -> dict[str, Any]:
+    reply = shop.get(f"/api/v1/orders/{order_id}/labels")
+    assert reply.status == 200, reply.body
+    told: dict[str, Any] = reply.json
+    return told
+
+
+def test_nothing_is_true_of_an_order_before_somebody_says_so_whatever_was_decided(shop: Shop) -> None:
+    told = labels(shop, order_of(shop))
+    assert (told["is_fraud"], told["by"], told["outcome"], told["labels"]) == (None, None, None, [])
+    assert told["decision"]["verdict"] in ("approve", "review", "decline")
+
+
+def test_the_bank_stands_over_an_analyst_and_an_analyst_over_the_shop_and_over_a_rule(shop: Shop) -> None:
+    user = fresh("user")
+    order_id = order_of(shop, user)
+    ruled = {"label": "good", "source": "rule", "author": "rule_7"}
+    shop.taken("custom_event", {"_orderId": order_id, "_eventName": "order_labelled", "_customInfo": ruled})
+    assert (labels(shop, order_id)["is_fraud"], labels(shop, order_id)["by"]["source"]) == (False, "rule")
+    shop.taken("tag", {"_userId": user, "_isBad": True})
+    assert (labels(shop, order_id)["is_fraud"], labels(shop, order_id)["by"]["source"]) == (True, "shop")
+    label(shop, order_id=order_id, label="good", reason="called them", author="dana")
+    told = labels(shop, order_id)
+    assert (told["is_fraud"], told["by"]["source"], told["by"]["author"]) == (False, "analyst", "dana")
+    shop.taken("chargeback", {"_orderId": order_id, "_userId": user, "_chargebackState": "_received"})
+    assert (labels(shop, order_id)["is_fraud"], labels(shop, order_id)["by"]["source"]) == (True, "bank")
+    label(shop, order_id=order_id, label="good", reason="still")
+    assert labels(shop, order_id)["is_fraud"] is True
+    label(shop, order_id=order_id, label="chargeback_won")
+    assert labels(shop, order_id)["is_fraud"] is False
+    kinds = [(one["kind"], one["source"], one["value"], one["stands"]) for one in labels(shop, order_id)["labels"]]
+    assert kinds == [
+        ("confirmed", "rule", False, True), ("tag", "shop", True, True), ("confirmed", "analyst", False, False),
+        ("chargeback", "bank", True, False), ("confirmed", "analyst", False, True), ("chargeback", "bank", False, True),
+    ]  # fmt: skip
+
+
+def test_a_label_that_is_corrected_or_taken_back_stays_in_the_history(shop: Shop) -> None:
+    order_id = order_of(shop)
+    for word, truth in (("fraud", True), ("good", False), ("none", None), ("fraud", True)):
+        told = label(shop, order_id=order_id, label=word)
+        assert told["order"]["is_fraud"] is truth
+    told = labels(shop, order_id)
+    assert [one["value"] for one in told["labels"]] == [True, False, None, True]
+    assert [one["stands"] for one in told["labels"]] == [False, False, False, True]
+    assert [entry["name"] for entry in shop.order(order_id)["timeline"][1:]] == ["order_labelled"] * 4
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        (["_fulfilled"], "fulfilled"), (["_rto"], "rto"), (["_returned"], "returned"), (["_wo_refunded"], "returned"),
+        (["_wo_completed"], "fulfilled"), (["_wo_processing"], None), (["_rto", "_fulfilled"], "rto"),
+        (["_fulfilled", "_returned"], "returned"), (["_returned", "_wo_completed"], "returned"),
+    ],
+)  # fmt: skip
+def test_where_the_parcel_ended_is_told_by_the_words_of_shops_and_plugins(
+    shop: Shop, words: list[str], outcome: str | None
+) -> None:
+    order_id = order_of(shop)
+    for word in words:
+        shop.taken("order_status", {"_orderId": order_id, "_orderStatus": word})
+    told = labels(shop, order_id)
+    assert (told["outcome"], told["is_fraud"]) == (outcome, None)
+
+
+def test_a_line_that_comes_back_speaks_for_the_order(shop: Shop) -> None:
+    order_id = order_of(shop)
+    shop.taken("item_status", {"_orderId": order_id, "_itemId": "i", "_itemStatus": "_fulfilled"})
+    assert labels(shop, order_id)["outcome"] is None
+    shop.taken("item_status", {"_orderId": order_id, "_itemId": "i", "_itemStatus": "_returned"})
+    assert labels(shop, order_id)["outcome"] == "returned"
+
+
+def test_a_user_is_labelled_for_one_kind_of_abuse_or_in_general_and_cleared(shop: Shop) -> None:
+    user = fresh("user")
+    assert shop.get(f"/api/v1/users/{user}/labels").json["is_bad"] is None
+    told = label(shop, user_id=user, label="bad", abuse_type="_promotion", reason="six accounts")
+    assert (told["user"]["is_bad"], told["user"]["by"]["reason"]) == (True, "six accounts")
+    assert label(shop, user_id=user, label="good")["user"]["is_bad"] is False
+    label(shop, user_id=user, label="none", abuse_type="_promotion")
+    assert label(shop, user_id=user, label="none")["user"]["is_bad"] is None
+    shown = shop.get(f"/api/v1/users/{user}/labels").json["labels"]
+    assert len([one for one in shown if one["value"] is not None]) == 2
+    assert not any(one["stands"] for one in shown)
+    assert labels(shop, order_of(shop, user))["is_fraud"] is None
+
+
+def test_a_label_counts_as_what_a_shop_would_have_sent_and_once(shop: Shop) -> None:
+    user = fresh("user")
+    order_id = order_of(shop, user)
+    body = json.dumps({"order_id": order_id, "label": "chargeback"})
+    key = {"Idempotency_Key": fresh("key")}
+    first, again = (shop.post("/api/v1/labels", body, **key) for _ in range(2))
+    assert (first.status, again.status, again.headers["fourthwatch-replayed"]) == (201, 201, "true")
+    assert first.json["event_id"] == again.json["event_id"]
+    other = shop.post("/api/v1/labels", json.dumps({"order_id": order_id, "label": "chargeback_won"}), **key)
+    assert (other.status, other.json["code"]) == (422, "idempotency_conflict")
+    assert shop.event(first.json["event_id"])["event"] == "chargeback"
+    shown = shop.get(f"/api/v1/entities/user/{user}").json["features"]
+    known = {one["name"]: one["value"] for one in shown}
+    assert 1 in [value for name, value in known.items() if "chargeback" in name]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"label": "fraud"}, ""), ({"order_id": "a", "user_id": "b", "label": "good"}, ""),
+        ({"order_id": "a", "label": "bad"}, "/label"), ({"user_id": "a", "label": "fraud"}, "/label"),
+        ({"order_id": "a", "label": "fraud", "abuse_type": "x"}, "/abuse_type"),
+        ({"order_id": "a", "label": "fraud", "odd": "x"}, "/odd"), ({"order_id": 7, "label": "fraud"}, "/order_id"),
+    ],
+)  # fmt: skip
+def test_what_is_no_label_is_refused_and_leaves_nothing(shop: Shop, body: dict[str, Any], pointer: str) -> None:
+    before = shop.stored()
+    reply = shop.post("/api/v1/labels", json.dumps(body))
+    assert (reply.status, reply.json["pointer"]) == (400, pointer)
+    assert shop.stored() == before
+
+
+def test_an_order_of_another_tenant_is_labelled_like_one_that_never_was(shop: Shop) -> None:
+    order_id = order_of(shop)
+    other = Shop(shop.served, shop.served.key("read", "manage", tenant="other"))
+    foreign = other.post("/api/v1/labels", json.dumps({"order_id": order_id, "label": "fraud"}))
+    unknown = other.post("/api/v1/labels", json.dumps({"order_id": "never-seen", "label": "fraud"}))
+    assert foreign.status == unknown.status == 404
+    assert foreign.body == unknown.body
+    shown, never = (other.get(f"/api/v1/orders/{name}/labels") for name in (order_id, "never-seen"))
+    assert shown.body == never.body
+    assert labels(shop, order_id)["labels"] == []
