@@ -135,3 +135,31 @@ def test_doctor_tells_features_over_what_was_never_sent(tmp_path: Path) -> None:
         "b: no event had the field custom.gone in the newest 1 events",
         "c: no event was called 'never' in the newest 1 events",
     ]
+
+
+def test_doctor_and_server_use_the_operators_files_and_name_one_that_cannot_be_read(tmp_path: Path) -> None:
+    table, broken = tmp_path / "ips.csv", tmp_path / "broken.mmdb"
+    table.write_text("203.0.113.0,203.0.113.255,64500,IN,Home\n", "utf-8")
+    broken.write_bytes(b"nothing")
+    data, files = str(tmp_path / "data"), {"FOURTHWATCH_IP_FILES": str(table)}
+    with Served(tmp_path / "data", environment=files) as served:
+        key = served.key("ingest", "read", "manage")
+        body = {"_orderId": "o-1", "_deviceIp": "203.0.113.7", "_shippingAddress": {"_country": "US"}}
+        assert served.send(key, "createOrder", body).status == 200
+        file = written(
+            tmp_path, "[[feature]]\nname = 'from'\ntext = 'count(order where ip_country == \"IN\", by ip)'\n"
+        )
+        assert run("features", "add", file, "--to", served.url, "--key", key).returncode == 0
+        decision = served.get(key, "/api/v1/orders/o-1").json["decision"]
+        assert list(decision["versions"]["files"]) == ["ips.csv"]
+
+    def says(name: str, ip_files: str = "") -> list[str]:
+        told = json.loads(run("doctor", "--data", data, "--json", FOURTHWATCH_IP_FILES=ip_files).stdout)
+        return [row["says"] for row in told if row["name"] == name]
+
+    assert says("lookup files", str(table))[0].startswith("ips.csv (sha256:")
+    assert says("features", str(table)) == ["1 of your own; all that they name was sent lately"]
+    assert says("features") == ["from: no event had the field ip_country in the newest 1 events"]
+    assert "broken.mmdb" in says("lookup files", str(broken))[0]
+    refused = run("serve", "--data", data, "--listen", "127.0.0.1:0", FOURTHWATCH_IP_FILES=str(broken))
+    assert (refused.returncode, "broken.mmdb" in refused.stderr) == (2, True)

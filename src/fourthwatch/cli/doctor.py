@@ -10,7 +10,7 @@ import msgspec
 from fourthwatch.cli.options import data_option, json_option, split_address
 from fourthwatch.clock import SystemClock
 from fourthwatch.engine.absence import own_features
-from fourthwatch.entities.supplied import read_supplied
+from fourthwatch.entities.supplied import Supplied, read_supplied
 from fourthwatch.errors import UsageError
 from fourthwatch.features.kernel import COMPILED
 from fourthwatch.limits import CONNECTIONS_MAX
@@ -38,14 +38,15 @@ def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
         if seq % _PROGRESS_EVERY == 0:
             click.echo(f"{seq:,} events looked at", err=True)
 
+    supplied, lookup_files = _lookup_files(settings)
     findings = [
         sqlite_version(),
         _kernel(),
         disk_sync(directory, clock),
         disk_space(directory, settings.disk_reserve_bytes),
         *data_file(directory, clock, show),
-        *own_features(directory, clock),
-        _lookup_files(settings),
+        *own_features(directory, clock, supplied),
+        lookup_files,
         _open_files(),
     ]
     if listen is not None:
@@ -66,13 +67,14 @@ def _kernel() -> Finding:
     return Finding("kernel", "warning", says)
 
 
-def _lookup_files(settings: Settings) -> Finding:
+def _lookup_files(settings: Settings) -> tuple[Supplied, Finding]:
     try:
         supplied = read_supplied(settings.ip_file_paths, settings.card_file_path)
     except UsageError as error:
-        return Finding("lookup files", "finding", str(error))
+        return Supplied(), Finding("lookup files", "finding", str(error))
     told = [f"{name} ({version})" for name, version in supplied.versions.items()]
-    return Finding("lookup files", "ok", ", ".join(told) or "none; the countries of IPs and cards are unknown")
+    says = ", ".join(told) or "none; the countries of IPs and cards are unknown"
+    return supplied, Finding("lookup files", "ok", says)
 
 
 def _open_files() -> Finding:

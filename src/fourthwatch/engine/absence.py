@@ -10,6 +10,7 @@ from pathlib import Path
 from fourthwatch.clock import Clock
 from fourthwatch.engine.definitions import Shelf, stored_features
 from fourthwatch.entities import involved_in
+from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import LedgerError
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder
 from fourthwatch.features.definition import Book, Defined
@@ -29,8 +30,11 @@ from fourthwatch.wire.decode import read_stored
 FieldPath = tuple[str, ...]
 
 
-def own_features(directory: Path, clock: Clock) -> list[Finding]:
-    """What there is to say of all tenants' own features; nothing when there are none, or no file that can be read."""
+def own_features(directory: Path, clock: Clock, supplied: Supplied | None = None) -> list[Finding]:
+    """What there is to say of all tenants' own features; nothing when there are none, or no file that can be read.
+
+    `supplied` are the operator's files, in which fields may be looked up.
+    """
     if not (directory / FILE_NAME).exists():
         return []
     try:
@@ -47,7 +51,7 @@ def own_features(directory: Path, clock: Clock) -> list[Finding]:
     try:
         for tenant, book in shelf.books.items():
             rows = reader.newest(tenant, DOCTOR_EVENTS_MAX)
-            findings += [Finding("features", "warning", said) for said in never_sent(book, tenant, rows)]
+            findings += [Finding("features", "warning", said) for said in never_sent(book, tenant, rows, supplied)]
     finally:
         reader.close()
     findings += [Finding("features", "warning", said) for said in _not_counted(directory, shelf)]
@@ -55,7 +59,7 @@ def own_features(directory: Path, clock: Clock) -> list[Finding]:
     return findings or [Finding("features", "ok", f"{total:,} of your own; all that they name was sent lately")]
 
 
-def never_sent(book: Book, tenant: int, rows: Iterable[EventRow]) -> Iterator[str]:
+def never_sent(book: Book, tenant: int, rows: Iterable[EventRow], supplied: Supplied | None = None) -> Iterator[str]:
     """A sentence for each field, and each of the shop's own events, that features name and that no event has."""
     wanted: dict[FieldPath, set[str]] = defaultdict(set)
     named: dict[str, set[str]] = defaultdict(set)
@@ -71,7 +75,7 @@ def never_sent(book: Book, tenant: int, rows: Iterable[EventRow]) -> Iterator[st
         looked_at += 1
         named.pop(row.name or "", None)
         if reads:
-            subject = _subject_of(row, tenant)
+            subject = _subject_of(row, tenant, supplied)
             for path in [path for path, read in reads.items() if read(subject) is not None]:
                 del reads[path]
         if not reads and not named:
@@ -98,12 +102,12 @@ def _fields_of(one: Defined) -> Iterator[FieldPath]:
                 yield field.path
 
 
-def _subject_of(row: EventRow, tenant: int) -> Subject:
+def _subject_of(row: EventRow, tenant: int, supplied: Supplied | None) -> Subject:
     kind = KIND_OF_NUMBER[row.kind]
     event = read_stored(kind, row.body, from_go=row.from_go)
     return Subject(
         tenant=tenant, seq=row.seq, kind=kind, event=event, occurred_ms=row.occurred_ms, involved=involved_in(event),
-        order=event if isinstance(event, CreateOrder) else None, name=row.name,
+        order=event if isinstance(event, CreateOrder) else None, name=row.name, supplied=supplied,
     )  # fmt: skip
 
 

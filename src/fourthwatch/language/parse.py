@@ -6,10 +6,10 @@ Hand-written and bounded: no text, however made, costs more than its length, and
 
 from typing import NoReturn
 
-from fourthwatch.language.aggregates import ALSO_FUNCTIONS, FORM_OF
+from fourthwatch.language.aggregates import ALSO_FUNCTIONS, FORM_OF, Form
 from fourthwatch.language.clauses import read_aggregate
 from fourthwatch.language.cursor import Cursor, Stopped
-from fourthwatch.language.diagnose import Findings, quoted
+from fourthwatch.language.diagnose import Findings, nearest, quoted
 from fourthwatch.language.tokens import Token, tokens_of
 from fourthwatch.language.tree import (
     Arithmetic,
@@ -241,7 +241,7 @@ def _named(cursor: Cursor) -> Expression:
         cursor.fail("unexpected", "only functions are called, and their names have no dots", token=token)
     name = token.value[0]
     opening = cursor.take()
-    form = FORM_OF.get(name)
+    form = FORM_OF.get(name) or _form_meant(cursor, token, name)
     loose, cursor.loose_in = cursor.loose_in, True
     made: Expression
     if form is not None and (name not in ALSO_FUNCTIONS or cursor.comes_inside("of", "by")):
@@ -251,6 +251,16 @@ def _named(cursor: Cursor) -> Expression:
         made = Call(name, arguments, start=token.start, end=cursor.end_before, name_end=token.end)
     cursor.loose_in = loose
     return made
+
+
+def _form_meant(cursor: Cursor, token: Token, name: str) -> Form | None:
+    """The aggregate that a misspelt one must be: nothing else has a `by`. Read as that, its other faults show, too."""
+    near = nearest(name, FORM_OF) if cursor.comes_inside("by") else None
+    if near is None:
+        return None
+    hint = f"did you mean `{near}`?"
+    cursor.findings.report(token.start, token.end, "unknown_function", f"there is no aggregate {quoted(name)}", hint)
+    return FORM_OF[near]
 
 
 def _arguments(cursor: Cursor, opening: Token) -> tuple[Expression, ...]:
