@@ -5,6 +5,7 @@ The book holds those that come with the program and, of each tenant, its own; wh
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -80,7 +81,7 @@ class Feature(msgspec.Struct, frozen=True):
             msgspec.structs.force_setattr(self, "reason", self.name)
 
 
-class Defined(msgspec.Struct, frozen=True):
+class Defined(msgspec.Struct, frozen=True, dict=True):
     """A feature that was checked."""
 
     feature: Feature
@@ -90,7 +91,7 @@ class Defined(msgspec.Struct, frozen=True):
     """Series that are kept for everybody, by whose histories keep them; what else a feature asks is kept for it alone.
     `None`: of what is kept for everybody itself."""
 
-    @property
+    @cached_property
     def aggregates(self) -> list[Aggregate]:
         """What it asks of the past."""
         return [] if self.checked is None else list(_aggregates(self.checked))
@@ -105,6 +106,13 @@ class Defined(msgspec.Struct, frozen=True):
         for recollection in self.recollections:
             found |= {series.text: series for series in recollection.series}
         return list(found.values())
+
+    @cached_property
+    def needs(self) -> tuple[tuple[By, tuple[Series, ...]], ...]:
+        """Whose histories have to keep what for it; worked out once, since windows ask for all features at once."""
+        found = [(by_of(node), self.asked(node)) for node in self.aggregates]
+        found += [(by, (kept,)) for recollection in self.recollections for by, kept in recollection.keeps]
+        return tuple(found)
 
     def asked(self, node: Aggregate) -> tuple[Series, ...]:
         """The series that one of its aggregates asks: its own, unless the very same is kept for everybody."""
@@ -254,16 +262,11 @@ def needs_of(features: Iterable[Defined]) -> tuple[dict[str, Series], dict[By, s
     series: dict[str, Series] = {}
     routes: dict[By, set[str]] = {}
     for one in features:
-        for node in one.aggregates:
-            by = by_of(node)
-            routes.setdefault(by, set())
-            for asked in one.asked(node):
-                series[asked.text] = asked
-                routes[by].add(asked.text)
-        for recollection in one.recollections:
-            for by, kept in recollection.keeps:
-                series[kept.text] = kept
-                routes.setdefault(by, set()).add(kept.text)
+        for by, asked in one.needs:
+            kept = routes.setdefault(by, set())
+            for each in asked:
+                series[each.text] = each
+                kept.add(each.text)
     return series, routes
 
 

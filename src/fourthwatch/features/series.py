@@ -6,6 +6,7 @@ all of it: equal texts, equal histories. Numbers are given out when a series is 
 
 from collections import deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +23,7 @@ HEARD = "heard"
 """Another: nothing but that something was heard of, whatever happened; it has no entries."""
 
 
-class Series(msgspec.Struct, frozen=True):
+class Series(msgspec.Struct, frozen=True, dict=True):
     """What is remembered of which events."""
 
     mode: Mode
@@ -42,7 +43,7 @@ class Series(msgspec.Struct, frozen=True):
     """The one combination of things whose histories keep it; empty: whichever histories a feature that comes with the
     program asks. A shop's own series has one, so that a past is whole or not, and never whole for some things only."""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """All of it, in one line."""
         if self.special is not None:
