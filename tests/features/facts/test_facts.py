@@ -11,6 +11,7 @@ import pytest
 from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.events import KINDS
 from fourthwatch.features.facts import FACT_OF_NAME, FACTS, UNITS, lookups
+from fourthwatch.features.windows import Windows
 from mmdb import write_mmdb
 from said import ADDRESS, CARD, ORDER, every_value
 from story import NOW_MS, Story
@@ -171,7 +172,7 @@ _GOOD: dict[str, tuple[Any, ...]] = {
 
 def ugly_subject(chance: random.Random) -> Any:
     """A random event of any kind with random parts, good and ugly; at times about an order told before."""
-    story = Story()
+    story = Story(windows=Windows())  # facts ask no history
     kind = chance.choice(KINDS)
     at_ms = NOW_MS + chance.randrange(-(10**11), 10**10)
     order = ugly({**ORDER, "_items": [ITEM, ITEM], "_promotions": [PROMOTION]} | FLAGS, chance)
