@@ -161,6 +161,10 @@ RULE_POINTS_MAX = 60.0
 RULE_AGGREGATES_MAX = 200
 """Different aggregates that one set asks inline; all of them are read for each decision."""
 RULE_VERSIONS_SHOWN_MAX = 200
+COUNTERFACTUAL_PAIRS_MAX = 60
+"""Single changes of which pairs are tried when no single one gives another verdict."""
+COUNTERFACTUAL_CHANGES_MAX = 6
+"""Changes that together are looked for."""
 REASONS_MAX = 12
 """Reasons shown with a decision, the strongest first."""
 POINTS_BOUND = 52.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contract.shop import assert_error, fresh
-from served import KEY_HEADER, Reply, Served
+from served import KEY_HEADER, Reply, Served, run
 
 pytestmark = pytest.mark.slow
 
@@ -187,3 +187,41 @@ def test_rules_of_one_merchant_are_nothing_to_another(tmp_path: Path) -> None:
         assert_error(team.ask("GET", f"/api/v1/rules/{LOOK['name']}", key=other), 404)
         assert_error(team.ask("GET", "/api/v1/rule-sets/1", key=other), 404)
         assert team.ask("GET", "/api/v1/rule-sets/current", key=other).json["version"] == 0
+
+
+def test_a_decision_is_told_rule_by_rule_with_what_would_have_flipped_it(team: Team) -> None:
+    dear = {"name": "dear", "class": "review", "when": "amount > 400", "says": "A dear order"}
+    team.ask("POST", "/api/v1/rule-sets", {"rules": [dear, LOOK]})
+    event = team.order(_amount="500", _currencyCode="INR", _deviceIp="203.0.113.9")["event_id"]
+    told = team.found(f"/api/v1/decisions/{event}")
+    assert (told["verdict"], told["decided_by"], told["rule_set"]) == ("review", "dear", 1)
+    assert told["why"] == "the review rule dear decides, whatever the score"
+    assert (told["hits"], told["misses"], told["unknown"]) == (1, 1, 0)
+    assert len(told["micros"]) == 2
+    trace = team.found(f"/api/v1/decisions/{event}/trace")
+    assert [line["says"] for line in trace["rules"]] == [
+        "amount 500 > 400: hit", "0 orders by ip 203.0.113.9 in 1h >= 2: miss",
+    ]  # fmt: skip
+    flip = team.found(f"/api/v1/decisions/{event}/counterfactual")
+    assert (flip["would_be"], flip["changes"]) == ("approve", [{"what": "amount", "was": 500.0, "would_be": 400}])
+    other = team.served.key("read", tenant="other")
+    for path in (f"/api/v1/decisions/{event}", f"/api/v1/decisions/{event}/trace"):
+        assert_error(team.ask("GET", path, key=other), 404)
+
+
+def test_a_list_in_a_rule_is_asked_as_it_stands_and_a_decision_is_made_again_with_it_as_it_stood(team: Team) -> None:
+    assert team.ask("POST", "/api/v1/lists", {"name": "vip", "type": "email", "kind": "allow"}).status == 201
+    rule = {"name": "vip", "class": "allow", "when": 'in_list(email, "vip")', "says": "Known to us"}
+    block = {"name": "all", "class": "block", "when": "true", "says": "Everybody"}
+    made = team.ask("POST", "/api/v1/rule-sets", {"rules": [rule, block]})
+    assert made.status == 201, made.body
+    verdicts = [team.order(_userEmail="asha@example.com")["verdict"]]
+    assert team.ask("POST", "/api/v1/lists/vip/entries", {"value": "asha@example.com"}).status == 201
+    verdicts.append(team.order(_userEmail="asha@example.com")["verdict"])
+    assert team.ask("DELETE", "/api/v1/lists/vip/entries/asha@example.com").status == 204
+    verdicts.append(team.order(_userEmail="asha@example.com")["verdict"])
+    assert verdicts == ["decline", "approve", "decline"]
+    assert_error(team.ask("DELETE", "/api/v1/lists/vip"), 409)
+    again = run("replay-decision", "--all", "--data", str(team.served.directory))
+    assert (again.returncode, again.stdout) == (0, ""), again.stdout
+    assert "3 decisions made again, 0 differ" in again.stderr

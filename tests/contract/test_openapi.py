@@ -33,6 +33,8 @@ OTHERS = {
     *((method, "/api/v1/lists" + path) for path, methods in LIST_PATHS.items() for method in methods.split()),
     *(("get", f"/api/v1/insights/{name}")
       for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality")),
+    ("get", "/api/v1/decisions/{event_id}"), ("get", "/api/v1/decisions/{event_id}/trace"),
+    ("get", "/api/v1/decisions/{event_id}/counterfactual"),
     ("get", "/api/v1/rules"), ("get", "/api/v1/rules/{name}"), ("put", "/api/v1/rules/{name}"),
     ("delete", "/api/v1/rules/{name}"), ("get", "/api/v1/rule-sets"), ("post", "/api/v1/rule-sets"),
     ("get", "/api/v1/rule-sets/{version}"), ("get", "/api/v1/rule-sets/{version}/differences"),

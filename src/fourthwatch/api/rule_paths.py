@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fourthwatch.api.decisions import CounterfactualView, DecisionDetail, TraceView
 from fourthwatch.api.description import (
     DRY_RUN,
     IDEMPOTENCY_KEY,
@@ -28,7 +29,7 @@ from fourthwatch.rules.rule import Rule
 
 RULE_TYPES: tuple[Any, ...] = (
     Rule, RuleView, RulesView, RuleSetSent, RuleSetView, RuleSetsView, CheckedView, PublishedView, DifferencesView,
-    ProposalsView, NoteSent,
+    ProposalsView, NoteSent, DecisionDetail, TraceView, CounterfactualView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -57,7 +58,20 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "content": {"application/json": {"schema": by_type[CheckedView]}},
     }
     published["responses"] = {"200": checked, **published["responses"]}
+    event_id = parameter("event_id", "path", "Of the event that was decided", "string", required=True)
     return {
+        "/api/v1/decisions/{event_id}": {
+            "get": managed("getDecision", "A decision with everything it was made of", by_type[DecisionDetail], by_type,
+                           parameters=[event_id])
+        },
+        "/api/v1/decisions/{event_id}/trace": {
+            "get": managed("getDecisionTrace", "What each rule said, with values put in", by_type[TraceView], by_type,
+                           parameters=[event_id])
+        },
+        "/api/v1/decisions/{event_id}/counterfactual": {
+            "get": managed("getCounterfactual", "The smallest change that gives another verdict",
+                           by_type[CounterfactualView], by_type, parameters=[event_id])
+        },
         "/api/v1/rules": {
             "get": managed("listRules", "The rules in force", by_type[RulesView], by_type, parameters=PAGES)
         },

@@ -37,7 +37,9 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
         ledger, directory, shelf.books, settings.forget_after_days, settings.supplied, rules.asked
     )
     windows.lists = roster.lists
-    walk = Walk(ledger, windows, settings.policy, random_bytes, Rulings(windows, rules.in_force), ticks_ns)
+    rulings = Rulings(windows, rules.in_force)
+    roster.users_of = rulings.askers
+    walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
     return Opened(walk, Definitions(shelf, walk, seq), roster, seq)

@@ -11,6 +11,7 @@ import msgspec
 from fourthwatch.decision import Versions, versions_of
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.windows import Windows
+from fourthwatch.language import ListInput, inputs_of
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.ruling import Ruling
 from fourthwatch.rules.starter import preset
@@ -62,6 +63,15 @@ class Rulings:
     def in_force(self, tenant: int) -> InForce:
         """The tenant's set, not compiled."""
         return self._in_force.get(tenant, self._starter)
+
+    def askers(self, tenant: int, list_name: str) -> list[str]:
+        """Rules in force that ask a list, by name."""
+        return [
+            one.rule.name
+            for one in self.in_force(tenant).checked.rules
+            if one.when.checked is not None
+            and any(isinstance(each, ListInput) and each.name == list_name for each in inputs_of(one.when.checked))
+        ]
 
     def compiled(self, tenant: int, in_force: InForce) -> Ready:
         """A set over the windows as they are; changes nothing, and may be called on another thread."""

@@ -8,6 +8,7 @@ from fourthwatch.api.app import Application
 from fourthwatch.api.aside import Aside
 from fourthwatch.api.audit import Audit
 from fourthwatch.api.changes import Changes
+from fourthwatch.api.decisions import Decisions
 from fourthwatch.api.entities import Entities
 from fourthwatch.api.event_log import EventLog
 from fourthwatch.api.features import Features
@@ -82,6 +83,7 @@ class Assembly:
                 Lists(changes, corridor, lists, clock, cursors),
                 Insights(self.access, aside, clock),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
+                Decisions(self.access, corridor, self.reader, rule_sets),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Audit(self.access, trail, cursors),
                 Pages(lambda: corridor.state),

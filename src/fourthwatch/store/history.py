@@ -35,6 +35,7 @@ class History:
 
     def __init__(self, directory: Path) -> None:
         """Raises `LedgerUnusable` when there is no data file in the directory."""
+        self.directory = directory
         self._connection = open_file(directory, read_only=True)
         self.last_seq: int = self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0]
         """The newest position that is looked at; what comes in later is not."""
@@ -86,6 +87,16 @@ class History:
         if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'feature'"):
             return []
         return feature_rows(self._connection)
+
+    def list_edits(self) -> list[int]:
+        """Positions, rising, of the events for which lists began to be otherwise; none where there are no lists."""
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'list_entry'"):
+            return []
+        rows = self._rows(
+            "SELECT from_seq FROM list UNION SELECT until_seq FROM list UNION SELECT from_seq FROM list_entry"
+            " UNION SELECT until_seq FROM list_entry ORDER BY 1"
+        )
+        return [int(row[0]) for row in rows if row[0] is not None]
 
     def rule_sets(self) -> list[RuleSetRow]:
         """Every version of every tenant; none in a file from before there were any."""

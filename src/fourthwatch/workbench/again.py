@@ -4,6 +4,7 @@ The ledger is walked from its beginning with the functions of live scoring and i
 stored decision but which versions made it, and what it could not know because its past was not in yet.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 
 from fourthwatch.decision import Decision, Policy, decide, versions_of
+from fourthwatch.engine.roster import lists_at
 from fourthwatch.engine.rule_shelf import book_as_it_was, holding
 from fourthwatch.engine.rulings import starter_in_force
 from fourthwatch.engine.subjects import Subjects
@@ -96,7 +98,8 @@ class _Past:
         self._history = history
         self._days = forget_after_days
         self._supplied = supplied
-        self._rulings: dict[tuple[int, tuple[str, ...]], Ruling] = {}
+        self._rulings: dict[tuple[int, tuple[str, ...], int], Ruling] = {}
+        self._edits = history.list_edits()
 
     def open(self) -> None:
         """When all that will be asked is known."""
@@ -109,10 +112,13 @@ class _Past:
         """An event as it was judged; in ledger order."""
         return self._subjects.stored(event)
 
-    def ruling(self, version: int, checked: CheckedSet, lacking: tuple[str, ...]) -> Ruling:
-        """A version over these histories."""
-        key = (version, lacking)
+    def ruling(self, version: int, checked: CheckedSet, lacking: tuple[str, ...], seq: int) -> Ruling:
+        """A version over these histories, and over lists as they were for the event at a position."""
+        edits = bisect_right(self._edits, seq)
+        key = (version, lacking, edits)
         if key not in self._rulings:
+            if edits:
+                self.windows.lists = lists_at(self._history.directory, seq)
             self._rulings[key] = Ruling(checked, self.windows, self.book, lacking)
         return self._rulings[key]
 
@@ -172,7 +178,7 @@ class _Walk:
             missing = Difference("versions/rules", version, None)
             return Again(event.event_id, event.seq, made.score, made.verdict, version, (missing,))
         checked, past = self._versions[event.tenant, version]
-        ruling = past.ruling(version, checked, lacking)
+        ruling = past.ruling(version, checked, lacking, event.seq)
         judgement = ruling.judge(presents[past])
         files = None if self._supplied is None else self._supplied.versions
         now = decide(judgement, ruling.rules, Policy(*limits), versions_of(version, files), lacking)

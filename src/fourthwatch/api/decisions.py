@@ -1,0 +1,182 @@
+"""`/api/v1/decisions`: a decision with all it was made of, rule by rule, and what would have had to be otherwise."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fourthwatch.api.access import Access
+from fourthwatch.api.changes import caller_of, json_reply
+from fourthwatch.decision import Decision, Policy, why
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.engine.explaining import Explained, RuleSetThen, rule_set_then, version_of
+from fourthwatch.errors import NotFound
+from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.rules.counterfactual import Change
+from fourthwatch.rules.rule import Action
+from fourthwatch.rules.trace import ReadValue
+from fourthwatch.store.ledger import DecisionRow
+from fourthwatch.store.reader import Entry, LedgerReader
+from fourthwatch.store.rule_sets import RuleSetReader
+from fourthwatch.wire.reply import Reason
+
+
+class DecisionDetail(msgspec.Struct, frozen=True):
+    """A decision with everything it was made of."""
+
+    event_id: str
+    position: int
+    """In the ledger."""
+    score: int
+    flag: str
+    verdict: str
+    why: str
+    """Why the verdict is what it is, in a sentence."""
+    decided_by: str | None
+    """The rule that decided; null when the score did."""
+    over: tuple[str, ...]
+    """Rules of lower classes that hit and were overruled."""
+    probability: float
+    reasons: tuple[Reason, ...]
+    rule_set: int
+    """Version of the rule set; 0 is the starter set."""
+    hits: int
+    misses: int
+    unknown: int
+    actions: tuple[Action, ...]
+    """What is to be done, beside the verdict."""
+    thresholds: tuple[int, ...]
+    """Red above the first, declined above the second, as they were."""
+    features: dict[str, float | None]
+    own_features: dict[str, float | str | bool | None]
+    lacking: tuple[str, ...]
+    """What was unknown because its past was not counted yet."""
+    versions: dict[str, Any]
+    micros: tuple[int, ...]
+    """Microseconds that reading, then judging took."""
+
+
+class TraceLine(msgspec.Struct, frozen=True, rename={"rule_class": "class"}):
+    """What one rule said of the event."""
+
+    rule: str
+    rule_class: str
+    state: str
+    result: str
+    """hit, miss, unknown or not evaluated."""
+    counted: bool
+    """Whether it had a say in the decision."""
+    weight: float
+    reason: str
+    says: str
+    """The condition with its values put in, and the result."""
+    read: tuple[ReadValue, ...]
+    """What it read."""
+
+
+class TraceView(msgspec.Struct, frozen=True):
+    """Every rule of the set that made a decision, in its order."""
+
+    event_id: str
+    verdict: str
+    why: str
+    rule_set: int
+    rules: tuple[TraceLine, ...]
+
+
+class CounterfactualView(msgspec.Struct, frozen=True):
+    """The smallest change of what was known that gives another verdict, decided again to be sure."""
+
+    event_id: str
+    verdict: str
+    would_be: str | None
+    """The other verdict; null when no change that was tried gives one."""
+    changes: tuple[Change, ...]
+
+
+class Decisions:
+    """Handlers of `/api/v1/decisions`."""
+
+    def __init__(self, access: Access, corridor: Corridor, reader: LedgerReader, rule_sets: RuleSetReader) -> None:
+        self._access = access
+        self._corridor = corridor
+        self._reader = reader
+        self._rule_sets = rule_sets
+
+    def routes(self) -> list[Route]:
+        """For the router."""
+        return [
+            Route("/api/v1/decisions/{event_id}", self.one, methods=["GET"]),
+            Route("/api/v1/decisions/{event_id}/trace", self.trace, methods=["GET"]),
+            Route("/api/v1/decisions/{event_id}/counterfactual", self.counterfactual, methods=["GET"]),
+        ]
+
+    async def one(self, request: Request) -> Response:
+        """The decision on an event."""
+        entry, made, then = await self._found(request)
+        detail: dict[str, Any] = msgspec.json.decode(made.detail)
+        results = detail.get("results", "")
+        return json_reply(
+            DecisionDetail(
+                event_id=entry.event.event_id,
+                position=entry.event.seq,
+                score=made.score,
+                flag=made.flag,
+                verdict=made.verdict,
+                why=_why(detail, then),
+                decided_by=detail.get("by"),
+                over=tuple(detail.get("over", ())),
+                probability=detail["probability"],
+                reasons=msgspec.convert(detail["reasons"], tuple[Reason, ...]),
+                rule_set=then.version,
+                hits=results.count("h"),
+                misses=results.count("m"),
+                unknown=results.count("u"),
+                actions=msgspec.convert(detail.get("actions", ()), tuple[Action, ...]),
+                thresholds=tuple(detail.get("thresholds", (70, 94))),
+                features=dict(zip(DECIDING, detail["vector"], strict=False)),
+                own_features=detail.get("own") or {},
+                lacking=tuple(detail.get("lacking", ())),
+                versions=detail["versions"],
+                micros=tuple(detail.get("micros", ())),
+            )
+        )
+
+    async def trace(self, request: Request) -> Response:
+        """What each rule said of the event."""
+        entry, made, then = await self._found(request)
+        explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
+        lines = await asyncio.to_thread(explained.lines)
+        told = tuple(TraceLine(*[getattr(line, name) for name in TraceLine.__struct_fields__]) for line in lines)
+        detail = msgspec.json.decode(made.detail)
+        return json_reply(TraceView(entry.event.event_id, made.verdict, _why(detail, then), then.version, told))
+
+    async def counterfactual(self, request: Request) -> Response:
+        """What would have had to be otherwise for another verdict."""
+        entry, made, then = await self._found(request)
+        explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
+        found = await asyncio.to_thread(explained.flip)
+        would_be, changes = (None, ()) if found is None else (found.verdict, found.changes)
+        return json_reply(CounterfactualView(entry.event.event_id, made.verdict, would_be, changes))
+
+    async def _found(self, request: Request) -> tuple[Entry, DecisionRow, RuleSetThen]:
+        caller = caller_of(self._access, request, "read")
+        entry = self._reader.event(caller.tenant, request.path_params["event_id"])
+        if entry is None or entry.decision is None:
+            raise NotFound("there is no decision on an event of this id")
+        version = version_of(entry.decision)
+        row = None if version == 0 else self._rule_sets.one(caller.tenant, version)
+        then = await asyncio.to_thread(rule_set_then, caller.tenant, version, row)
+        if then is None:
+            raise NotFound("the rule set that made this decision is not there")
+        return entry, entry.decision, then
+
+
+def _why(detail: dict[str, Any], then: RuleSetThen) -> str:
+    if "results" not in detail:
+        return f"the score of {detail['score']}, made before there were rules"
+    made = msgspec.convert({**detail, "own": detail.get("own") or {}}, Decision)
+    return why(made, then.rules, Policy(*made.thresholds))

@@ -1,0 +1,131 @@
+"""A stored decision opened up: its rule set, what the rules read, and the event as it was judged."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from fourthwatch.decision import Decision, Policy, decide, versions_of
+from fourthwatch.engine.rule_shelf import book_as_it_was, holding
+from fourthwatch.engine.rulings import starter_in_force
+from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.walk import Walk
+from fourthwatch.features.catalogue import DECIDING, built_in
+from fourthwatch.features.definition import Book
+from fourthwatch.features.fields import reader_of
+from fourthwatch.features.subject import Subject
+from fourthwatch.language import FieldInput, Input, NameInput, inputs_of
+from fourthwatch.rules.check import CheckedSet
+from fourthwatch.rules.counterfactual import Flip, flip
+from fourthwatch.rules.rule import Rule, decoded
+from fourthwatch.rules.ruling import HIT, MISS, Judgement, counts_for, given_inputs
+from fourthwatch.rules.trace import ReadValue, Result, read_values, sentence
+from fourthwatch.store.ledger import DecisionRow, EventRow
+from fourthwatch.store.rule_sets import RuleSetRow
+
+_PLACE = {name: place for place, name in enumerate(DECIDING)}
+
+
+class RuleLine(msgspec.Struct, frozen=True):
+    """What one rule said."""
+
+    rule: str
+    rule_class: str
+    state: str
+    result: Result
+    counted: bool
+    """Whether it had a say: hit, live, and among its share of customers."""
+    weight: float
+    reason: str
+    says: str
+    """The condition with its values put in, and the result."""
+    read: tuple[ReadValue, ...]
+
+
+class RuleSetThen(msgspec.Struct, frozen=True):
+    """The rule set that made a decision, with the features that it was made of."""
+
+    version: int
+    checked: CheckedSet
+    rules: tuple[Rule, ...]
+    """All of the set, also those that do not hold any more."""
+    book: Book
+
+
+def rule_set_then(tenant: int, version: int, row: RuleSetRow | None) -> RuleSetThen | None:
+    """`row` is what is stored of the version; `None` for one that is not there. May be called on any thread."""
+    if version == 0:
+        starter = starter_in_force().checked
+        return RuleSetThen(0, starter, starter.rule_set.rules, built_in())
+    if row is None:
+        return None
+    book = book_as_it_was(row.features, built_in())
+    rule_set = decoded(row.content)
+    return RuleSetThen(version, holding(tenant, rule_set, book), rule_set.rules, book)
+
+
+def version_of(made: DecisionRow) -> int:
+    """Of the rule set that a decision was made with; 0 also for those from before there were rules."""
+    return int(msgspec.json.decode(made.detail).get("versions", {}).get("rules", 0))
+
+
+class Explained:
+    """One decision, the event and the set that made it."""
+
+    def __init__(self, walk: Walk, event: EventRow, made: DecisionRow, then: RuleSetThen) -> None:
+        """On the walk's thread."""
+        self.subject: Subject = Subjects(walk.ledger, walk.windows).stored(event).subject
+        self._detail: dict[str, Any] = msgspec.json.decode(made.detail)
+        self._then = then
+        self._policy = Policy(*self._detail.get("thresholds", (70, 94)))
+        self._values = self._read()
+
+    def lines(self) -> list[RuleLine]:
+        """Every rule of the set, in its order."""
+        letters = iter(self._detail.get("results", ""))
+        holding_now = {one.rule.name: one for one in self._then.checked.rules}
+        lacking = self._detail.get("lacking", ())
+        lines = []
+        for rule in self._then.rules:
+            letter = next(letters, "") if rule.is_evaluated else ""
+            result: Result = "not evaluated" if not letter else "hit" if letter == HIT else (
+                "miss" if letter == MISS else "unknown"
+            )  # fmt: skip
+            one = holding_now.get(rule.name)
+            says = f"{rule.when}: {result}"
+            read: tuple[ReadValue, ...] = ()
+            if one is not None:
+                says = sentence(one, self._values, result, self.subject, self._then.book, lacking)
+                read = read_values(one, self._values)
+            counted = result == "hit" and (
+                rule.state == "live" or (rule.state == "percentage" and counts_for(rule, self.subject))
+            )
+            lines.append(
+                RuleLine(rule.name, rule.rule_class, rule.state, result, counted, rule.weight, rule.code, says, read)
+            )
+        return lines
+
+    def flip(self) -> Flip | None:
+        """The smallest change of what was known that gives another verdict."""
+        return flip(self._then.checked, self._values, self.subject, self._verdict)
+
+    def _verdict(self, judgement: Judgement, rules: Sequence[Rule]) -> str:
+        made: Decision = decide(judgement, rules, self._policy, versions_of(self._then.version))
+        return made.verdict
+
+    def _read(self) -> dict[Input, Any]:
+        """By input, what the rules read: from the vector, from what was stored besides, and from the event."""
+        vector = self._detail.get("vector", ())
+        stored = dict(zip(given_inputs(self._then.checked), self._detail.get("given", ()), strict=False))
+        values: dict[Input, Any] = {}
+        for one in self._then.checked.asking:
+            assert one.checked is not None
+            for each in inputs_of(one.checked):
+                if isinstance(each, FieldInput):
+                    values[each] = reader_of(each.path)(self.subject)
+                elif isinstance(each, NameInput) and each.name in _PLACE:
+                    place = _PLACE[each.name]
+                    values[each] = vector[place] if place < len(vector) else None
+                else:
+                    values[each] = stored.get(each)
+        return values
