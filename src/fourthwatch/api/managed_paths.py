@@ -34,7 +34,7 @@ from fourthwatch.api.list_views import (
     NewEntry,
 )
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
-from fourthwatch.api.rule_paths import RULE_TYPES, rule_paths
+from fourthwatch.api.rule_paths import RULE_TYPES, decision_paths, rule_paths
 
 TYPES: tuple[Any, ...] = (
     EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
@@ -180,5 +180,5 @@ def _audit(by_type: ByType) -> Paths:
 
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
-    _ledger, _features, _entities, _labels, _lists, rule_paths, _audit, *read_paths.GROUPS,
+    _ledger, _features, _entities, _labels, _lists, rule_paths, decision_paths, _audit, *read_paths.GROUPS,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules and rule sets for OpenAPI."""
+"""Rules, rule sets and decisions for OpenAPI."""
 
 from typing import Any
 
@@ -58,20 +58,7 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "content": {"application/json": {"schema": by_type[CheckedView]}},
     }
     published["responses"] = {"200": checked, **published["responses"]}
-    event_id = parameter("event_id", "path", "Of the event that was decided", "string", required=True)
     return {
-        "/api/v1/decisions/{event_id}": {
-            "get": managed("getDecision", "A decision with everything it was made of", by_type[DecisionDetail], by_type,
-                           parameters=[event_id])
-        },
-        "/api/v1/decisions/{event_id}/trace": {
-            "get": managed("getDecisionTrace", "What each rule said, with values put in", by_type[TraceView], by_type,
-                           parameters=[event_id])
-        },
-        "/api/v1/decisions/{event_id}/counterfactual": {
-            "get": managed("getCounterfactual", "The smallest change that gives another verdict",
-                           by_type[CounterfactualView], by_type, parameters=[event_id])
-        },
         "/api/v1/rules": {
             "get": managed("listRules", "The rules in force", by_type[RulesView], by_type, parameters=PAGES)
         },
@@ -109,5 +96,24 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/rule-proposals/{proposal}/approval": {
             "post": _publishing("approveRuleProposal", "Publish a set that waits, with another key", by_type,
                                 body=by_type[NoteSent], parameters=[_PROPOSAL, IDEMPOTENCY_KEY])
+        },
+    }  # fmt: skip
+
+
+def decision_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
+    """Operations by path and method."""
+    event_id = parameter("event_id", "path", "Of the event that was decided", "string", required=True)
+    return {
+        "/api/v1/decisions/{event_id}": {
+            "get": managed("getDecision", "A decision with everything it was made of", by_type[DecisionDetail], by_type,
+                           parameters=[event_id])
+        },
+        "/api/v1/decisions/{event_id}/trace": {
+            "get": managed("getDecisionTrace", "What each rule said, with values put in", by_type[TraceView], by_type,
+                           parameters=[event_id])
+        },
+        "/api/v1/decisions/{event_id}/counterfactual": {
+            "get": managed("getCounterfactual", "The smallest change that gives another verdict",
+                           by_type[CounterfactualView], by_type, parameters=[event_id])
         },
     }  # fmt: skip
