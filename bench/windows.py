@@ -3,24 +3,33 @@
 In one thread of this process, CPU time. Orders are those of the load; what decoding and entities cost is not in here.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from random import Random
+
+import msgspec
 
 from bench.figures import Figure, figure, ratios
 from bench.load import Load
 from bench.peak import scratch, tag
-from fourthwatch.clock import HOUR_MS, Millis, SystemClock
+from fourthwatch.clock import DAY_MS, HOUR_MS, Millis, SystemClock
+from fourthwatch.decision import Policy
+from fourthwatch.engine.recovery import read_again
 from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.events import KIND_OF_NAME
 from fourthwatch.features.catalogue import DECIDING, built_in
 from fourthwatch.features.definition import Reading
 from fourthwatch.features.kernel import COMPILED, Kernel, Mode, Op
 from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
+from fourthwatch.limits import BATCH_MAX
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.ledger import Ledger
 from fourthwatch.wire.decode import decode_event
+from fourthwatch.workbench.simulator import DemoShop
 
 TENANT = 1
 _ORDERS = 6_000
@@ -59,6 +68,8 @@ def measure_windows(runs: int) -> list[Figure]:
         figure("kernel: bytes of an entity with ten observations", [_entity_bytes()], at_most=_BYTES_WANTED),
         figure("kernel: rebuild", [_rebuilt_per_s(run) for run in range(runs)], "events/s", at_least=_REBUILD_WANTED,
                note="8 entities, 2 observations each; reading and decoding the ledger not included"),
+        figure("rebuild from the ledger, a demo shop's events", _read_again_per_s(runs), "events/s",
+               at_least=_REBUILD_WANTED, note="reading, decoding, keys and observations included"),
     ]  # fmt: skip
 
 
@@ -158,3 +169,29 @@ def _rebuilt_per_s(seed: int) -> float:
             kernel.add(seq, _NOW_MS + seq, entities, [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
 
     return len(events) / (_timed(work) / 1e6)
+
+
+def _read_again_per_s(runs: int) -> list[float]:
+    """A shop's events as they come, orders among them, walked into a ledger once and read from it again."""
+    with scratch() as directory:
+        KeyStore(directory, SystemClock()).close()
+        ledger = Ledger(directory)
+        walk = Walk(ledger, Windows(), Policy(), os.urandom)
+        shop = DemoShop(seed=1, start_ms=_NOW_MS, orders_per_hour=60)
+        batch: list[Submission] = []
+        for event in islice(shop.events(_NOW_MS + 40 * DAY_MS), _ORDERS):
+            at_ms = Millis(event.at_ms)
+            decoded = decode_event(msgspec.json.encode(event.body), KIND_OF_NAME[event.event], at_ms)
+            batch.append(Submission(tenant=TENANT, decoded=decoded, received_ms=at_ms))
+            if len(batch) == BATCH_MAX:
+                walk.run(batch)
+                batch.clear()
+        walk.run(batch)
+        rates = []
+        for _ in range(runs):
+            again = Walk(ledger, Windows(), Policy(), os.urandom)
+            began = time.thread_time_ns()
+            read = read_again(again, 0, lambda _done, _total: None)
+            rates.append(read / ((time.thread_time_ns() - began) / 1e9))
+        ledger.close()
+        return rates

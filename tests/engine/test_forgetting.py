@@ -29,6 +29,9 @@ OWN = {
 }
 
 
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
+
+
 @pytest.fixture(autouse=True)
 def _few_events_move_the_clock_far(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fourthwatch.features.forgetting.STEP_MAX_MS", DAY_MS)
@@ -114,7 +117,7 @@ def test_what_an_import_tells_of_years_ago_is_known_while_it_is_imported(tmp_pat
     till.close()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@SEEDS
 def test_what_is_forgotten_is_the_same_live_rebuilt_and_from_a_snapshot(tmp_path: Path, seed: int) -> None:
     till = Counter(tmp_path)
     events = received_at(list(traffic(Random(seed), 600)))
@@ -158,7 +161,7 @@ def test_a_snapshot_of_another_horizon_is_not_read(tmp_path: Path) -> None:
     till.close()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@SEEDS
 def test_a_past_that_comes_in_later_stops_where_things_were_forgotten(tmp_path: Path, seed: int) -> None:
     events = received_at(list(traffic(Random(seed), 400)))
 

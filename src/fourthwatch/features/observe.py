@@ -53,17 +53,28 @@ class Present(msgspec.Struct, gc=False):
         keys = self.keys.get(name)
         if keys is None:
             subject = self.subject
-            keys = self.keys[name] = keys_of(subject.tenant, THINGS[name].texts(subject))
+            texts = _TEXTS[name](subject)
+            keys = self.keys[name] = keys_of(subject.tenant, texts) if texts else ()
         return keys
 
     def marks(self, name: str) -> tuple[int, ...]:
         """The things of a kind as they are told apart in another's history."""
         marks = self.told.get(name)
         if marks is None:
-            counted, subject = THINGS[name].counted, self.subject
-            keys = self.of(name) if counted is None else keys_of(subject.tenant, counted(subject))
-            marks = self.told[name] = tuple([mark_of_key(key) for key in keys])
+            counted = _COUNTED.get(name)
+            keys = self.of(name) if counted is None else keys_of(self.subject.tenant, counted(self.subject))
+            if len(keys) == 1:  # as nearly always
+                key = keys[0]
+                marks = (key - _WRAP if key >> 63 else key,)
+            else:
+                marks = tuple([mark_of_key(key) for key in keys]) if keys else ()
+            self.told[name] = marks
         return marks
+
+
+_TEXTS = {thing.name: thing.texts for thing in THINGS.values()}
+_COUNTED = {thing.name: thing.counted for thing in THINGS.values() if thing.counted is not None}
+_WRAP = 1 << 64
 
 
 def first_of(by: By) -> Callable[[Present], int]:
@@ -146,11 +157,15 @@ class _Watch:
         self.combinations: list[tuple[int, By]] = []
 
     def entities(self, present: Present) -> list[Entity]:
-        known, found = present.keys, []
+        known, of, found = present.keys, present.of, []
         for kind, name in self.things:
             keys = known.get(name)
-            for key in present.of(name) if keys is None else keys:
-                found.append((kind, key))  # noqa: PERF401 (most have one key: a list for each would be slower)
+            if keys is None:
+                keys = of(name)
+            if keys:
+                found.append((kind, keys[0]))
+                if len(keys) > 1:
+                    found += [(kind, key) for key in keys[1:]]
         for number, by in self.combinations:
             parts = [present.of(name) for name in by]
             if all(parts):

@@ -5,12 +5,12 @@ A thing is known by its text, `kind:normal form`; the same text is the same thin
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from types import MappingProxyType
 
 import msgspec
 import xxhash
 
-from fourthwatch.entities import Involved
 from fourthwatch.entities.country import country_code
 from fourthwatch.entities.places import state_code
 from fourthwatch.events import Item
@@ -64,16 +64,26 @@ def mark_of_key(key: int) -> int:
     return key - (1 << 64) if key >> 63 else key
 
 
-def _one(prefix: str, pick: Callable[[Involved], str | None]) -> Texts:
+def _one(prefix: str, name: str) -> Texts:
+    """The entity of this name among those involved."""
+    pick: Callable[[Subject], str | None] = attrgetter("involved." + name)
+
     def texts(subject: Subject) -> tuple[str, ...]:
-        value = pick(subject.involved)
+        value = pick(subject)
         return () if value is None else (prefix + value,)
 
     return texts
 
 
-def _many(prefix: str, pick: Callable[[Involved], tuple[str, ...]]) -> Texts:
-    return lambda subject: tuple([prefix + value for value in pick(subject.involved)])
+def _many(prefix: str, name: str) -> Texts:
+    """The entities of this name among those involved."""
+    pick: Callable[[Subject], tuple[str, ...]] = attrgetter("involved." + name)
+
+    def texts(subject: Subject) -> tuple[str, ...]:
+        values = pick(subject)
+        return tuple([prefix + value for value in values]) if values else ()
+
+    return texts
 
 
 def _actor(subject: Subject) -> tuple[str, ...]:
@@ -181,20 +191,20 @@ def _currency(subject: Subject) -> tuple[str, ...]:
 
 _ALL: tuple[Thing, ...] = (
     Thing(1, "user", "the account, or a guest's session", _actor, _person, is_always_heard=True),
-    Thing(2, "session", "the visit", _one("session:", lambda one: one.session), is_always_heard=True),
-    Thing(3, "device", "the shopper's device", _one("device:", lambda one: one.device)),
-    Thing(4, "ip", "the shopper's IP address", _one("ip:", lambda one: one.ip)),
-    Thing(5, "network", "the /24 or /48 around the IP address", _one("network:", lambda one: one.network)),
-    Thing(6, "email", "the e-mail address", _one("email:", lambda one: one.email)),
+    Thing(2, "session", "the visit", _one("session:", "session"), is_always_heard=True),
+    Thing(3, "device", "the shopper's device", _one("device:", "device")),
+    Thing(4, "ip", "the shopper's IP address", _one("ip:", "ip")),
+    Thing(5, "network", "the /24 or /48 around the IP address", _one("network:", "network")),
+    Thing(6, "email", "the e-mail address", _one("email:", "email")),
     Thing(7, "email_domain", "the domain of the e-mail address", _domain),
-    Thing(8, "phone", "a phone number", _many("phone:", lambda one: one.phones)),
-    Thing(9, "card", "a card", _many("card:", lambda one: one.cards)),
+    Thing(8, "phone", "a phone number", _many("phone:", "phones")),
+    Thing(9, "card", "a card", _many("card:", "cards")),
     Thing(10, "bin", "the first six digits of a card: its bank and product", _bins),
-    Thing(11, "address", "the delivery address", _one("address:", lambda one: one.shipping)),
-    Thing(12, "billing_address", "the billing address", _one("billing:", lambda one: one.billing)),
+    Thing(11, "address", "the delivery address", _one("address:", "shipping")),
+    Thing(12, "billing_address", "the billing address", _one("billing:", "billing")),
     Thing(13, "postcode", "the PIN or ZIP code delivered to", _postcode),
     Thing(14, "city", "the city delivered to", _city),
-    Thing(15, "promotion_code", "a promotion", _many("promotion:", lambda one: one.promotions)),
+    Thing(15, "promotion_code", "a promotion", _many("promotion:", "promotions")),
     Thing(16, "item_code", "an item", _items),
     Thing(17, "seller", "the seller of an item", _sellers),
     Thing(18, "redemption", "a promotion as used by one person", _redemptions),
@@ -203,7 +213,7 @@ _ALL: tuple[Thing, ...] = (
     Thing(21, "area", "the sorting district delivered to: a PIN's or ZIP code's first three characters", _area),
     Thing(22, "shop", "the shop as a whole", lambda _subject: ("shop:",)),
     Thing(23, "currency", "the shop as far as it sells in one currency", _currency),
-    Thing(1, "account", "the account; not a guest", _one("user:", lambda one: one.user), history_of="user"),
+    Thing(1, "account", "the account; not a guest", _one("user:", "user"), history_of="user"),
 )
 THINGS: Mapping[str, Thing] = MappingProxyType({thing.name: thing for thing in _ALL})
 """By the name that the language knows them by."""
