@@ -38,8 +38,9 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "apsw": frozenset({"store"}),
     "argon2": frozenset({"console"}),
     "click": frozenset({"cli"}),
-    "cryptography": frozenset({"server", "webhooks"}),
+    "cryptography": frozenset({"server", "store"}),
     "disposable_email_domains": frozenset({"entities"}),
+    "h11": frozenset({"webhooks"}),
     "http": frozenset({"webhooks", "workbench"}),
     "httptools": frozenset({"api"}),
     "httpx": frozenset({"webhooks"}),
@@ -93,6 +94,7 @@ BROAD_CATCHES = frozenset(
         ("engine/corridor.py", "_take_edit"),
         ("engine/corridor.py", "_commit"),
         ("engine/corridor.py", "_committed"),
+        ("webhooks/sender.py", "_attempt"),
         ("workbench/sender.py", "_work"),
     }
 )
@@ -331,7 +333,7 @@ def test_every_module_keeps_to_the_plan(path: str) -> None:
 def test_the_whole_package_was_read() -> None:
     assert len(MODULES) >= 75
     rooms = {Module(path, ast.parse(""), 0).room for path in MODULES} - {""}
-    assert rooms == FLOOR_OF.keys() - {"model", "webhooks"}
+    assert rooms == FLOOR_OF.keys() - {"model"}
 
 
 def test_no_broad_catch_is_excused_that_is_not_there() -> None:

@@ -10,6 +10,8 @@ FourthwatchError
 │   ├── InUse               409  something else is made of it
 │   ├── TooManyFeatures     409  as many as can be kept
 │   ├── TooManyEntries      409  as many lists, or entries of them, as can be kept
+│   ├── TooManyEndpoints    409  the same of webhook endpoints
+│   ├── NotListening        409  no shop has registered where to be told, or it would not understand
 │   ├── NotUnderstood       400  a text is not in the language; has diagnostics
 │   │   └── RulesRefused    400  a set of rules does not hold: texts, names, bounds, examples; has findings
 │   ├── MethodNotAllowed    405
@@ -192,6 +194,16 @@ class LanguageError(FourthwatchError):
         more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
         super().__init__(f"line {first.line}, column {first.column}: {first.message}{more}")
         self.diagnostics = diagnostics
+
+
+class TooManyEndpoints(Refused):
+    status = 409
+    code = "too_many_endpoints"
+
+
+class NotListening(Refused):
+    status = 409
+    code = "not_listening"
 
 
 class NotUnderstood(Refused):

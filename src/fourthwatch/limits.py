@@ -251,6 +251,48 @@ PASSWORD_CHARS_MAX = 256
 FORM_FIELDS_MAX = 1_200
 """Of one form; a bulk decision names up to `PAGE_ROWS_MAX` orders."""
 
+# Deliveries.
+DELIVERY_LIFE_MS = 7 * 24 * 60 * 60 * 1000
+"""For so long a delivery is tried; then it is parked."""
+RETRY_FIRST_MS = 10_000
+"""The first retry comes within this, each later one within twice as much as the one before, evenly chosen."""
+RETRY_LONGEST_MS = 6 * 60 * 60 * 1000
+RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000
+"""The longest wait that a receiver may ask for."""
+DELIVERY_DEADLINE_S = 15.0
+"""One attempt from the look-up of the name to the last byte of the reply."""
+REPLY_BYTES_MAX = 64 * 1024
+"""A reply with a longer body is a failure."""
+REPLY_HEADER_BYTES_MAX = 16 * 1024
+REPLY_KEPT_BYTES = 2_048
+"""Of a reply that are kept for people to look at."""
+RECEIVER_CONNECTIONS_FIRST = 4
+"""Attempts under way at a receiver of which nothing is known yet."""
+RECEIVER_CONNECTIONS_MAX = 8
+"""Attempts under way at one receiver."""
+SENDER_CONNECTIONS_MAX = 256
+"""Attempts under way at all receivers together."""
+RECEIVER_PAUSE_MAX_MS = 60_000
+"""How long a receiver that fails again and again is left alone before one more delivery tries it."""
+OCCASIONS_AT_ONCE = 200
+"""Of which deliveries are made in one transaction."""
+DELIVERED_KEPT_MS = 30 * 24 * 60 * 60 * 1000
+"""For so long a delivery that arrived can be looked at and sent again; a parked one is kept."""
+ENDPOINTS_MAX = 50
+"""Webhook endpoints of one tenant."""
+SEND_AGAIN_MAX = 10_000
+"""Deliveries that one request may send again."""
+ATTEMPTS_SHOWN_MAX = 50
+TEST_LIFE_MS = 60_000
+"""A test is tried for so long."""
+ENDPOINT_URL_CHARS_MAX = 2_000
+ENDPOINT_DESCRIPTION_CHARS_MAX = 300
+SECRET_OVERLAP_HOURS = 24
+"""For so long a former secret signs too, unless said otherwise."""
+SECRET_OVERLAP_HOURS_MAX = 168
+DECISION_MESSAGE_CHARS_MAX = 2_000
+"""Of the message, and of the author, with an analyst's decision."""
+
 # Data sets.
 HISTORY_PAGE_ROWS = 500
 """Events read from the ledger in one question by a program that goes through all of it."""
@@ -269,6 +311,9 @@ assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160
 assert EXPRESSION_AGGREGATES_MAX < EXPRESSION_NODES_MAX < EXPRESSION_CHARS_MAX
 assert HUB_USERS < NEIGHBOURS_PER_STEP_MAX <= THINGS_EXACT_MAX  # so that the marks alone say what is no hub
+assert RECEIVER_CONNECTIONS_FIRST <= RECEIVER_CONNECTIONS_MAX < SENDER_CONNECTIONS_MAX
+assert RETRY_FIRST_MS < RETRY_LONGEST_MS < RETRY_AFTER_MAX_MS < DELIVERY_LIFE_MS < DELIVERED_KEPT_MS
+assert REPLY_KEPT_BYTES < REPLY_BYTES_MAX
 assert HEADER_BYTES_MAX < BODY_BYTES_MAX < DRAIN_BYTES_MAX
 assert PAGE_ROWS_MAX < FORM_FIELDS_MAX
 assert HASHES_AT_ONCE < HASHES_WAITING_MAX

@@ -36,6 +36,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """FOURTHWATCH_NUMBER_FIELDS: keys, with commas between, whose numbers are the shop's own and never masked."""
     four_eyes: bool = False
     """FOURTHWATCH_FOUR_EYES: a rule set is published only when a second key has approved it; true or false."""
+    private_receivers: str = ""
+    """FOURTHWATCH_PRIVATE_RECEIVERS: host:port, with commas between, that may be called at any address and by http."""
+    postback_seconds_after_payment: float = 4.0
+    """FOURTHWATCH_POSTBACK_SECONDS_AFTER_PAYMENT: how long after its payment an order's score is posted back."""
+    postback_seconds_without_payment: float = 30.0
+    """FOURTHWATCH_POSTBACK_SECONDS_WITHOUT_PAYMENT: the same, for an order whose payment does not come."""
     log_level: str = "info"
     """FOURTHWATCH_LOG_LEVEL: debug, info, warning or error."""
 
@@ -77,6 +83,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise UsageError(f"{_PREFIX}FORGET_AFTER_DAYS must be at least {FORGET_AFTER_DAYS_MIN}")
     if settings.events_per_second is not None and not settings.events_per_second > 0:
         raise UsageError(f"{_PREFIX}EVENTS_PER_SECOND must be greater than 0")
+    if not 0 <= settings.postback_seconds_after_payment <= 3_600:
+        raise UsageError(f"{_PREFIX}POSTBACK_SECONDS_AFTER_PAYMENT must be from 0 to 3600")
+    if not 0 <= settings.postback_seconds_without_payment <= 3_600:
+        raise UsageError(f"{_PREFIX}POSTBACK_SECONDS_WITHOUT_PAYMENT must be from 0 to 3600")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise UsageError(f"{_PREFIX}LOG_LEVEL must be debug, info, warning or error")
     return settings

@@ -141,7 +141,7 @@ def test_no_route_answers_a_key_without_its_scope(shop: Shop, scoped: dict[str, 
 def test_every_route_answers_a_key_with_its_scope_alone(shop: Shop, scoped: dict[str, str]) -> None:
     for (method, path), scope in MATRIX.items():
         if scope != OPEN:
-            assert ask(shop, method, path, scoped[scope]).status in (200, 400, 404, 428), path
+            assert ask(shop, method, path, scoped[scope]).status in (200, 400, 404, 409, 428), path
 
 
 def test_a_route_is_not_reached_around_its_key_by_another_spelling_or_method(shop: Shop) -> None:

@@ -77,7 +77,7 @@ def test_a_decision_without_its_event_is_not_taken(ledger: Ledger) -> None:
 def test_a_full_file_is_said_to_be_full_and_keeps_what_it_has(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.append([event(1)], [])
-    ledger._connection.pragma("max_page_count", 40)
+    ledger._connection.pragma("max_page_count", 120)
     with pytest.raises(LedgerFull):
         append_for_ever(ledger)
     seq = ledger.last_seq

@@ -110,12 +110,22 @@ class Intake:
         return caller
 
     async def submit(
-        self, caller: Caller, decoded: Decoded, received_ms: Millis, idempotency_key: str | None = None
+        self,
+        caller: Caller,
+        decoded: Decoded,
+        received_ms: Millis,
+        idempotency_key: str | None = None,
+        *,
+        by_analyst: bool = False,
     ) -> Answer:
         """Through the corridor; returns when the event is durable. Raises what the batch or the queue says."""
         future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
         submission = Submission(
-            tenant=caller.tenant, decoded=decoded, received_ms=received_ms, idempotency_key=idempotency_key
+            tenant=caller.tenant,
+            decoded=decoded,
+            received_ms=received_ms,
+            idempotency_key=idempotency_key,
+            by_analyst=by_analyst,
         )
         self._corridor.submit(submission, Ticket(_waking(future)))
         return await _answer_of(future)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fourthwatch.api import read_paths
 from fourthwatch.api.audit import AuditView
+from fourthwatch.api.deliveries import AgainChoice, AgainView, DeliveriesView, DeliveryDetailView
 from fourthwatch.api.description import (
     DRY_RUN,
     IDEMPOTENCY_KEY,
@@ -17,6 +18,14 @@ from fourthwatch.api.description import (
     Operation,
     managed,
     parameter,
+)
+from fourthwatch.api.endpoints import (
+    AskedView,
+    EndpointChoice,
+    EndpointsView,
+    EndpointView,
+    RotationChoice,
+    SecretsView,
 )
 from fourthwatch.api.entities import EntityView
 from fourthwatch.api.features import FeatureDefinition, FeaturesView, FeatureView
@@ -34,6 +43,7 @@ from fourthwatch.api.list_views import (
     NewEntry,
 )
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
+from fourthwatch.api.reviews import CasesView, DecidedView, DecisionChoice, PostbackChoice
 from fourthwatch.api.rule_paths import RULE_TYPES, decision_paths, rule_paths
 
 TYPES: tuple[Any, ...] = (
@@ -43,6 +53,8 @@ TYPES: tuple[Any, ...] = (
     ListDefinition, ListEdit, ListView, ListsView, NewEntry, ListEntryView, EntriesView, EntryView, ImportDocument,
     ImportView,
     *RULE_TYPES,
+    AgainChoice, AgainView, DeliveriesView, DeliveryDetailView, AskedView, EndpointChoice, EndpointView, EndpointsView,
+    RotationChoice, SecretsView, CasesView, DecidedView, DecisionChoice, PostbackChoice,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -179,6 +191,91 @@ def _audit(by_type: ByType) -> Paths:
     return {"/api/v1/audit": {"get": told}}
 
 
+def _reviews(by_type: ByType) -> Paths:
+    order_id = parameter("order_id", "path", "As in _orderId", "string", required=True)
+    status = parameter("status", "query", "open or closed", "string")
+    asked = by_type[AskedView]
+    return {
+        "/api/v1/cases": {
+            "get": managed("listCases", "The review queue, oldest first", by_type[CasesView], by_type,
+                           parameters=[status, *PAGES])
+        },
+        "/api/v1/orders/{order_id}/decisions": {
+            "post": managed("decideOrder", "Decide on an order as a person", by_type[DecidedView], by_type,
+                            body=by_type[DecisionChoice], parameters=[order_id, IDEMPOTENCY_KEY])
+        },
+        "/api/v1/orders/{order_id}/postbacks": {
+            "post": managed("tellShop", "Tell the shop an address, or that a payment link was paid", asked, by_type,
+                            body=by_type[PostbackChoice], parameters=[order_id, IDEMPOTENCY_KEY], status=202)
+        },
+        "/api/v1/postbacks/test": {
+            "post": managed("testPostbacks", "Try the postback addresses out", asked, by_type,
+                            parameters=[IDEMPOTENCY_KEY], status=202)
+        },
+    }  # fmt: skip
+
+
+def _endpoints(by_type: ByType) -> Paths:
+    endpoint_id = parameter("endpoint_id", "path", "Of the endpoint", "string", required=True)
+    one, choice = by_type[EndpointView], by_type[EndpointChoice]
+    return {
+        "/api/v1/webhook-endpoints": {
+            "get": managed("listEndpoints", "Webhook endpoints", by_type[EndpointsView], by_type, parameters=PAGES),
+            "post": managed("addEndpoint", "A new webhook endpoint", one, by_type, body=choice,
+                            parameters=[IDEMPOTENCY_KEY], status=201),
+        },
+        "/api/v1/webhook-endpoints/{endpoint_id}": {
+            "get": managed("getEndpoint", "One webhook endpoint", one, by_type, parameters=[endpoint_id]),
+            "patch": managed("changeEndpoint", "Choose otherwise; what is left out stays", one, by_type, body=choice,
+                             parameters=[endpoint_id, IF_MATCH]),
+            "delete": managed("removeEndpoint", "Remove a webhook endpoint", None, by_type,
+                              parameters=[endpoint_id, IF_MATCH], status=204),
+        },
+        "/api/v1/webhook-endpoints/{endpoint_id}/secrets": {
+            "get": managed("getSecrets", "The secrets that sign now", by_type[SecretsView], by_type,
+                           parameters=[endpoint_id]),
+            "post": managed("rotateSecret", "A new secret; the former one signs too for a while", one, by_type,
+                            body=by_type[RotationChoice], parameters=[endpoint_id, IDEMPOTENCY_KEY]),
+        },
+        "/api/v1/webhook-endpoints/{endpoint_id}/test": {
+            "post": managed("testEndpoint", "Try an endpoint out", by_type[AskedView], by_type,
+                            parameters=[endpoint_id, IDEMPOTENCY_KEY], status=202)
+        },
+    }  # fmt: skip
+
+
+def _deliveries(by_type: ByType) -> Paths:
+    delivery_id = parameter("delivery_id", "path", "The webhook-id", "string", required=True)
+    filters = [
+        parameter("after", "query", "Only those made after this delivery, by its id", "string"),
+        parameter("receiver", "query", "Id of an endpoint, or purpose of a postback address", "string"),
+        parameter("state", "query", "waiting, queued, sending, delivered or parked", "string"),
+        parameter("type", "query", "As order.scored or score_postback", "string"),
+        parameter("entity", "query", "As order:1001", "string"),
+        *PAGES,
+    ]
+    again = by_type[AgainView]
+    return {
+        "/api/v1/deliveries": {
+            "get": managed("listDeliveries", "What was told to whom, oldest first", by_type[DeliveriesView], by_type,
+                           parameters=filters)
+        },
+        "/api/v1/deliveries/replay": {
+            "post": managed("replayDeliveries", "Send many again", again, by_type, body=by_type[AgainChoice],
+                            parameters=[IDEMPOTENCY_KEY], status=202)
+        },
+        "/api/v1/deliveries/{delivery_id}": {
+            "get": managed("getDelivery", "One delivery and its attempts", by_type[DeliveryDetailView], by_type,
+                           parameters=[delivery_id])
+        },
+        "/api/v1/deliveries/{delivery_id}/replay": {
+            "post": managed("replayDelivery", "Send one again", again, by_type,
+                            parameters=[delivery_id, IDEMPOTENCY_KEY], status=202)
+        },
+    }  # fmt: skip
+
+
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
-    _ledger, _features, _entities, _labels, _lists, rule_paths, decision_paths, _audit, *read_paths.GROUPS,
+    _ledger, _features, _entities, _labels, _lists, rule_paths, decision_paths, _audit, _reviews, _endpoints,
+    _deliveries, *read_paths.GROUPS,
 )  # fmt: skip

@@ -4,41 +4,49 @@ The key may come in the header, as `api_key` or as `secret`, in the query or in 
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-import msgspec
 
 from fourthwatch.api.access import Caller
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.request import Receive, Scope, Send, decompressed, header, read_body, send_json
-from fourthwatch.clock import Clock, iso_ms
+from fourthwatch.clock import Clock
 from fourthwatch.engine.identity import ORDER_KINDS
+from fourthwatch.engine.standing import score_reply
 from fourthwatch.errors import Malformed, NotFound
-from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER
-from fourthwatch.store.postbacks import PostbackAddresses
-from fourthwatch.store.reader import Entry, LedgerReader
-from fourthwatch.wire.decode import decode_document, read_stored
+from fourthwatch.events import KIND_OF_NAME
+from fourthwatch.store.postbacks import PURPOSES, PostbackAddresses
+from fourthwatch.store.reader import LedgerReader
+from fourthwatch.wire.decode import decode_document
 from fourthwatch.wire.razorpay import order_document
-from fourthwatch.wire.reply import Reason, ScoreReply, encode
+from fourthwatch.wire.reply import encode
 from fourthwatch.wire.strict import object_of
 
 _KEY_HEADER = b"x-thirdwatch-api-key"
 _QUERY_FIELDS_MAX = 20
 _URL_CHARS_MAX = 2_000
 _CLEAN_URL = re.compile(r"[\x21-\x7e]+")
-_PURPOSES = ("score_postback", "action_postback", "shipping_address_postback", "url")
 _ACTIONS = {"approved": "_approved", "declined": "_declined", "onhold": "_held"}
 
 
 class Neo:
     """Everything under `/neo/v1`, and its aliases."""
 
-    def __init__(self, intake: Intake, reader: LedgerReader, addresses: PostbackAddresses, clock: Clock) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        reader: LedgerReader,
+        addresses: PostbackAddresses,
+        clock: Clock,
+        on_registered: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_registered` hears of it when a shop has said where it wants to be called."""
         self._intake = intake
         self._reader = reader
         self._addresses = addresses
         self._clock = clock
+        self._on_registered = on_registered
 
     async def score(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /neo/v1/score`: the newest decision on an order."""
@@ -55,18 +63,19 @@ class Neo:
 
     async def register_postbacks(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /neo/v1/addpostbackurl/`: where the shop wants to be called; registering again replaces."""
-        document, caller = await self._document(scope, receive)
-        addresses = {purpose: document[purpose] for purpose in _PURPOSES if document.get(purpose) not in (None, "")}
+        document, caller, key = await self._document(scope, receive)
+        addresses = {purpose: document[purpose] for purpose in PURPOSES if document.get(purpose) not in (None, "")}
         if not addresses:
             raise Malformed("no address was given; send score_postback and action_postback", code="missing_key")
         for purpose, url in addresses.items():
             _check_url(purpose, url)
-        self._addresses.register(caller.tenant, addresses, caller.key_id)
+        self._addresses.register(caller.tenant, addresses, caller.key_id, key)
+        self._on_registered()
         await send_json(send, 200, _OK_REGISTERED)
 
     async def client_action(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /neo/v1/clientaction`: the shop's staff decided on an order; enters the ledger as its status."""
-        document, caller = await self._document(scope, receive)
+        document, caller, _ = await self._document(scope, receive)
         action, order_id = document.get("action_type"), document.get("order_id")
         if not isinstance(order_id, str | int) or isinstance(order_id, bool) or order_id == "":
             raise Malformed("order_id is needed", pointer="/order_id", code="missing_key")
@@ -99,36 +108,15 @@ class Neo:
         answer = await self._intake.submit(caller, decoded, received_ms)
         await send_json(send, 200, encode(answer.receipt))
 
-    async def _document(self, scope: Scope, receive: Receive) -> tuple[dict[str, Any], Caller]:
+    async def _document(self, scope: Scope, receive: Receive) -> tuple[dict[str, Any], Caller, str]:
+        """What was sent, who calls, and the key itself without a prefix."""
         document = object_of(decompressed(await read_body(receive), header(scope, b"content-encoding")))
         inside = document.pop("secret", None) or document.pop("api_key", None)
         presented = (
             header(scope, _KEY_HEADER) or (inside if isinstance(inside, str) else None) or _key_in(_query(scope))
         )
-        return document, self._intake.admit(presented, "ingest")
-
-
-def score_reply(order_id: str, placed: Entry, decided: Entry) -> ScoreReply:
-    """A decision in the contract's keys; all strings are non-null."""
-    assert decided.decision is not None
-    event = read_stored(KIND_OF_NUMBER[placed.event.kind], placed.event.body)
-    return ScoreReply(
-        order_id=order_id,
-        user_id=event.user_id or event.session_id or "",
-        order_timestamp=iso_ms(placed.event.occurred_ms),
-        score=decided.decision.score,
-        flag=decided.decision.flag,
-        reasons=reasons_of(decided.decision.detail),
-    )
-
-
-def reasons_of(detail: bytes) -> tuple[Reason, ...]:
-    """The reasons in a stored decision."""
-    return msgspec.json.decode(detail, type=_Reasons).reasons
-
-
-class _Reasons(msgspec.Struct):
-    reasons: tuple[Reason, ...]
+        caller = self._intake.admit(presented, "ingest")
+        return document, caller, (presented or "").rsplit(" ", 1)[-1]
 
 
 _OK_REGISTERED = encode({"status": "ok", "message": "postback addresses registered"})

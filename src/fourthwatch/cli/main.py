@@ -18,6 +18,7 @@ from fourthwatch.cli.replay import convert, replay
 from fourthwatch.cli.rules import rules
 from fourthwatch.cli.serve import serve
 from fourthwatch.cli.users import users
+from fourthwatch.cli.webhook import webhook
 from fourthwatch.errors import FourthwatchError, UsageError
 
 FINDING, USAGE = 1, 2
@@ -36,7 +37,8 @@ def root() -> None:
 
 
 for _command in (
-    serve, keys, users, features, lists, rules, replay, replay_decision, convert, dataset, events, audit, doctor, demo,
+    serve, keys, users, features, lists, rules, replay, replay_decision, convert, dataset, events, audit,
+    webhook, doctor, demo,
 ):  # fmt: skip
     root.add_command(_command)
 

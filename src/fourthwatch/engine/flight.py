@@ -1,6 +1,6 @@
 """What the corridor hands from step to step: a batch between the queue and its answers, and why none is taken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Literal, NewType
 
@@ -46,6 +46,8 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A thing of which nothing was received for so long is forgotten."""
     supplied: Supplied | None = None
     """Files of the operator's to look things up in."""
+    heard: Container[int] = frozenset()
+    """Tenants of which somebody wants to hear; may change while the corridor is used."""
 
 
 class Flight:

@@ -39,7 +39,7 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     windows.lists = roster.lists
     rulings = Rulings(windows, rules.in_force)
     roster.users_of = rulings.askers
-    walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns)
+    walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns, settings.heard)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
     return Opened(walk, Definitions(shelf, walk, seq), roster, seq)

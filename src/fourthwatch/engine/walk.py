@@ -3,12 +3,13 @@
 A batch is committed as one; while it is, the next one may walk. Synchronous, one thread; chance is handed in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import msgspec
 
 from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
+from fourthwatch.engine.consequences import Consequences
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
 from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.engine.rulings import Rulings
@@ -18,6 +19,7 @@ from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
 from fourthwatch.store.lists import entries_hit
+from fourthwatch.store.outbox import CaseMove, Occasion
 from fourthwatch.wire.decode import Decoded
 from fourthwatch.wire.reply import BodyWarning, Reason, Receipt, encode
 
@@ -30,6 +32,8 @@ class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     received_ms: Millis
     idempotency_key: str | None = None
     wants_score: bool = False
+    by_analyst: bool = False
+    """Whether it is an analyst's decision, made here, of which the shop has to hear."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +55,8 @@ class Taken:
         self.decisions: list[DecisionRow] = []
         self.presents: list[Present] = []
         """Per event what its walk found out about it."""
+        self.occasions: list[Occasion] = []
+        self.case_moves: list[CaseMove] = []
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
         self.hits: dict[int, tuple[int, int]] = {}
@@ -61,7 +67,7 @@ class Taken:
         """Make it ready to be written next; nothing joins it any more."""
         if self.events:
             also = entries_hit(self.hits) if self.hits else ()
-            self._sealed = ledger.sealed(self.events, self.decisions, also)
+            self._sealed = ledger.sealed(self.events, self.decisions, self.occasions, self.case_moves, also)
 
     def found(self, entries: Sequence[int], received_ms: int) -> None:
         """A decision found these entries of lists; each counts once for it."""
@@ -88,8 +94,10 @@ class Walk:
         random_bytes: Callable[[int], bytes],
         rulings: Rulings | None = None,
         ticks_ns: Callable[[], int] | None = None,
+        heard: Container[int] = frozenset(),
     ) -> None:
-        """`rulings` says who is judged by what, by the starter set if it is not given; `ticks_ns` times it."""
+        """`rulings` says who is judged by what, by the starter set if it is not given; `ticks_ns` times it; `heard` are
+        the tenants of which somebody wants to hear, and may change while the walk is used."""
         self.ledger = ledger
         self.windows = windows
         self.rulings = Rulings(windows) if rulings is None else rulings
@@ -97,6 +105,7 @@ class Walk:
         """Position of the newest event that walked; the ledger's own is that of the newest that is durable."""
         self._recent = Recent(ledger)
         self._subjects = Subjects(ledger, windows)
+        self._consequences = Consequences(heard, ledger.open_cases())
         self._policy = policy
         self._random_bytes = random_bytes
         self._ticks_ns = ticks_ns
@@ -182,8 +191,17 @@ class Walk:
         )
         taken.events.append(event)
         taken.presents.append(present)
-        if decision is not None:
-            taken.decisions.append(_decision_row(seq, tenant, decision, answered=answered))
+        if decision is None:
+            occasion = self._consequences.of_other(event)
+        else:
+            row = _decision_row(seq, tenant, decision, answered=answered)
+            taken.decisions.append(row)
+            by_analyst = submission.by_analyst
+            occasion, move = self._consequences.of_decided(event, decoded, row, by_analyst=by_analyst)
+            if move is not None:
+                taken.case_moves.append(move)
+        if occasion is not None:
+            taken.occasions.append(occasion)
         self._recent.add(event)
         self.last_seq = seq
         return Answer(receipt_of(event.event_id, decoded.warnings, decision if answered else None), replayed=False)

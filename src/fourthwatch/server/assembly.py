@@ -1,5 +1,7 @@
 """The application with everything behind it, over a corridor that is there: the one place where its parts meet."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +11,8 @@ from fourthwatch.api.aside import Aside
 from fourthwatch.api.audit import Audit
 from fourthwatch.api.changes import Changes
 from fourthwatch.api.decisions import Decisions
+from fourthwatch.api.deliveries import Deliveries
+from fourthwatch.api.endpoints import Endpoints
 from fourthwatch.api.entities import Entities
 from fourthwatch.api.event_log import EventLog
 from fourthwatch.api.features import Features
@@ -23,6 +27,7 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
+from fourthwatch.api.reviews import Reviews
 from fourthwatch.api.rules import Rules
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock
@@ -31,6 +36,8 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.server.indexing import Indexing
 from fourthwatch.settings import Settings
 from fourthwatch.store.changes import AuditTrail, Configuration
+from fourthwatch.store.delivery_log import DeliveryLog
+from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.lists import ListReader
 from fourthwatch.store.postbacks import PostbackAddresses
@@ -38,6 +45,8 @@ from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
 from fourthwatch.store.users import UserStore
 from fourthwatch.store.views import ViewStore
+from fourthwatch.webhooks.addresses import named_receivers
+from fourthwatch.webhooks.transport import fault_of_url
 
 
 class MakeIntake(Protocol):
@@ -52,29 +61,41 @@ class Assembly:
     """Opened on a directory whose corridor has started; `close` when nothing is asked any more."""
 
     def __init__(
-        self, directory: Path, clock: Clock, corridor: Corridor, settings: Settings, make_intake: MakeIntake = Intake
+        self,
+        directory: Path,
+        clock: Clock,
+        corridor: Corridor,
+        settings: Settings,
+        make_intake: MakeIntake = Intake,
+        on_listening: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_listening` hears of it when somebody has begun to listen to what happens."""
         self.keys = KeyStore(directory, clock)
         self.reader = LedgerReader(directory)
         self.configuration = Configuration(directory, clock)
         addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
         rule_sets = RuleSetReader(directory)
+        endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
         self._opened: tuple[_Closable, ...] = (
-            self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets,
+            self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
         )  # fmt: skip
         self.access = Access(self.keys, clock)
         throttle = Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
         changes = Changes(self.access, self.configuration, corridor)
+        fault_of = partial(fault_of_url, named=named_receivers(settings.private_receivers))
         cursors = Cursors(self.configuration.secret("cursors"))
         self.indexing = Indexing(directory, corridor)
         aside = Aside(directory, self.indexing)
         self._opened = (*self._opened, aside, self.indexing)
         self.application = Application(
             intake,
-            Neo(intake, self.reader, addresses, clock),
+            Neo(intake, self.reader, addresses, clock, on_listening),
             (
                 Labels(self.access, intake, self.reader, clock),  # before the order's own path, which takes any
+                Reviews(changes, intake, self.reader, deliveries, addresses, clock, cursors),
+                Endpoints(changes, endpoints, clock, cursors, fault_of, on_listening),
+                Deliveries(changes, deliveries, clock, cursors),
                 Management(self.access, self.reader, addresses, cursors),
                 Features(changes, corridor, clock, cursors),
                 Entities(self.access, corridor, self.reader, clock, cursors, aside),

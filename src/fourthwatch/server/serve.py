@@ -29,7 +29,9 @@ from fourthwatch.limits import KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
 from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import self_signed
+from fourthwatch.server.sending import Sending
 from fourthwatch.settings import Settings
+from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.file import lock_directory
 from fourthwatch.store.users import FIRST_TENANT, UserStore
 
@@ -71,6 +73,8 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     sock = _bind(listen)
     loop = asyncio.get_running_loop()
     broken = asyncio.Event()
+    endpoints = EndpointStore(directory, clock)
+    sending = Sending(directory, endpoints.heard)
     corridor = Corridor(
         CorridorSettings(
             directory=directory,
@@ -79,6 +83,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
             snapshot_every_events=settings.snapshot_every_events,
             forget_after_days=settings.forget_after_days,
             supplied=read_supplied(settings.ip_file_paths, settings.card_file_path),
+            heard=sending.heard,
         ),
         clock,
         os.urandom,
@@ -87,7 +92,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         loop.call_soon_threadsafe,
     )
     await asyncio.to_thread(corridor.start)
-    assembly = Assembly(directory, clock, corridor, settings)
+    assembly = Assembly(directory, clock, corridor, settings, on_listening=sending.look)
     url = _url(sock, certificate is not None)
     server = _Server(_config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce))
     gc.collect()
@@ -102,7 +107,9 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         task.cancel()
     await asyncio.gather(indexing, return_exceptions=True)
     await asyncio.to_thread(corridor.stop)
+    await sending.stop()
     assembly.close()
+    endpoints.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
 

@@ -57,10 +57,10 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     return connection
 
 
-def lock_directory(directory: Path) -> IO[str]:
+def lock_directory(directory: Path, name: str = LOCK_NAME) -> IO[str]:
     """Take the directory for this process; the lock goes with the process. Raises `LedgerUnusable` if it is taken."""
     _make_directory(directory)
-    handle = (directory / LOCK_NAME).open("w")
+    handle = (directory / name).open("w")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

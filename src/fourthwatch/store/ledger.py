@@ -18,6 +18,7 @@ from fourthwatch.errors import LedgerBroken
 from fourthwatch.limits import LOG_PAGES_MAX
 from fourthwatch.store.changes import Change, Write, apply_alone
 from fourthwatch.store.file import ledger_error, open_file
+from fourthwatch.store.outbox import CaseMove, Occasion, move_cases, open_cases, write_occasions
 
 
 class EventRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -103,6 +104,8 @@ class Sealed(msgspec.Struct, frozen=True, gc=False):
     bindings: list[Any]
     link: bytes
     last_seq: int
+    occasions: Sequence[Occasion] = ()
+    case_moves: Sequence[CaseMove] = ()
     also: tuple[Write, ...] = ()
     """What else the transaction writes, behind the rows; nearly always nothing."""
 
@@ -129,7 +132,12 @@ class Ledger:
         self.write(self.sealed(events, decisions))
 
     def sealed(
-        self, events: Sequence[EventRow], decisions: Sequence[DecisionRow], also: tuple[Write, ...] = ()
+        self,
+        events: Sequence[EventRow],
+        decisions: Sequence[DecisionRow],
+        occasions: Sequence[Occasion] = (),
+        case_moves: Sequence[CaseMove] = (),
+        also: tuple[Write, ...] = (),
     ) -> Sealed:
         """A batch made ready to be written next, behind all that is durable."""
         link = self._chain
@@ -147,7 +155,7 @@ class Ledger:
         rows = len(events) + len(decisions)
         size = next((size for size in _STATEMENT_ROWS if size >= rows), rows)
         bindings += (None,) * ((_WIDTH + 1) * (size - rows))
-        return Sealed(_insertion(size), bindings, link, events[-1].seq, also)
+        return Sealed(_insertion(size), bindings, link, events[-1].seq, occasions, case_moves, also)
 
     def write(self, batch: Sealed) -> None:
         """Make a batch durable, all or nothing; returns after the sync.
@@ -160,13 +168,10 @@ class Ledger:
         try:
             if self.log_pages >= LOG_PAGES_MAX:
                 self._start_log_anew()
-            if not batch.also:
-                connection.execute(batch.statement, batch.bindings)
+            if batch.occasions or batch.case_moves or batch.also:
+                self._write_with_consequences(batch)
             else:
-                connection.execute("BEGIN IMMEDIATE")
-                for statement, bindings in ((batch.statement, batch.bindings), *batch.also):
-                    connection.execute(statement, bindings)
-                connection.execute("COMMIT")
+                connection.execute(batch.statement, batch.bindings)
         except apsw.Error as error:
             with suppress(apsw.Error):  # the first error is the one that counts; this connection is not used again
                 if connection.in_transaction:
@@ -190,6 +195,22 @@ class Ledger:
         """Under steady load the log file has no end of its own; nearly all of it has been moved by now."""
         with suppress(apsw.BusyError):  # somebody reads; next time
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+
+    def _write_with_consequences(self, batch: Sealed) -> None:
+        """The same as a transaction of several statements."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute(batch.statement, batch.bindings)
+        if batch.occasions:
+            write_occasions(self._connection, batch.occasions)
+        if batch.case_moves:
+            move_cases(self._connection, batch.case_moves)
+        for statement, bindings in batch.also:
+            self._connection.execute(statement, bindings)
+        self._connection.execute("COMMIT")
+
+    def open_cases(self) -> set[tuple[int, str]]:
+        """Tenant and order of every open case."""
+        return open_cases(self._reading)
 
     def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
         """Position and fingerprint of the event with this identity."""

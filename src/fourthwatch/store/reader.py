@@ -77,6 +77,24 @@ class LedgerReader:
             tenant, order_subject(order_id),
         )  # fmt: skip
 
+    def decision_before(self, tenant: int, subject: str, seq: int) -> DecisionRow | None:
+        """The newest decision on an order before a position."""
+        found = self._entry(
+            "e.tenant = ? AND e.subject = ? AND e.seq < ? AND d.seq IS NOT NULL ORDER BY e.seq DESC LIMIT 1",
+            tenant, subject, seq,
+        )  # fmt: skip
+        return None if found is None else found.decision
+
+    def event_at(self, tenant: int, seq: int) -> Entry | None:
+        """The event at a position."""
+        return self._entry("e.seq = ? AND e.tenant = ?", seq, tenant)
+
+    def of_kinds(self, tenant: int, subject: str, kinds: tuple[int, ...], limit: int) -> list[EventRow]:
+        """The newest events of these kinds about a subject, newest first."""
+        marks = ",".join("?" * len(kinds))
+        condition = f"e.tenant = ? AND e.subject = ? AND e.kind IN ({marks}) ORDER BY e.seq DESC LIMIT ?"
+        return [entry.event for entry in self._entries(condition, tenant, subject, *kinds, limit)]
+
     def newest_status(self, tenant: int, order_id: str) -> str | None:
         """The newest `_orderStatus` that was sent about the order."""
         row = self._connection.execute(

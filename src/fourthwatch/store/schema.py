@@ -225,6 +225,104 @@ STEPS: tuple[str, ...] = (
         created_ms INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    ALTER TABLE postback_address ADD COLUMN key_id TEXT;         -- of the key that it was registered with
+    ALTER TABLE postback_address ADD COLUMN sealed_key BLOB;     -- that key: receivers compare it; see store/seal.py
+    ALTER TABLE postback_address ADD COLUMN disabled_ms INTEGER; -- when the receiver said that it is gone
+
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY,
+        tenant INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        entity TEXT NOT NULL,           -- what it is about: order:…, user:…, rule:…
+        seq INTEGER NOT NULL,           -- of the event; 0 when there is none
+        nonce BLOB NOT NULL,            -- makes the ids of its deliveries
+        at_ms INTEGER NOT NULL,
+        detail BLOB                     -- JSON, of what no event tells
+    ) STRICT;
+
+    CREATE TABLE review_case (
+        number INTEGER PRIMARY KEY,
+        tenant INTEGER NOT NULL,
+        order_id TEXT NOT NULL,
+        opened_seq INTEGER NOT NULL,
+        opened_ms INTEGER NOT NULL,
+        closed_seq INTEGER,
+        closed_ms INTEGER,
+        outcome TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX review_case_open ON review_case (tenant, order_id) WHERE closed_seq IS NULL;
+    CREATE INDEX review_case_order ON review_case (tenant, order_id);
+    CREATE INDEX review_case_tenant ON review_case (tenant, number);
+
+    CREATE TABLE webhook_endpoint (
+        id TEXT PRIMARY KEY,
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        url TEXT NOT NULL,
+        description TEXT NOT NULL,
+        types TEXT NOT NULL,            -- separated by blanks
+        ordering TEXT NOT NULL,         -- none or entity
+        enabled INTEGER NOT NULL,
+        disabled_ms INTEGER,            -- when its receiver said that it is gone
+        sealed_secret BLOB NOT NULL,
+        sealed_former BLOB,             -- signs too, until former_until_ms
+        former_until_ms INTEGER,
+        created_ms INTEGER NOT NULL,
+        version INTEGER NOT NULL        -- counts changes
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE delivery_stream (
+        tenant INTEGER NOT NULL,
+        receiver TEXT NOT NULL,
+        entity TEXT NOT NULL,
+        sequence INTEGER NOT NULL,      -- the newest one given
+        PRIMARY KEY (tenant, receiver, entity)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE delivery (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, -- the cursor
+        id TEXT NOT NULL UNIQUE,
+        tenant INTEGER NOT NULL,
+        receiver TEXT NOT NULL,         -- id of a webhook endpoint, or purpose of a postback address
+        line TEXT,                      -- in which it waits for those before it about the same entity
+        type TEXT NOT NULL,
+        entity TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        seq INTEGER NOT NULL,           -- of the event that it is about; 0 when there is none
+        detail BLOB,                    -- JSON, of what no event tells
+        state TEXT NOT NULL,            -- waiting, queued, sending, delivered or parked
+        attempts INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        not_before_ms INTEGER NOT NULL,
+        due_ms INTEGER,                 -- only while waiting
+        expires_ms INTEGER NOT NULL,    -- parked when it has not arrived by then
+        finished_ms INTEGER,
+        note TEXT                       -- why it is parked
+    ) STRICT;
+    CREATE INDEX delivery_due ON delivery (tenant, receiver, due_ms) WHERE due_ms IS NOT NULL;
+    CREATE INDEX delivery_entity ON delivery (tenant, receiver, entity, number);
+    CREATE INDEX delivery_line ON delivery (tenant, line, entity, number)
+        WHERE line IS NOT NULL AND state IN ('waiting', 'queued', 'sending');
+    CREATE INDEX delivery_page ON delivery (tenant, number);
+    CREATE INDEX delivery_sending ON delivery (number) WHERE state = 'sending';
+    CREATE INDEX delivery_finished ON delivery (finished_ms) WHERE state = 'delivered';
+
+    CREATE TABLE delivery_attempt (
+        delivery INTEGER NOT NULL REFERENCES delivery (number) ON DELETE CASCADE,
+        tenant INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        took_ms INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        told TEXT,                      -- the flag that it carried, of a score postback
+        address TEXT,                   -- that was connected to
+        head BLOB NOT NULL,             -- JSON of the request's headers; no secret among them
+        body BLOB,                      -- null: the same as of the attempt before
+        status INTEGER,
+        reply BLOB,                     -- its beginning
+        PRIMARY KEY (delivery, attempt)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -1,0 +1,65 @@
+"""Keeps a sender process at work while there is somebody to tell; until then there is none."""
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from fourthwatch.logs import log
+
+_AGAIN_FIRST_S = 0.5
+_AGAIN_MAX_S = 30.0
+_STOP_S = 5.0
+
+
+class Sending:
+    """One process, begun when wanted and begun again when it ends by itself."""
+
+    def __init__(self, directory: Path, heard: Callable[[], set[int]]) -> None:
+        self._directory = directory
+        self._heard = heard
+        self.heard: set[int] = set()
+        """Tenants of which somebody wants to hear, as of the last look."""
+        self._wanted = asyncio.Event()
+        self._process: Process | None = None
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+        self.look()
+
+    def look(self) -> None:
+        """Somebody may have begun to listen."""
+        self.heard.update(self._heard())
+        if self.heard:
+            self._wanted.set()
+
+    async def stop(self) -> None:
+        """Let the process finish what is under way; then it is ended."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_S)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _keep(self) -> None:
+        await self._wanted.wait()
+        again_s = _AGAIN_FIRST_S
+        while True:
+            command = (sys.executable, "-m", "fourthwatch.server.sender_process", str(self._directory))
+            try:
+                self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=DEVNULL)
+                code = await self._process.wait()
+                log.warning("sender_ended", code=code)
+            except OSError as error:
+                log.error("sender_not_started", reason=str(error))
+            await asyncio.sleep(again_s)
+            again_s = min(2 * again_s, _AGAIN_MAX_S)

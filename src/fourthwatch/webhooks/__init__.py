@@ -1,0 +1,1 @@
+"""Telling shops and programs outside what happened: the only room that opens connections to the world."""
