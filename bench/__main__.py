@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import uvicorn
 
+from bench.console import measure_console
 from bench.figures import Figure, as_json, table
 from bench.growth import measure_growth, measure_restart
 from bench.latency import measure_latency
@@ -27,7 +28,7 @@ _SECONDS = 5.0
 _QUIET = 0.5
 _STORED = 1_000_000
 _STORED_QUICK = 100_000
-_PARTS = ("peak", "latency", "steps", "windows", "growth", "restart")
+_PARTS = ("peak", "latency", "steps", "windows", "growth", "restart", "console")
 
 
 def main() -> int:
@@ -47,6 +48,9 @@ def main() -> int:
         "windows": lambda: measure_windows(asked.runs),
         "growth": lambda: measure_growth(events, asked.runs, anew=asked.fresh),
         "restart": lambda: measure_restart(events, asked.runs, anew=asked.fresh),
+        "console": lambda: measure_console(
+            tool, _reached(figures), events, asked.seconds, asked.runs, anew=asked.fresh
+        ),
     }
     for name in asked.parts or _PARTS:
         began = time.monotonic()

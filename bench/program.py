@@ -130,10 +130,10 @@ def bare() -> Program:
     return Program([sys.executable, "-m", "bench.bare"])
 
 
-def new_key(directory: Path) -> str:
+def new_key(directory: Path, scope: str = "ingest") -> str:
     """An API key for a data directory, which is made when there is none."""
     store = KeyStore(directory, SystemClock())
     try:
-        return store.create("bench", ("ingest",))
+        return store.create("bench", (scope,))
     finally:
         store.close()

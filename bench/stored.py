@@ -98,6 +98,7 @@ def _fill(directory: Path, events: int) -> None:
     snapshot = SnapshotInSlices(walk, directory)
     while not snapshot.advance():
         pass
+    snapshot.finish()
     walk.ledger.close()
 
 

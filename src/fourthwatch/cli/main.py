@@ -10,6 +10,7 @@ from fourthwatch.cli.audit import audit
 from fourthwatch.cli.dataset import dataset
 from fourthwatch.cli.demo import demo
 from fourthwatch.cli.doctor import doctor
+from fourthwatch.cli.erase import erase_user
 from fourthwatch.cli.events import events
 from fourthwatch.cli.features import features
 from fourthwatch.cli.keys import keys
@@ -38,7 +39,7 @@ def root() -> None:
 
 for _command in (
     serve, keys, users, features, lists, rules, replay, replay_decision, convert, dataset, events, audit,
-    webhook, doctor, demo,
+    webhook, erase_user, doctor, demo,
 ):  # fmt: skip
     root.add_command(_command)
 

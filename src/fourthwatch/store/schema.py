@@ -323,6 +323,12 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (delivery, attempt)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE erased (
+        seq INTEGER PRIMARY KEY REFERENCES event (seq), -- its chain hash stays, and is of what it was
+        erasure TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 
 
