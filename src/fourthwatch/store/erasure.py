@@ -159,7 +159,7 @@ def _blank(connection: apsw.Connection, erased: Erased, subjects: Iterable[str],
                 (nonce, (b"\xfe" + nonce).ljust(16, b"\0"), _CUSTOM_EVENT, ERASED_NAME, seq, erased.tenant),
             )
             connection.execute("DELETE FROM decision WHERE seq = ?", (seq,))
-            connection.execute("INSERT OR IGNORE INTO erased (seq, erasure) VALUES (?, ?)", (seq, erased.id))
+            connection.execute("INSERT OR IGNORE INTO erased VALUES (?, ?, ?)", (seq, erased.tenant, erased.id))
         _purge(connection, erased.tenant, list(subjects))
         change = Change(
             tenant=erased.tenant, actor=actor, action="user.erased", thing=f"erasures/{erased.id}",

@@ -326,6 +326,7 @@ STEPS: tuple[str, ...] = (
     """
     CREATE TABLE erased (
         seq INTEGER PRIMARY KEY REFERENCES event (seq), -- its chain hash stays, and is of what it was
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
         erasure TEXT NOT NULL
     ) STRICT;
     """,
