@@ -84,10 +84,11 @@ def scoped(shop: Shop) -> dict[str, str]:
 def ask(shop: Shop, method: str, path: str, key: str | None) -> Reply:
     filled = path.replace("{event_id}", "ev_" + "0" * 32).replace("{order_id}", "never-seen")
     filled = (
-        filled.replace("{name}", "never_seen")
+        filled.replace("{user_id}", "never-seen")
+        .replace("{key_id}", "key_0")
+        .replace("{name}", "never_seen")
         .replace("{type}", "user")
         .replace("{value}", "never-seen")
-        .replace("{user_id}", "never-seen")
     )
     filled = filled.replace("{version}", "9999").replace("{proposal}", "1")
     body = (

@@ -30,6 +30,10 @@ OTHERS = {
     ("get", "/api/v1/orders"), ("get", "/api/v1/queue"), ("get", "/api/v1/search"), ("get", "/api/v1/graph"),
     ("get", "/api/v1/index"), ("get", "/api/v1/events"), ("get", "/api/v1/users/{user_id}/export"),
     ("post", "/api/v1/labels"), ("get", "/api/v1/orders/{order_id}/labels"), ("get", "/api/v1/users/{user_id}/labels"),
+    ("get", "/api/v1/console-users"), ("post", "/api/v1/console-users"), ("get", "/api/v1/console-users/{user_id}"),
+    ("patch", "/api/v1/console-users/{user_id}"), ("post", "/api/v1/console-users/{user_id}/links"),
+    ("get", "/api/v1/keys"), ("post", "/api/v1/keys"), ("get", "/api/v1/keys/{key_id}"),
+    ("delete", "/api/v1/keys/{key_id}"),
     *((method, "/api/v1/lists" + path) for path, methods in LIST_PATHS.items() for method in methods.split()),
     *(("get", f"/api/v1/insights/{name}")
       for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality")),

@@ -43,6 +43,7 @@ from fourthwatch.api.list_views import (
     NewEntry,
 )
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
+from fourthwatch.api.people_paths import PEOPLE_TYPES, people_paths
 from fourthwatch.api.reviews import CasesView, DecidedView, DecisionChoice, PostbackChoice
 from fourthwatch.api.rule_paths import RULE_TYPES, decision_paths, rule_paths
 
@@ -55,6 +56,7 @@ TYPES: tuple[Any, ...] = (
     *RULE_TYPES,
     AgainChoice, AgainView, DeliveriesView, DeliveryDetailView, AskedView, EndpointChoice, EndpointView, EndpointsView,
     RotationChoice, SecretsView, CasesView, DecidedView, DecisionChoice, PostbackChoice,
+    *PEOPLE_TYPES,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -277,5 +279,5 @@ def _deliveries(by_type: ByType) -> Paths:
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
     _ledger, _features, _entities, _labels, _lists, rule_paths, decision_paths, _audit, _reviews, _endpoints,
-    _deliveries, *read_paths.GROUPS,
+    _deliveries, *read_paths.GROUPS, people_paths,
 )  # fmt: skip

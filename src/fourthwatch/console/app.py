@@ -11,15 +11,25 @@ from starlette.routing import Route
 
 from fourthwatch.clock import Clock
 from fourthwatch.console.account import Account
+from fourthwatch.console.deciding import Deciding
+from fourthwatch.console.developers import Developers
 from fourthwatch.console.door import Ask
 from fourthwatch.console.entities import Entities
 from fourthwatch.console.features import Features
 from fourthwatch.console.gate import HEADERS, Gate, Page
+from fourthwatch.console.graph import LinkGraph
 from fourthwatch.console.guesses import Guesses
+from fourthwatch.console.insights import Insights
+from fourthwatch.console.lists import Lists
 from fourthwatch.console.looks import Looks, Statics
 from fourthwatch.console.orders import Orders
 from fourthwatch.console.overview import Overview
 from fourthwatch.console.passwords import Passwords
+from fourthwatch.console.presence import Presence
+from fourthwatch.console.queue import Queue
+from fourthwatch.console.rules import Rules
+from fourthwatch.console.search import Search
+from fourthwatch.console.settings_pages import SettingsPages
 from fourthwatch.console.sign_in import SignIn
 from fourthwatch.errors import FourthwatchError, Internal, Refused, UsageError
 from fourthwatch.logs import log
@@ -33,15 +43,25 @@ class Console:
     def __init__(self, users: UserStore, views: ViewStore, ask: Ask, clock: Clock) -> None:
         self._statics = Statics()
         self._looks = Looks(self._statics, clock)
-        self._gate = Gate(users, ask)
+        presence = Presence(clock)
+        self._gate = Gate(users, presence, ask)
         passwords, guesses = Passwords(), Guesses(clock)
         self.pages: Sequence[Page] = (
             *SignIn(users, passwords, guesses, self._looks, clock).pages(),
             *Account(users, passwords, guesses, self._looks, clock).pages(),
             *Overview(self._looks).pages(),
-            *Orders(self._looks).pages(),
+            *Queue(self._looks, views, presence, clock).pages(),
+            *Deciding(self._looks, presence, users).pages(),
+            *Orders(self._looks, presence).pages(),
+            *Search(self._looks).pages(),
+            *LinkGraph(self._looks).pages(),
             *Entities(self._looks).pages(),
             *Features(self._looks).pages(),
+            *Rules(self._looks, clock).pages(),
+            *Lists(self._looks).pages(),
+            *Insights(self._looks).pages(),
+            *Developers(self._looks).pages(),
+            *SettingsPages(self._looks).pages(),
         )
         """The table: a page that is not in it is not there."""
         self._router = Starlette(

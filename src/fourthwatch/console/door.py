@@ -35,7 +35,7 @@ class Answered(msgspec.Struct, frozen=True):
             told = self.json
         except msgspec.DecodeError:
             told = None
-        message = told.get("message") if isinstance(told, dict) else None
+        message = (told.get("detail") or told.get("message")) if isinstance(told, dict) else None
         refusal = Refused(message if isinstance(message, str) else "the server could not answer this")
         refusal.status = self.status
         return refusal

@@ -28,12 +28,21 @@ class Entities:
         """Their rows."""
         return [
             Page("GET", "/users/{value:path}", "viewer", self.user),
+            Page("GET", "/export/{value:path}", "manager", self.export),
             Page("GET", "/entities/{type}/{value:path}", "viewer", self.entity),
         ]
 
     async def user(self, visit: Visit) -> Response:
         """A user is an entity like others; this is the short address."""
         return RedirectResponse(address_of("entities", "user", visit.request.path_params["value"]), 303)
+
+    async def export(self, visit: Visit) -> Response:
+        """Everything that names a user, to be handed out; that it was is on record."""
+        answered = await visit.ask("GET", "users", visit.request.path_params["value"], "export")
+        if not answered.is_ok:
+            raise answered.refusal()
+        headers = {"content-disposition": 'attachment; filename="export.json"'}
+        return Response(answered.body, headers=headers, media_type="application/json")
 
     async def entity(self, visit: Visit) -> Response:
         """One entity."""

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from fourthwatch.console.door import Ask
+from fourthwatch.console.presence import Presence
 from fourthwatch.console.visit import OPEN, Visit
 from fourthwatch.errors import Forbidden
 from fourthwatch.store.users import Session, UserStore
@@ -62,8 +63,9 @@ class Page(msgspec.Struct, frozen=True):
 class Gate:
     """Turns rows into routes."""
 
-    def __init__(self, users: UserStore, ask: Ask) -> None:
+    def __init__(self, users: UserStore, presence: Presence, ask: Ask) -> None:
         self._users = users
+        self._presence = presence
         self._ask = ask
 
     def routes(self, pages: Sequence[Page]) -> list[Route]:
@@ -78,7 +80,10 @@ class Gate:
     def visit(self, request: Request, *, touch: bool = True) -> Visit:
         """For a page of errors, too."""
         session, token = self.session_of(request, touch=touch)
-        return Visit(request, session, token if session else request.cookies.get(FORM_COOKIE, ""), self._ask)
+        visit = Visit(request, session, token if session else request.cookies.get(FORM_COOKIE, ""), self._ask)
+        if session is not None:
+            visit.is_revealed = self._presence.is_revealed(session.hash, request.url.path)
+        return visit
 
     def _guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:

@@ -73,7 +73,7 @@ class Looks:
         )  # fmt: skip
         self._environment.filters.update(
             time=self.time, ago=self.ago, amount=amount_text, count=count_text, percent=percent_text,
-            value=value_text, pretty=pretty, words=words_of,
+            value=value_text, pretty=pretty, compact=compact, words=words_of,
         )  # fmt: skip
         self._environment.globals.update(
             static=statics.address, has_static=statics.has, version=__version__, with_query=with_query,
@@ -145,6 +145,11 @@ def ms_of(moment: str | int | None) -> int | None:
 def pretty(value: Any) -> str:
     """JSON as people read it."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def compact(value: Any) -> str:
+    """JSON for a script, in an attribute; the template escapes it."""
+    return msgspec.json.encode(value).decode()
 
 
 def words_of(name: str) -> str:

@@ -19,10 +19,27 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "Work",
         (
             ("Overview", "/console", "overview", "viewer"),
+            ("Review queue", "/console/queue", "queue", "viewer"),
+            ("Orders", "/console/orders", "orders", "viewer"),
             ("Search", "/console/search", "search", "viewer"),
         ),
     ),
-    ("System", (("Features", "/console/features", "features", "viewer"),)),
+    (
+        "Policy",
+        (
+            ("Rules", "/console/rules", "rules", "viewer"),
+            ("Lists", "/console/lists", "lists", "viewer"),
+            ("Features", "/console/features", "features", "viewer"),
+        ),
+    ),
+    ("Results", (("Insights", "/console/insights", "insights", "viewer"),)),
+    (
+        "System",
+        (
+            ("Developers", "/console/developers", "developers", "viewer"),
+            ("Settings", "/console/settings", "settings", "manager"),
+        ),
+    ),
 )
 
 

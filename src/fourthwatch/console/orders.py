@@ -7,6 +7,7 @@ from starlette.responses import Response
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks
 from fourthwatch.console.order_view import parts_of, reasons_by_side
+from fourthwatch.console.presence import Presence
 from fourthwatch.console.visit import Visit
 from fourthwatch.errors import NotFound
 
@@ -16,8 +17,9 @@ _TIMELINE_ROWS = 100
 class Orders:
     """Handlers of the pages below `/console/orders`."""
 
-    def __init__(self, looks: Looks) -> None:
+    def __init__(self, looks: Looks, presence: Presence) -> None:
         self._looks = looks
+        self._presence = presence
 
     def pages(self) -> list[Page]:
         """Their rows."""
@@ -29,7 +31,8 @@ class Orders:
         order = await visit.find("orders", order_id, limit=_TIMELINE_ROWS)
         if order is None:
             raise NotFound("there is no order with this id")
-        return self._looks.page("order.html", visit, **shown_of(order))
+        claim = self._presence.claim_of(visit.user.tenant, order_id)
+        return self._looks.page("order.html", visit, claim=claim, **shown_of(order))
 
 
 def shown_of(order: dict[str, Any]) -> dict[str, Any]:

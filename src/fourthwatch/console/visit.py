@@ -116,6 +116,14 @@ class Visit:
             raise answered.refusal()
         return answered.json
 
+    async def send(self, event: str, body: Any) -> Any:
+        """Send an event of the user's own, as a shop would; raises the refusal."""
+        path, raw = path_of("event", "v1", event), msgspec.json.encode(body)
+        answered = Answered(*await self._ask(self.user.tenant, self.user.id, "POST", path, raw, {}))
+        if not answered.is_ok:
+            raise answered.refusal()
+        return answered.json
+
     async def read_form(self) -> None:
         """Take in what was sent; raises `Malformed`."""
         raw = await self.request.body()

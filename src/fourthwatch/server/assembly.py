@@ -27,6 +27,7 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
+from fourthwatch.api.people import People
 from fourthwatch.api.reviews import Reviews
 from fourthwatch.api.rules import Rules
 from fourthwatch.api.throttle import Throttle
@@ -76,8 +77,11 @@ class Assembly:
         addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
         rule_sets = RuleSetReader(directory)
         endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
+        self.users, views = UserStore(directory, clock), ViewStore(directory, clock)
+        changed_here = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
+            self.users, views, changed_here,
         )  # fmt: skip
         self.access = Access(self.keys, clock)
         throttle = Throttle(settings.events_per_second, clock)
@@ -107,12 +111,10 @@ class Assembly:
                 Decisions(self.access, corridor, self.reader, rule_sets),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Audit(self.access, trail, cursors),
+                People(changes, self.users, changed_here, cursors),
                 Pages(lambda: corridor.state),
             ),
         )
-
-        self.users, views = UserStore(directory, clock), ViewStore(directory, clock)
-        self._opened += (self.users, views)
         ask = Inside(self.application, self.access).ask
         self.application.open_console(Console(self.users, views, ask, clock))
 

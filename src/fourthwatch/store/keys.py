@@ -49,7 +49,7 @@ class KeyStore:
         self._connection = open_file(directory)
         self._clock = clock
 
-    def create(self, name: str, scopes: Iterable[str], tenant: str = "default") -> str:
+    def create(self, name: str, scopes: Iterable[str], tenant: str = "default", actor: str = COMMAND_LINE) -> str:
         """A new key, returned this one time. Makes the tenant when there is none of that name."""
         wanted = tuple(scope for scope in SCOPES if scope in set(scopes))
         if not name.strip() or len(name) > _NAME_CHARS_MAX or not tenant.strip() or len(tenant) > _NAME_CHARS_MAX:
@@ -62,7 +62,7 @@ class KeyStore:
         key_id, hint = "key_" + secrets.token_hex(6), f"{key[:5]}…{key[-4:]}"
         row = (key_id, number, name, key_hash(key), hint, " ".join(wanted), now_ms)
         change = Change(
-            tenant=number, actor=COMMAND_LINE, action="key.created", thing=f"keys/{key_id}",
+            tenant=number, actor=actor, action="key.created", thing=f"keys/{key_id}",
             after={"name": name, "hint": hint, "scopes": wanted},
             writes=(Write((_INSERT_KEY, row)),),
         )  # fmt: skip
@@ -83,14 +83,14 @@ class KeyStore:
             for key_id, tenant, name, hint, scopes, created_ms, revoked_ms, digest in rows
         ]  # fmt: skip
 
-    def revoke(self, named: str) -> int:
+    def revoke(self, named: str, actor: str = COMMAND_LINE) -> int:
         """Revoke the key with this id, or all keys of this name; returns how many were in force."""
         now_ms = self._clock.now_ms()
         found = [key for key in self.all() if named in (key.id, key.name) and key.revoked_ms is None]
         for key in found:
             statement = "UPDATE api_key SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
             change = Change(
-                tenant=key.tenant, actor=COMMAND_LINE, action="key.revoked", thing=f"keys/{key.id}",
+                tenant=key.tenant, actor=actor, action="key.revoked", thing=f"keys/{key.id}",
                 before={"name": key.name, "hint": key.hint, "scopes": key.scopes},
                 writes=(Write((statement, (now_ms, key.id))),),
             )  # fmt: skip

@@ -116,7 +116,7 @@ class UserStore:
         )
         try:
             self._apply(
-                user, actor, "user.created", (Write((statement, msgspec.structs.astuple(user))),),
+                user, actor, "console_user.created", (Write((statement, msgspec.structs.astuple(user))),),
                 after={"name": plain, "role": role},
             )  # fmt: skip
         except apsw.ConstraintError as error:
@@ -128,7 +128,7 @@ class UserStore:
         if role not in ROLES:
             raise UsageError("the role is one of " + ", ".join(ROLES))
         writes = (_set(user, "role = ?", role), _end_sessions(user))
-        self._apply(user, actor, "user.role_changed", writes, {"role": user.role}, {"role": role})
+        self._apply(user, actor, "console_user.role_changed", writes, {"role": user.role}, {"role": role})
 
     def set_disabled(self, user: User, *, disabled: bool, actor: str = COMMAND_LINE) -> None:
         """Lock the user out, or let them in again; sessions and links end."""
@@ -136,19 +136,21 @@ class UserStore:
             _set(user, "disabled_ms = ?", self._clock.now_ms() if disabled else None), _end_sessions(user),
             Write(("DELETE FROM console_link WHERE user = ?", (user.id,))),
         )  # fmt: skip
-        self._apply(user, actor, "user.disabled" if disabled else "user.enabled", writes)
+        self._apply(user, actor, "console_user.disabled" if disabled else "console_user.enabled", writes)
 
     def set_password(self, user: User, password: str, *, keep: bytes | None = None, actor: str = COMMAND_LINE) -> None:
         """Another hash; all sessions but the one to keep end."""
         writes = (_set(user, "password = ?", password), _end_sessions(user, keep))
-        self._apply(user, actor, "user.password_chosen", writes)
+        self._apply(user, actor, "console_user.password_chosen", writes)
 
     def set_totp(
         self, user: User, secret: str | None, step: int = 0, *, keep: bytes | None = None, actor: str = COMMAND_LINE
     ) -> None:
         """Turn the second factor on or off; all sessions but the one to keep end."""
         writes = (_set(user, "totp = ?, totp_step = ?", secret, step), _end_sessions(user, keep))
-        self._apply(user, actor, "user.second_factor_off" if secret is None else "user.second_factor_on", writes)
+        self._apply(
+            user, actor, "console_user.second_factor_off" if secret is None else "console_user.second_factor_on", writes
+        )
 
     def note_reveal(self, user: User, page: str, reason: str) -> None:
         """That a user looked at personal data that the role does not show, and why."""
@@ -217,8 +219,8 @@ class UserStore:
             Write(("DELETE FROM console_link WHERE tenant = ? AND user IS ?", (tenant, whose))),
             Write(("INSERT INTO console_link (hash, tenant, user, expires_ms) VALUES (?, ?, ?, ?)", row)),
         )
-        thing = "users" if whose is None else f"users/{whose}"
-        change = Change(tenant=tenant, actor=actor, action="user.link_made", thing=thing, writes=writes)
+        thing = "console-users" if whose is None else f"console-users/{whose}"
+        change = Change(tenant=tenant, actor=actor, action="console_user.link_made", thing=thing, writes=writes)
         apply_alone(self._connection, change, self._clock.now_ms())
         return secret
 
@@ -264,8 +266,8 @@ class UserStore:
         after: object = None,
     ) -> None:  # fmt: skip
         change = Change(
-            tenant=user.tenant, actor=actor, action=action, thing=f"users/{user.id}", before=before, after=after,
-            writes=writes,
+            tenant=user.tenant, actor=actor, action=action, thing=f"console-users/{user.id}", before=before,
+            after=after, writes=writes,
         )  # fmt: skip
         apply_alone(self._connection, change, self._clock.now_ms())
 

@@ -10,7 +10,7 @@ export function enliven(element) {
   element.dataset.done = "yes";
   const given = JSON.parse(element.dataset.chart);
   const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: given.unit === "%" ? 1 : 2, notation: "compact" });
-  const shown = (value) => (value === null || value === undefined ? "unknown" : number.format(value) + (given.unit ? ` ${given.unit}` : ""));
+  const shown = (value) => (value === null || value === undefined ? "–" : number.format(value) + (given.unit ? ` ${given.unit}` : ""));
   const axis = { stroke: style("--ink-3"), grid: { stroke: style("--line"), width: 1 }, ticks: { show: false }, font: "11px 'Inter Variable', system-ui, sans-serif" };
   const series = given.series.map((one, index) => ({
     label: one.label, stroke: style(TONES[one.tone] ?? "--accent-ink"), width: 2, dash: DASHES[index % DASHES.length], points: { show: given.x.length < 40, size: 5 },

@@ -18,28 +18,35 @@ export function enliven(element) {
   const graph = cytoscape({
     container: element,
     elements: [...given.nodes.map(nodeOf), ...given.edges.map(edgeOf)],
-    minZoom: 0.2, maxZoom: 2.5, wheelSensitivity: 0.25, boxSelectionEnabled: true, selectionType: "additive",
+    minZoom: 0.2, maxZoom: 2.5, boxSelectionEnabled: true, selectionType: "additive",
     layout: layoutOf(given.root),
     style: [
       { selector: "node", style: {
         shape: "data(shape)", label: "data(label)", width: 26, height: 26, "background-color": style("--sunk"), "border-width": 1.5, "border-color": style("--line-strong"),
-        color: style("--ink-2"), "font-size": 10, "font-family": "Inter Variable, system-ui, sans-serif", "text-valign": "bottom", "text-margin-y": 4, "text-max-width": 110, "text-wrap": "ellipsis",
+        color: style("--ink-2"), "font-size": 10, "min-zoomed-font-size": 8, "font-family": "Inter Variable, system-ui, sans-serif", "text-valign": "bottom", "text-margin-y": 4, "text-max-width": 110, "text-wrap": "ellipsis",
       } },
       { selector: "node[kind = 'order']", style: { width: 34, height: 22, "background-color": style("--accent-soft"), "border-color": style("--accent-ink") } },
       { selector: "node[tone = 'bad']", style: { "background-color": style("--bad-soft"), "border-color": style("--bad-line"), "border-width": 2.5 } },
       { selector: "node[tone = 'good']", style: { "background-color": style("--good-soft"), "border-color": style("--good-line") } },
       { selector: "node[?hub]", style: { "border-style": "double", "border-width": 5, width: 32, height: 32 } },
       { selector: "node[?root]", style: { width: 42, height: 30, "border-width": 3, "font-weight": 700, color: style("--ink") } },
+      { selector: "node[hops > 1]", style: { label: "" } },
+      { selector: "node.named, node:selected", style: { label: "data(label)", "font-size": 12, color: style("--ink"), "z-index": 20 } },
       { selector: "node:selected", style: { "overlay-color": style("--accent-ink"), "overlay-opacity": 0.18, "overlay-padding": 6, "border-color": style("--accent-ink") } },
       { selector: "edge", style: { width: 1.25, "line-color": style("--line-strong"), "curve-style": "haystack", opacity: 0.7 } },
     ],
   });
   const form = document.querySelector("[data-graph-form]");
   graph.on("select unselect", () => tick(form, graph));
+  const slider = document.querySelector("[data-graph-time]");
+  slider?.addEventListener("input", () => showUntil(graph, Number(slider.value)));
+  if (slider) showUntil(graph, Number(slider.value));
+  graph.on("mouseover", "node", (event) => event.target.addClass("named"));
+  graph.on("mouseout", "node", (event) => event.target.removeClass("named"));
   graph.on("dbltap", "node", (event) => { const { href } = event.target.data(); if (href) location.assign(href); });
   form?.addEventListener("change", (event) => {
-    if (event.target.matches("input[name=node]")) {
-      const node = graph.getElementById(event.target.value);
+    if (event.target.matches("input[data-node]")) {
+      const node = graph.getElementById(event.target.dataset.node);
       if (event.target.checked) node.select(); else node.unselect();
     }
   });
@@ -47,12 +54,20 @@ export function enliven(element) {
 }
 
 function layoutOf(root) {
-  return { name: "cose", animate: false, randomize: true, nodeRepulsion: () => 9000, idealEdgeLength: () => 70, nodeOverlap: 12, padding: 30, fit: true, root, numIter: 1200 };
+  return { name: "cose", animate: false, randomize: true, nodeRepulsion: () => 60_000, idealEdgeLength: () => 80, nodeOverlap: 30, gravity: 0.6, componentSpacing: 60, padding: 36, fit: true, root, numIter: 1200 };
 }
 
 function tick(form, graph) {
   if (!form) return;
   const chosen = new Set(graph.$("node:selected").map((node) => node.id()));
-  for (const box of form.querySelectorAll("input[name=node]")) box.checked = chosen.has(box.value);
-  form.dispatchEvent(new CustomEvent("chosen"));
+  for (const box of form.querySelectorAll("input[data-node]")) box.checked = chosen.has(box.dataset.node);
+}
+
+function showUntil(graph, moment) {
+  const shown = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+  document.getElementById("graph-time").textContent = shown;
+  graph.batch(() => {
+    graph.edges().forEach((edge) => edge.style("display", edge.data("first") <= moment ? "element" : "none"));
+    graph.nodes().forEach((node) => node.style("opacity", node.data("root") || node.connectedEdges().some((edge) => edge.data("first") <= moment) ? 1 : 0.12));
+  });
 }

@@ -5,6 +5,8 @@ import { listenToKeys } from "./keys.js";
 import { listenToPalette } from "./palette.js";
 
 document.documentElement.classList.add("has-scripts");
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `fourthwatch-zone=${encodeURIComponent(zone)}; path=/console; max-age=31536000; samesite=lax`;
 window.htmx = htmx;
 
 async function enliven(root) {

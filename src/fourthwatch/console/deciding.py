@@ -1,0 +1,178 @@
+"""What people do to orders: decide, decide several, take it back, claim, note. Every decision enters as an event."""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from fourthwatch.console.gate import Page
+from fourthwatch.console.looks import Looks, address_of
+from fourthwatch.console.notices import then
+from fourthwatch.console.presence import Presence
+from fourthwatch.console.visit import Visit
+from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.limits import PAGE_ROWS_MAX
+from fourthwatch.store.users import UserStore
+
+DONE = {"approve": "approved", "decline": "declined", "hold": "held"}
+CONFIRM = "confirm"
+"""Not a verdict of its own: the order is held, and the shop reads that its customer should confirm it."""
+_ASK_CUSTOMER = "Ask the customer to confirm this order."
+_REASON_CHARS_MAX = 500
+
+
+class Deciding:
+    """Handlers of what changes orders."""
+
+    def __init__(self, looks: Looks, presence: Presence, users: UserStore) -> None:
+        self._looks = looks
+        self._presence = presence
+        self._users = users
+
+    def pages(self) -> list[Page]:
+        """Their rows."""
+        return [
+            Page("POST", "/decide", "analyst", self.decide),
+            Page("POST", "/decide/preview", "analyst", self.preview),
+            Page("POST", "/decide/several", "analyst", self.several),
+            Page("POST", "/decide/undo", "analyst", self.undo),
+            Page("POST", "/claim", "analyst", self.claim),
+            Page("POST", "/note", "analyst", self.note),
+            Page("GET", "/presence/{order_id:path}", "viewer", self.presence, touches=False),
+            Page("POST", "/reveal", "viewer", self.reveal),
+        ]
+
+    async def decide(self, visit: Visit) -> Response:
+        """One order; goes on to the next one of the list that it was decided in."""
+        order_id, verdict = visit.form.get("order"), _verdict_in(visit)
+        await _decide(visit, order_id, verdict)
+        self._presence.release(visit.user, order_id)
+        undo = self._presence.remember(visit.user, [order_id])
+        told = (
+            "waits for the customer’s confirmation" if visit.form.get("verdict") == CONFIRM else f"is {DONE[verdict]}"
+        )
+        return then(_back(visit), f"Order {order_id} {told}.", undo="/console/decide/undo", undo_value=undo)
+
+    async def preview(self, visit: Visit) -> Response:
+        """What a decision about several orders would do, before it is made."""
+        order_ids, verdict = _orders_in(visit), _verdict_in(visit)
+        orders = [
+            order for order_id in order_ids if (order := await visit.find("orders", order_id, limit=1)) is not None
+        ]
+        if not orders:
+            return then(_back(visit), "Mark at least one order first.", tone="warn")
+        claimed = {
+            order["order_id"]: claim.name
+            for order in orders
+            if (claim := self._presence.claim_of(visit.user.tenant, order["order_id"])) is not None
+            and claim.user_id != visit.user.id
+        }
+        return self._looks.page(
+            "bulk.html", visit, orders=orders, verdict=verdict, done=DONE[verdict], claimed=claimed,
+            reason=visit.form.get("reason"), back=_back(visit),
+        )  # fmt: skip
+
+    async def several(self, visit: Visit) -> Response:
+        """Make it; one that fails stops no other."""
+        order_ids, verdict = _orders_in(visit), _verdict_in(visit)
+        decided: list[str] = []
+        failed: list[str] = []
+        for order_id in order_ids:
+            answered = await visit.ask("POST", "orders", order_id, "decisions", body=_choice(visit, verdict))
+            (decided if answered.is_ok else failed).append(order_id)
+        undo = self._presence.remember(visit.user, decided)
+        told = f"{len(decided)} order{'s' if len(decided) != 1 else ''} {DONE[verdict]}."
+        if failed:
+            told += f" {len(failed)} could not be: {', '.join(failed[:5])}"
+        tone = "warn" if failed else "good"
+        return then(_back(visit), told, tone=tone, undo="/console/decide/undo" if decided else "", undo_value=undo)
+
+    async def undo(self, visit: Visit) -> Response:
+        """Put what was just decided back into the queue."""
+        batch = self._presence.batch(visit.user, visit.form.get("undo"))
+        if batch is None:
+            return then("/console/queue", "There is nothing to take back any more.", tone="warn")
+        for order_id in batch.order_ids:
+            await visit.do("POST", "orders", order_id, "decisions", body={
+                "verdict": "hold", "message": "Taken back.", "author": visit.user.name,
+            })  # fmt: skip
+        count = len(batch.order_ids)
+        return then("/console/queue", f"Taken back: {count} order{'s' if count != 1 else ''} back in the queue.")
+
+    async def claim(self, visit: Visit) -> Response:
+        """Take an order, or let it go."""
+        order_id = visit.form.get("order")
+        if visit.form.get("release") == "yes":
+            self._presence.release(visit.user, order_id, by_force=visit.may("manager"))
+            return then(_back(visit), f"Order {order_id} is free.")
+        claim = self._presence.claim(visit.user, order_id)
+        if claim.user_id != visit.user.id:
+            return then(_back(visit), f"{claim.name} is at order {order_id}.", tone="warn")
+        return then(_back(visit), f"Order {order_id} is yours for a quarter of an hour.")
+
+    async def note(self, visit: Visit) -> Response:
+        """A note about an order: an event of its own, so that it stands in the timeline and is not lost."""
+        text = visit.form.get("text")[:2_000]
+        if text:
+            await visit.send("custom_event", {
+                "_eventName": "note", "_orderId": visit.form.get("order"),
+                "_customInfo": {"text": text, "author": visit.user.name},
+            })  # fmt: skip
+        return then(_back(visit), "The note is kept." if text else "")
+
+    async def presence(self, visit: Visit) -> Response:
+        """Who else looks at this order now; the page asks every few seconds."""
+        order_id = visit.request.path_params["order_id"]
+        names = self._presence.look(visit.user, f"order {order_id}")
+        claim = self._presence.claim_of(visit.user.tenant, order_id)
+        return self._looks.page("presence.html", visit, names=names, claim=claim)
+
+    async def reveal(self, visit: Visit) -> Response:
+        """Show personal data on one page for a while; the reason is kept in the audit trail."""
+        assert visit.session is not None
+        there, reason = _back(visit), visit.form.get("reason")[:_REASON_CHARS_MAX]
+        if len(reason) < 3:
+            return then(there, "Say why you need to see it.", tone="bad")
+        path = there.partition("?")[0]
+        self._users.note_reveal(visit.user, path.removeprefix("/console/"), reason)
+        self._presence.reveal(visit.session.hash, path)
+        return RedirectResponse(there, 303)
+
+
+async def _decide(visit: Visit, order_id: str, verdict: str) -> None:
+    if not order_id:
+        raise NotFound("no order was named")
+    await visit.do("POST", "orders", order_id, "decisions", body=_choice(visit, verdict))
+
+
+def _choice(visit: Visit, verdict: str) -> dict[str, Any]:
+    reason = visit.form.get("reason")[:_REASON_CHARS_MAX]
+    if visit.form.get("verdict") == CONFIRM:
+        reason = f"{_ASK_CUSTOMER} {reason}".strip()
+    return {"verdict": verdict, "author": visit.user.name, **({"message": reason} if reason else {})}
+
+
+def _verdict_in(visit: Visit) -> str:
+    verdict = visit.form.get("verdict")
+    if verdict == CONFIRM:
+        return "hold"
+    if verdict not in DONE:
+        raise Malformed("the verdict is approve, decline or hold")
+    return verdict
+
+
+def _orders_in(visit: Visit) -> list[str]:
+    return list(dict.fromkeys(order_id for order_id in visit.form.all("order") if order_id))[:PAGE_ROWS_MAX]
+
+
+def _back(visit: Visit) -> str:
+    """The page of ours that the form was on, with the order that comes next; anything else becomes the queue."""
+    back = visit.form.get("back")
+    if not back.startswith("/console/") or "\\" in back or not back.isprintable():
+        return address_of("queue")
+    following = visit.form.get("following")
+    if not following:
+        return back
+    path, _, query = back.partition("?")
+    pairs = [(name, value) for name, value in parse_qsl(query) if name != "open"]
+    return path + "?" + urlencode([*pairs, ("open", following)])

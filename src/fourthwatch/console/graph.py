@@ -1,0 +1,74 @@
+"""The link graph from an order or an entity: a drawing for the eye, and a table that says the same for everybody."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from fourthwatch.console.entities import TITLES
+from fourthwatch.console.gate import Page
+from fourthwatch.console.looks import Looks, address_of, ms_of
+from fourthwatch.console.masking import Personal
+from fourthwatch.console.visit import Visit
+from fourthwatch.errors import Malformed
+
+_LABEL_CHARS = 24
+
+
+class LinkGraph:
+    """Handler of `/console/graph`."""
+
+    def __init__(self, looks: Looks) -> None:
+        self._looks = looks
+
+    def pages(self) -> list[Page]:
+        """Its row."""
+        return [Page("GET", "/graph", "viewer", self.graph)]
+
+    async def graph(self, visit: Visit) -> Response:
+        """Who and what is joined, now or as it was known when the order was placed."""
+        order_id, entity = visit.query.get("order"), visit.query.get("entity")
+        if not order_id and not entity:
+            raise Malformed("say where to begin: an order, or an entity")
+        asked = {
+            "order": order_id or None, "entity": None if order_id else entity, "hops": visit.query.get("hops", "2"),
+            "limit": visit.query.get("limit", "80"), "as_of": visit.query.get("as_of") or None,
+            "unfold": "true" if visit.query.get("unfold") else None,
+        }  # fmt: skip
+        found = await visit.get("graph", **asked, fresh="true")
+        rows = [_row(visit, node) for node in found["nodes"]]
+        moments = sorted({ms_of(edge["first_at"]) or 0 for edge in found["edges"]})
+        return self._looks.page(
+            "graph.html", visit, found=found, rows=rows, asked=asked, titles=TITLES, order_id=order_id, entity=entity,
+            drawing={
+                "root": found["nodes"][0]["id"],
+                "nodes": rows,
+                "edges": [
+                    {"source": edge["source"], "target": edge["target"], "first": ms_of(edge["first_at"])}
+                    for edge in found["edges"]
+                ],
+            },
+            first_ms=moments[0] if moments else None, last_ms=moments[-1] if moments else None,
+            orders_at_risk=sum(1 for row in rows if row["kind"] == "order" and row["tone"] == "bad"),
+        )  # fmt: skip
+
+
+def _row(visit: Visit, node: dict[str, Any]) -> dict[str, Any]:
+    """A node as both the drawing and the table show it."""
+    kind, order, user = node["type"], node["order"], node["user"]
+    value = Personal(shown=visit.sees_personal).key(kind, node["value"])
+    tone = "flat"
+    if order is not None:
+        labels = order["labels"]
+        tone = "bad" if order["flag"] == "red" or labels["chargeback"] or labels["rto"] else "good"
+    elif user is not None and (user.get("bad") or user.get("is_bad") or user.get("chargebacks")):
+        tone = "bad"
+    there = address_of("orders", node["value"]) if kind == "order" else address_of("entities", kind, node["value"])
+    return {
+        "id": node["id"], "kind": kind, "label": _short(value), "value": value, "key": node["value"], "tone": tone,
+        "hub": node["hub"], "root": node["hops"] == 0, "hops": node["hops"], "users": node["users"],
+        "more": node["more"], "href": there, "order": order, "user": user,
+    }  # fmt: skip
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL_CHARS else text[: _LABEL_CHARS - 1] + "…"

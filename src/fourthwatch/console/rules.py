@@ -1,0 +1,232 @@
+"""Rules: what judges, how each has done, the editor with its live check, versions and the way back."""
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from fourthwatch.clock import DAY_MS, Clock
+from fourthwatch.console.gate import Page
+from fourthwatch.console.looks import Looks, address_of
+from fourthwatch.console.notices import then
+from fourthwatch.console.visit import Visit
+from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.language import FORMS, FUNCTIONS
+
+CLASSES = ("allow", "block", "review", "score")
+STATES = ("draft", "shadow", "percentage", "live", "paused")
+_TEXTS = ("when", "says", "reason", "shows", "owner")
+_NEW = "new"
+_DAYS = 7
+
+
+class Rules:
+    """Handlers of the pages below `/console/rules`."""
+
+    def __init__(self, looks: Looks, clock: Clock) -> None:
+        self._looks = looks
+        self._clock = clock
+
+    def pages(self) -> list[Page]:
+        """Their rows."""
+        return [
+            Page("GET", "/rules", "viewer", self.all),
+            Page("POST", "/rules/check", "manager", self.check),
+            Page("GET", "/rules/versions", "viewer", self.versions),
+            Page("GET", "/rules/versions/{version}", "viewer", self.version),
+            Page("POST", "/rules/versions/{version}/rollback", "manager", self.roll_back),
+            Page("POST", "/rules/proposals/{proposal}", "manager", self.judge),
+            Page("GET", "/rules/edit/{name}", "viewer", self.editor),
+            Page("POST", "/rules/edit/{name}", "manager", self.publish),
+            Page("POST", "/rules/edit/{name}/remove", "manager", self.remove),
+        ]
+
+    async def all(self, visit: Visit) -> Response:
+        """The rules in force with what each has done lately."""
+        rules = await every_rule(visit)
+        told = await visit.get("insights", "reasons", **{"from": str(self._clock.now_ms() - _DAYS * DAY_MS)})
+        done = {row["name"]: row["sums"] for row in told["rows"]}
+        asked_class, state, wanted = (visit.query.get(name, "") for name in ("class", "state", "q"))
+        fit = [
+            rule for rule in rules
+            if (not asked_class or rule["class"] == asked_class) and (not state or rule.get("state", "live") == state)
+            and (not wanted or wanted.lower() in f"{rule['name']} {rule['says']} {rule['when']}".lower())
+        ]  # fmt: skip
+        proposals = (await visit.get("rule-proposals"))["proposals"]
+        return self._looks.page(
+            "rules.html", visit, rules=fit, total=len(rules), done=done, currency=told["currency"], classes=CLASSES,
+            asked_class=asked_class, state=state, wanted=wanted, proposals=proposals, days=_DAYS,
+            counts={one: sum(rule["class"] == one for rule in rules) for one in CLASSES},
+        )  # fmt: skip
+
+    async def editor(self, visit: Visit) -> Response:
+        """One rule to be looked at, or edited, or a new one."""
+        name = visit.request.path_params["name"]
+        if name == _NEW:
+            visit.must("manager")
+            draft = {"name": "", "class": "review", "when": visit.query.get("when", ""), "says": "", "state": "shadow"}
+            return await self._editor(visit, draft, "")
+        answered = await visit.ask("GET", "rules", name)
+        if answered.status == 404:
+            raise NotFound("there is no rule of this name in force")
+        if not answered.is_ok:
+            raise answered.refusal()
+        return await self._editor(visit, answered.json["rule"], answered.headers.get("etag", ""))
+
+    async def check(self, visit: Visit) -> Response:
+        """What is wrong with a draft, while it is typed."""
+        answered = await self._checked(visit, visit.form.get("was"))
+        told = answered.json
+        return self._looks.page(
+            "rule_check.html", visit, is_ok=answered.is_ok, told=told,
+            diagnostics=[] if answered.is_ok else told.get("diagnostics", []),
+        )  # fmt: skip
+
+    async def publish(self, visit: Visit) -> Response:
+        """Publish the set with this rule in it."""
+        was = visit.request.path_params["name"]
+        seen = visit.form.get("etag")
+        try:
+            rule = rule_of(visit)
+        except Malformed as error:
+            draft = {name: visit.form.get(name) for name in ("name", "class", "state", *_TEXTS)}
+            return await self._editor(visit, draft, seen, status=400, fault=error.message)
+        name = rule["name"] if was == _NEW else was
+        headers = {"If-Match": seen or "*"}
+        answered = await visit.ask("PUT", "rules", name, body={**rule, "name": name}, headers=headers)
+        if not answered.is_ok:
+            told = answered.json
+            return await self._editor(
+                visit, rule, seen, status=answered.status, fault=answered.refusal().message,
+                rendered=told.get("rendered", ""),
+            )  # fmt: skip
+        if answered.status == 202:
+            return then("/console/rules", "The set waits for a second pair of eyes.", tone="warn")
+        version = answered.json["version"]
+        return then(address_of("rules", "edit", name), f"Published: version {version} of the rules is in force.")
+
+    async def remove(self, visit: Visit) -> Response:
+        """Publish the set without this rule."""
+        name = visit.request.path_params["name"]
+        await visit.do("DELETE", "rules", name, headers={"If-Match": visit.form.get("etag") or "*"})
+        return then("/console/rules", f"The rule {name} is out; the version before can be brought back.")
+
+    async def versions(self, visit: Visit) -> Response:
+        """Every set that ever judged."""
+        found = await visit.get("rule-sets", limit=100, cursor=visit.query.get("cursor"))
+        return self._looks.page("rule_versions.html", visit, versions=found["rule_sets"], following=found["next"])
+
+    async def version(self, visit: Visit) -> Response:
+        """What a version changed."""
+        version = visit.request.path_params["version"]
+        found = await visit.find("rule-sets", version)
+        if found is None:
+            raise NotFound("there is no such version")
+        told = await visit.get("rule-sets", version, "differences", against=visit.query.get("against"))
+        return self._looks.page(
+            "rule_version.html", visit, found=found, differences=told["differences"], against=told["against"]
+        )
+
+    async def roll_back(self, visit: Visit) -> Response:
+        """Publish an older version again."""
+        version = visit.request.path_params["version"]
+        note = visit.form.get("note")
+        body = {"note": note} if note else {}
+        made = await visit.do("POST", "rule-sets", version, "rollback", body=body, headers={"If-Match": "*"})
+        told = (
+            f"is in force again, as version {made['version']}" if made["version"] else "waits for another to approve it"
+        )
+        return then("/console/rules/versions", f"Version {version} {told}.")
+
+    async def judge(self, visit: Visit) -> Response:
+        """Approve a set that waits, or turn it down."""
+        number = visit.request.path_params["proposal"]
+        if visit.form.get("approve") == "yes":
+            made = await visit.do("POST", "rule-proposals", number, "approval", body={})
+            return then("/console/rules", f"Version {made['version']} of the rules is in force.")
+        await visit.do("DELETE", "rule-proposals", number)
+        return then("/console/rules", "The set is turned down.", tone="warn")
+
+    async def _checked(self, visit: Visit, was: str) -> Any:
+        rules = await every_rule(visit)
+        current = await visit.get("rule-sets", "current")
+        try:
+            rule = rule_of(visit)
+        except Malformed as error:
+            return _Fault(error.message)
+        others = [one for one in rules if one["name"] not in (was, rule["name"])]
+        body = {"rules": [*others, rule], "prior": current["prior"], "presets": current["presets"]}
+        return await visit.ask("POST", "rule-sets", body=body, query={"dry_run": "true"})
+
+    async def _editor(
+        self, visit: Visit, rule: dict[str, Any], etag: str, *, status: int = 200, fault: str = "", rendered: str = ""
+    ) -> Response:
+        return self._looks.page(
+            "rule.html", visit, status=status, rule=rule, etag=etag, fault=fault, rendered=rendered, classes=CLASSES,
+            states=STATES, is_new=visit.request.path_params["name"] == _NEW,
+            examples=msgspec.json.format(msgspec.json.encode(rule.get("examples", [])), indent=2).decode(),
+            names=await _names(visit) if visit.may("manager") else [],
+        )  # fmt: skip
+
+
+class _Fault(msgspec.Struct, frozen=True):
+    """In place of an answer: the form itself does not hold."""
+
+    message: str
+    is_ok: bool = False
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """As the API would say it."""
+        return {"detail": self.message, "diagnostics": []}
+
+
+async def every_rule(visit: Visit) -> list[dict[str, Any]]:
+    """All rules in force, in their order."""
+    rules: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        found = await visit.get("rules", limit=500, cursor=cursor)
+        rules += found["rules"]
+        cursor = found["next"]
+        if cursor is None:
+            return rules
+
+
+def rule_of(visit: Visit) -> dict[str, Any]:
+    """The rule that a form holds; raises `Malformed`."""
+    form = visit.form
+    rule: dict[str, Any] = {"name": form.get("name"), "class": form.get("class"), "state": form.get("state") or "live"}
+    rule |= {name: form.get(name) for name in _TEXTS if form.get(name)}
+    rule.setdefault("when", "")
+    rule.setdefault("says", "")
+    for name, kind in (("weight", float), ("percentage", int), ("brake", float)):
+        text = form.get(name)
+        if text:
+            try:
+                rule[name] = kind(text)
+            except ValueError:
+                raise Malformed(f"{name} is a number") from None
+    for name in ("examples", "actions"):
+        text = dict(form.pairs).get(name, "").strip()
+        if text:
+            try:
+                rule[name] = msgspec.json.decode(text)
+            except msgspec.DecodeError:
+                raise Malformed(f"{name} are not JSON; they are a list, as shown") from None
+    return rule
+
+
+async def _names(visit: Visit) -> list[dict[str, str]]:
+    """What the editor completes: features, functions, aggregates."""
+    rows: list[dict[str, str]] = [
+        {"label": name, "type": "function", "detail": function.says} for name, function in FUNCTIONS.items()
+    ]
+    rows += [{"label": form.usage.partition("(")[0], "type": "function", "detail": form.says} for form in FORMS]
+    cursor: str | None = None
+    while True:
+        found = await visit.get("features", limit=500, cursor=cursor)
+        rows += [{"label": row["name"], "type": "variable", "detail": row["says"]} for row in found["features"]]
+        cursor = found["next"]
+        if cursor is None:
+            return rows
