@@ -127,7 +127,7 @@ def from_the_start(directory: Path, events: list[Submission]) -> list[dict[str, 
     return told
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_features_defined_amid_events_come_out_as_if_defined_before_the_first(tmp_path: Path, seed: int) -> None:
     random = Random(seed)
     events = list(some_events(random, 500))
@@ -173,7 +173,7 @@ def test_a_feature_is_unknown_while_its_past_is_counted_and_so_is_what_is_made_o
     shop.close()
 
 
-@pytest.mark.parametrize("snapshots", [400, 100_000])
+@pytest.mark.parametrize("snapshots", [400, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_a_past_that_was_cut_off_by_a_crash_comes_out_right_after_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshots: int
 ) -> None:
@@ -252,7 +252,9 @@ def test_a_server_stops_amid_counting(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize("when", ["counting", "waiting", "complete"])
+@pytest.mark.parametrize(
+    "when", ["counting", *(pytest.param(one, marks=pytest.mark.slow) for one in ("waiting", "complete"))]
+)
 def test_a_feature_that_is_withdrawn_and_defined_again_counts_nothing_twice(tmp_path: Path, when: str) -> None:
     events = list(some_events(Random(7), 300))
     wanted = from_the_start(tmp_path / "early", events)

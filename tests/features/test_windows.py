@@ -31,6 +31,11 @@ KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
+def seeds(number: int, fast: int) -> list[Any]:
+    """Seeds, of which only the first few are for every check."""
+    return [*range(fast), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(fast, number))]
+
+
 def some_events(random: Random, number: int) -> list[tuple[str, int, dict[str, Any]]]:
     events = []
     for _ in range(number):
@@ -76,7 +81,7 @@ def restored(story: Story, *, heads: list[SeriesHead] | None = None) -> Windows:
     return back
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20, 6))
 def test_adding_an_event_again_changes_nothing(seed: int) -> None:
     random = Random(seed)
     story = Story()
@@ -89,7 +94,7 @@ def test_adding_an_event_again_changes_nothing(seed: int) -> None:
     assert memory_of(story.windows) == before
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60, 12))
 def test_the_same_events_in_any_order_with_repeats_and_split_over_writers_are_the_same_windows(seed: int) -> None:
     random = Random(seed)
     story = Story()
@@ -108,7 +113,7 @@ def test_the_same_events_in_any_order_with_repeats_and_split_over_writers_are_th
         assert story.windows.vector(Present(subject, {})) == other.vector(Present(subject, {}))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20, 6))
 def test_restored_windows_are_the_same_and_go_on_the_same(seed: int) -> None:
     events = some_events(Random(seed), 120)
     story = told(events[:80])

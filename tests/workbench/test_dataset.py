@@ -108,6 +108,7 @@ def test_the_shop_had_late_events_and_all_decided_kinds(shop_directory: Path, bu
     assert [row["position"] for row in rows] == sorted(row["position"] for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -184,6 +185,7 @@ def test_a_data_file_from_before_there_were_own_features_is_read_as_it_is(tmp_pa
     file.close()
 
 
+@pytest.mark.slow
 def test_a_csv_holds_the_same_numbers_as_the_parquet_file(shop_directory: Path, built: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.csv"
     made(shop_directory, out, ALL)
@@ -368,6 +370,7 @@ def test_an_older_file_stays_until_the_new_one_is_whole(shop_directory: Path, tm
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.slow
 def test_the_walk_is_beside_a_writer_and_sees_what_was_there_when_it_began(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "d")
     events = list(demo_traffic(seed=3, days=0.6, orders_per_hour=30))

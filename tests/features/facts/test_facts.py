@@ -102,6 +102,7 @@ def test_an_empty_address_of_the_go_client_says_nothing() -> None:
     assert values["phone_missing"] is None
 
 
+@pytest.mark.slow
 def test_two_thousand_ugly_subjects_give_finite_numbers_twice_the_same(tmp_path: Path) -> None:
     chance = random.Random(11)
     known = set()
