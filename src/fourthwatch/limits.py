@@ -8,6 +8,9 @@ BODY_BYTES_MAX = 256 * 1024
 """Body after decompression; counted while streaming. Contract clients send up to about 4 kB."""
 HEADER_BYTES_MAX = 32 * 1024
 HEADER_COUNT_MAX = 100
+HEAD_KNOWN_BYTES_MAX = 2_048
+HEADS_KNOWN_MAX = 4_096
+"""Heads of event requests that are remembered, so that the parser need not read the same bytes again; up to 8 MiB."""
 HEADER_DEADLINE_S = 10.0
 """From a request's first byte (or the connection) to the end of its headers."""
 BODY_DEADLINE_S = 10.0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contract.shop import PATIENCE_S, Shop, fresh
-from served import KEY_HEADER, Reply
+from served import KEY_HEADER, Reply, run
 
 pytestmark = pytest.mark.slow
 
@@ -171,3 +171,47 @@ def test_an_event_of_which_the_sender_hung_up_stays(shop: Shop, line: socket.soc
     again = shop.post(f"{_SHORT}?return_score=true", json.dumps({"_userId": user}).encode(), Idempotency_Key=user)
     assert again.status == 200
     assert shop.event(again.json["event_id"])["body"]["_userId"] == user
+
+
+def test_the_same_head_is_read_alike_however_often_it_comes_and_however_it_is_cut(
+    shop: Shop, line: socket.socket
+) -> None:
+    users = [f"{fresh('user')}x"[:8].ljust(8, "x") for _ in range(12)]
+    whole = [request(shop, user) for user in users]
+    assert len({one.partition(b"\r\n\r\n")[0] for one in whole}) == 1
+    events = []
+    for number, one in enumerate(whole):
+        cut = (number * 37) % len(one)
+        line.sendall(one[:cut])
+        line.sendall(one[cut:])
+        (reply,) = replies(line, 1)
+        events.append(shop.event(reply.json["event_id"])["body"]["_userId"])
+    line.sendall(b"".join(whole[:3]) + whole[3][:-1])
+    assert [reply.status for reply in replies(line, 3)] == [200] * 3
+    line.sendall(whole[3][-1:])
+    assert [reply.status for reply in replies(line, 1)] == [200]
+    assert events == users
+
+
+def test_a_known_head_is_no_way_around_a_revoked_key(shop: Shop, line: socket.socket) -> None:
+    name = fresh("key")
+    key = shop.served.key("ingest", name=name)
+    again = request(shop, "u-1", key=key)
+    line.sendall(again + again)
+    assert [reply.status for reply in replies(line, 2)] == [200, 200]
+    listed = json.loads(run("keys", "list", "--data", str(shop.served.directory), "--json").stdout)
+    (key_id,) = [row["id"] for row in listed if row["name"] == name]
+    assert run("keys", "revoke", key_id, "--data", str(shop.served.directory)).returncode == 0
+    statuses = [200]
+    with line.makefile("rb") as stream:
+        while statuses[-1] == 200:  # it stops within a second
+            line.sendall(again)
+            statuses.append(_next_reply(stream).status)
+    assert statuses[-1] == 401
+
+
+def test_a_known_head_with_a_body_that_is_refused_leaves_the_connection_open(shop: Shop, line: socket.socket) -> None:
+    good = request(shop, "u-1")
+    bad = good.replace(b'{"_userId"', b"}{_userId'")
+    line.sendall(good + bad + good)
+    assert [reply.status for reply in replies(line, 3)] == [200, 400, 200]

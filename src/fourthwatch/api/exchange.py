@@ -6,12 +6,12 @@ Every error body is `{"error": text, "message": text, "code": code}`: some clien
 import asyncio
 import urllib.parse
 from collections.abc import Coroutine
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import httptools
 import msgspec
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn._types import ASGISendEvent, HTTPScope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 
 class Refusal(NamedTuple):
@@ -84,6 +84,21 @@ def target_of(url: bytes) -> tuple[str, bytes, bytes] | None:
         return None
 
 
+def fill_in(
+    scope: HTTPScope,
+    target: tuple[str, bytes, bytes],
+    root_path: str,
+    headers: list[tuple[bytes, bytes]],
+    method: bytes,
+    version: str,
+) -> None:
+    """What the application is told of the request, in a scope of uvicorn's."""
+    path, raw_path, scope["query_string"] = target
+    scope["path"] = root_path + path
+    scope["raw_path"] = root_path.encode("ascii") + raw_path
+    scope["headers"], scope["method"], scope["http_version"] = headers, method.decode("ascii"), version
+
+
 class Connection(Protocol):
     """What an exchange needs of its connection."""
 
@@ -116,6 +131,23 @@ class Outlet(asyncio.Transport):
 
 class Exchange(RequestResponseCycle):
     """uvicorn's exchange, with our error body for a broken application."""
+
+    @classmethod
+    def on(cls, connection: HttpToolsProtocol, outlet: Outlet, *, keep_alive: bool) -> Self:
+        """The exchange of the request whose head a connection has just read."""
+        return cls(
+            scope=connection.scope,
+            transport=outlet,
+            flow=connection.flow,
+            logger=connection.logger,
+            access_logger=connection.access_logger,
+            access_log=connection.access_log,
+            default_headers=connection.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=connection.expect_100_continue and connection.scope["http_version"] == "1.1",
+            keep_alive=keep_alive,
+            on_response=connection.on_response_complete,
+        )
 
     def send(self, message: ASGISendEvent) -> Coroutine[Any, Any, None]:
         if self.waiting_for_100_continue and self.more_body:

@@ -33,9 +33,8 @@ def settle(settled: Settled) -> None:
 _READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent"})
 
 
-def _headers_of(headers: list[Pair]) -> dict[bytes, str]:
-    """The headers that an event may have for us, gathered in one pass; of a repeated one the first counts."""
-    return {name: str(value, "latin-1") for name, value in reversed(headers) if name in _READ}
+Sent = dict[bytes, str]
+"""The headers that an event may have for us."""
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +68,7 @@ class Intake:
 
     async def event(self, scope: Scope, receive: Receive, send: Send, kind: Kind) -> None:
         """`POST /event/v1/<kind>`."""
-        admitted = self.admitted(kind, scope["query_string"], scope["headers"])
+        admitted = self.admitted(kind, scope["query_string"], self.sent_of(scope["headers"]))
         raw = await read_body(receive)
         future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
         self.take(admitted, raw, _waking(future))
@@ -79,9 +78,12 @@ class Intake:
         else:
             await send_json(send, 200, encode(answer.receipt))
 
-    def admitted(self, kind: Kind, query: bytes, headers: list[Pair]) -> Admitted:
+    def sent_of(self, headers: list[Pair]) -> Sent:
+        """The headers that count for an event, gathered in one pass; of a repeated one the first counts."""
+        return {name: str(value, "latin-1") for name, value in reversed(headers) if name in _READ}
+
+    def admitted(self, kind: Kind, query: bytes, sent: Sent) -> Admitted:
         """All that can be said before the body is there; raises what is wrong with it."""
-        sent = _headers_of(headers)
         caller = self.admit(sent.get(_KEY_HEADER), "ingest")
         key = sent.get(b"idempotency-key")
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:

@@ -76,6 +76,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # The request being read.
         self._requests = 0
         self._seam = Seam()
+        self._head = b""
         self._head_bytes = 0
         self._fields = self._hosts = self._length = 0
         self._encoding: bytes | None = None
@@ -147,15 +148,32 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 return
 
     def _read_head(self, data: bytes, start: int) -> int:
-        if self._head_bytes == 0 and self._requests:
-            self._deadline.set(self.header_deadline_s)
+        if self._head_bytes == 0:
+            if (stop := self._read_known(data, start)) > start:
+                return stop
+            if self._requests:
+                self._deadline.set(self.header_deadline_s)
         stop = self._seam.piece_end(data, start, self.header_bytes_max - self._head_bytes)
+        piece = data[start:stop]
+        self._head = piece if self._head_bytes == 0 else b""
         self._head_bytes += stop - start
-        piece = data[start:stop]  # Java's client offers HTTP/2 at first; a server may pass over that, the parser not
+        # Java's client offers HTTP/2 at first; a server may pass over that, the parser not.
         self._feed(H2C_OFFER.sub(b"\r\n", piece) if b"h2c" in piece else piece)
         if self._phase == "head" and self._head_bytes >= self.header_bytes_max:
             self._refuse(exchange.HEADERS_TOO_LARGE)
         return stop
+
+    def _read_known(self, data: bytes, start: int) -> int:
+        """Take a whole event request whose head the parser has read before, to the byte; else stay at `start`."""
+        known = None if self._shortcut is None else self._shortcut.known_at(data, start)
+        if known is None or known.end(start) > len(data):
+            return start
+        self._requests += 1
+        self._phase = "answer"
+        self._deadline.clear()
+        event = EventExchange(self._shortcut, self, self._outlet, keep_alive=True)  # type: ignore[arg-type]
+        self.cycle = event  # type: ignore[assignment]
+        return event.take_known(known, data, start)
 
     def _read_body(self, data: bytes, start: int) -> int:
         stop = min(len(data), start + self._body_left)
@@ -242,8 +260,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._shortcut is not None and method == b"POST" and version == "1.1" and not self.expect_100_continue:
             path, _, query = self.url.partition(b"?")
             kind = self._shortcut.kind_of(path) if b"#" not in query else None
-        if kind is None:
-            self._set_scope(version, method)
+        target = exchange.target_of(self.url) if kind is None else None
+        if kind is None and target is None:
+            self._stop(exchange.MALFORMED)
         self._head_bytes = self._body_bytes = self._wire_bytes = self._framing_bytes = 0
         self._body_left = self._length
         self._phase = "body" if self._encoding is None else "chunks"
@@ -253,36 +272,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             assert self._shortcut is not None
             event = EventExchange(self._shortcut, self, self._outlet, keep_alive=keep_alive)
             self.cycle = event  # type: ignore[assignment]
-            event.admit(kind, query, self.headers)
+            is_plain = keep_alive and self._encoding is None
+            event.admit(kind, query, self.headers, self._head if is_plain else b"", self._length)
             return
-        self.cycle = Exchange(
-            scope=self.scope,
-            transport=self._outlet,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue and version == "1.1",
-            keep_alive=keep_alive,
-            on_response=self.on_response_complete,
-        )
-        self._start_asgi_task(self.cycle, self.app)
-
-    def _set_scope(self, version: str, method: bytes) -> None:
-        """What the application is told of the request, as uvicorn does."""
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
+        assert target is not None
+        headers, expects = self.headers, self.expect_100_continue
+        super().on_message_begin()  # makes the scope, and forgets what was read
         self.headers, self.expect_100_continue = headers, expects
-        scope = self.scope
-        scope["headers"], scope["method"], scope["http_version"] = headers, method.decode("ascii"), version
-        target = exchange.target_of(url)
-        if target is None:
-            self._stop(exchange.MALFORMED)
-        path, raw_path, scope["query_string"] = target
-        scope["path"] = self.root_path + path
-        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        exchange.fill_in(self.scope, target, self.root_path, headers, method, version)
+        self.cycle = Exchange.on(self, self._outlet, keep_alive=keep_alive)
+        self._start_asgi_task(self.cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

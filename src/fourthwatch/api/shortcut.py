@@ -5,18 +5,20 @@ ordinary: another method or path, HTTP/1.0, a peer that waits for `100 Continue`
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from fourthwatch.api.exchange import FAILED, Outlet
-from fourthwatch.api.intake import Admitted, Intake
+from fourthwatch.api.intake import Admitted, Intake, Sent
 from fourthwatch.api.request import REPLAYED, Pair, refusal_headers
+from fourthwatch.api.seam import BLANK_LINE
 from fourthwatch.engine.walk import Answer
 from fourthwatch.errors import Refused
 from fourthwatch.events import Kind
+from fourthwatch.limits import HEAD_KNOWN_BYTES_MAX, HEADS_KNOWN_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import REPLIES
 from fourthwatch.wire.reply import encode, error_body
@@ -60,7 +62,7 @@ class EventExchange:
         self.message_event = _UNHEARD
         self.disconnected = False
         self.keep_alive = keep_alive
-        self.body = bytearray()
+        self.body: bytearray | bytes = bytearray()
         self.response_started = False
         self.response_complete = False
 
@@ -74,9 +76,22 @@ class EventExchange:
         if not more and self._admitted is not None:
             self._guarded(self._take)
 
-    def admit(self, kind: Kind, query: bytes, headers: list[Pair]) -> None:
-        """The headers are complete: who calls is looked at before any of the body is."""
-        self._guarded(lambda: self._admit(kind, query, headers))
+    def admit(self, kind: Kind, query: bytes, headers: list[Pair], head: bytes, body_bytes: int) -> None:
+        """The headers are complete: who calls is looked at before any of the body is.
+
+        `head` are their bytes, to be remembered with what they mean; or empty.
+        """
+        sent = self._shortcut.intake.sent_of(headers)
+        self._shortcut.remember(head, kind, query, sent, body_bytes)
+        self._guarded(lambda: self._admit(kind, query, sent))
+
+    def take_known(self, known: "KnownHead", data: bytes, start: int) -> int:
+        """A whole request with a head that came before; returns where it ends."""
+        end = known.end(start)
+        self._guarded(lambda: self._admit(known.kind, known.query, known.sent))
+        self.body = data[end - known.body_bytes : end]
+        self.more_body = False
+        return end
 
     def settled(self, outcome: Answer | Refused) -> None:
         """What became of the event; it is durable, or nothing of it is."""
@@ -89,8 +104,8 @@ class EventExchange:
             self._answer(200, encode(outcome.receipt))
             _TAKEN.inc()
 
-    def _admit(self, kind: Kind, query: bytes, headers: list[Pair]) -> None:
-        self._admitted = self._shortcut.intake.admitted(kind, query, headers)
+    def _admit(self, kind: Kind, query: bytes, sent: Sent) -> None:
+        self._admitted = self._shortcut.intake.admitted(kind, query, sent)
 
     def _take(self) -> None:
         assert self._admitted is not None
@@ -129,18 +144,45 @@ class EventExchange:
         self._wire.on_response_complete()
 
 
+class KnownHead(NamedTuple):
+    """What the parser found in a head; the same bytes have the same meaning wherever a request begins."""
+
+    kind: Kind
+    query: bytes
+    sent: Sent
+    head_bytes: int
+    body_bytes: int
+
+    def end(self, start: int) -> int:
+        """Where a request with this head ends."""
+        return start + self.head_bytes + self.body_bytes
+
+
 class Shortcut:
     """Which requests take the short way, and what all of them share."""
 
     def __init__(self, intake: Intake, paths: Mapping[str, Kind]) -> None:
         self.intake = intake
         self._kinds = {path.encode(): kind for path, kind in paths.items()}
+        self._known: dict[bytes, KnownHead] = {}
         self._default_headers: Any = None
         self._heads: dict[int, bytes] = {}
 
     def kind_of(self, path: bytes) -> Kind | None:
         """The kind of event taken at a path as it was sent; `None` takes the long way."""
         return self._kinds.get(path)
+
+    def known_at(self, data: bytes, start: int) -> KnownHead | None:
+        """What is known of the head that stands here."""
+        end = data.find(BLANK_LINE, start, start + HEAD_KNOWN_BYTES_MAX)
+        return None if end < 0 else self._known.get(data[start:end])
+
+    def remember(self, head: bytes, kind: Kind, query: bytes, sent: Sent, body_bytes: int) -> None:
+        """A head that came in one piece, up to its blank line; one that will hardly come again is not kept."""
+        if head.endswith(BLANK_LINE) and len(head) < HEAD_KNOWN_BYTES_MAX and b"idempotency-key" not in sent:
+            if len(self._known) >= HEADS_KNOWN_MAX:
+                self._known.clear()
+            self._known[head[: -len(BLANK_LINE)]] = KnownHead(kind, query, sent, len(head), body_bytes)
 
     def head(self, default_headers: list[Pair], status: int) -> bytes:
         """The lines that all answers of one second have."""

@@ -38,7 +38,7 @@ from fourthwatch.store.users import FIRST_TENANT, UserStore
 
 _BACKLOG = 2_048
 _DRAIN_S = 10
-_GC_THRESHOLDS = (50_000, 1_000, 1_000)
+_GC_THRESHOLDS = (10_000, 1_000, 1_000)
 """Histories hold no cycles but are looked at all the same: with the defaults a full collection over a million of them
 would stop the server every few seconds. Young garbage is still collected."""
 _SWITCH_INTERVAL_S = 0.0002
