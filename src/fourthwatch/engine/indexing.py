@@ -190,16 +190,21 @@ class Indexer:
         users = [(1, key) for key in keys.get("user", ())]
         things = [(THINGS[name].number, key) for name in LINKED for key in keys.get(name, ())]
         ends = [(one, other) for one in users for other in things]
+        links, segment = into.links, seq >> SEGMENT_BITS
         if order_id is not None and len(order_id) <= TEXT_ID_MAX:
             order = (ORDER_KIND, mark_of_key(key_of(tenant, "order:" + order_id)))
-            if not self._is_known(order[1]):
+            ordered = [(order, other) for other in (*users, *things)]
+            if self._is_known(order[1]):
+                ends += ordered
+            else:  # a new order's links are new, too, and most orders come once
                 into.named.append((order[1], tenant, ORDER_KIND, order_id, seq))
-            ends += [(order, other) for other in (*users, *things)]
-        segment = seq >> SEGMENT_BITS
+                for (kind, key), (other_kind, other) in ordered:
+                    links.append((key, other_kind, other, seq, at_ms))
+                    links.append((other, kind, key, seq, at_ms))
         for (kind, key), (other_kind, other) in ends:
             if not self._is_known((key * 31 + other + segment) & 0x7FFF_FFFF_FFFF_FFFF):
-                into.links.append((key, other_kind, other, seq, at_ms))
-                into.links.append((other, kind, key, seq, at_ms))
+                links.append((key, other_kind, other, seq, at_ms))
+                links.append((other, kind, key, seq, at_ms))
 
     def _count(self, event: EventRow, subject: Subject, made: DecisionRow | None, into: Derived) -> None:
         tallies, tenant, day = into.tallies, event.tenant, event.received_ms // DAY_MS
