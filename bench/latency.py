@@ -15,12 +15,15 @@ def measure_latency(tool: Tool, reached: float | None, seconds: float, runs: int
         key = new_key(directory)
         with ours(directory) as server, bare() as limit:
             own_burst(server.url, key, "orders", _WARM_ORDERS, tag())
+            server.settle()
             own_burst(limit.url, key, "orders", _WARM_ORDERS, tag())
             if reached is None:
                 reached = tool.burst(server.url, key, "orders", seconds, tag()).per_second
+                server.settle()
             seen, floor = [], []
             for _ in range(runs):
                 seen.append(open_loop(server.url, key, reached / 2, seconds, tag()))
+                server.settle()
                 floor.append(open_loop(limit.url, key, reached / 2, seconds, tag()))
     failures = sum(one.failures for one in seen)
     if failures:

@@ -42,15 +42,21 @@ def measure_peak(tool: Tool, seconds: float, runs: int) -> list[Figure]:
     ours_us: list[float] = []
     events_us: list[float] = []
     bare_us: list[float] = []
+    indexed_us: list[float] = []
     with scratch() as directory:
         key = new_key(directory)
         with ours(directory) as server, bare() as limit:
             tool.burst(server.url, key, "orders", _WARM_S, tag())
+            server.settle()
             tool.burst(limit.url, key, "orders", _WARM_S, tag())
             for _ in range(runs):
-                _measured(tool, server, key, "orders", seconds, decisions, ours_us)
+                before_s = server.cpu_s()
+                burst = _measured(tool, server, key, "orders", seconds, decisions, ours_us)
+                server.settle()
+                indexed_us.append((server.cpu_s() - before_s) / burst.requests * 1e6)
                 _measured(tool, limit, key, "orders", seconds, limits, bare_us)
                 _measured(tool, server, key, "events", seconds, events, events_us)
+                server.settle()
                 _measured(tool, limit, key, "events", seconds, light_limits, [])
             memory = server.resident_bytes() / 2**20
             stored = server.stored()
@@ -68,6 +74,7 @@ def measure_peak(tool: Tool, seconds: float, runs: int) -> list[Figure]:
         figure("bare application, same orders", limits, "/s"),
         figure("bare application, same light events", light_limits, "/s"),
         figure("server CPU per decision", ours_us, "µs", note="all threads, HTTP included"),
+        figure("the same, until the index has it all", indexed_us, "µs", note="the index gives way under load"),
         figure("server CPU per light event", events_us, "µs"),
         figure("bare server's CPU per order", bare_us, "µs"),
         figure("events per commit", [stored / commits]),

@@ -18,6 +18,10 @@ from fourthwatch.store.keys import KeyStore
 KEY_HEADER = "X-THIRDWATCH-API-KEY"
 _START_S = 600.0
 _STOP_S = 120.0
+_SETTLE_S = 120.0
+_LOOK_EVERY_S = 0.5
+_NEARLY_THERE = 8
+"""Events; the gauge is written when a step of the index ends."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _METRIC = re.compile(rb"^(\w+) ([0-9.e+]+)$", re.MULTILINE)
@@ -87,6 +91,13 @@ class Program:
     def stored(self) -> int:
         """Events in the ledger."""
         return int(self.metric("fourthwatch_events_stored"))
+
+    def settle(self) -> None:
+        """Until the index has all that is stored: it follows behind, and would run under the next measurement."""
+        deadline = time.monotonic() + _SETTLE_S
+        time.sleep(_LOOK_EVERY_S)
+        while self.metric("fourthwatch_index_behind_events") >= _NEARLY_THERE and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY_S)
 
     def __enter__(self) -> Self:
         return self.start()
