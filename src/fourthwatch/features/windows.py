@@ -355,6 +355,8 @@ class Windows:
 
     def restore_session_users(self, users: Mapping[str, list[SessionUser]]) -> None:
         """Put the links of sessions back."""
+        if not users:  # as in nearly every chunk of a snapshot
+            return
         self._users.update(users)
         self._links = deque(sorted((links[-1][0], session) for session, links in self._users.items() if links))
 

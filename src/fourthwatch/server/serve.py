@@ -72,6 +72,7 @@ def serve(directory: Path, listen: Listen, settings: Settings, announce: Callabl
 
 async def _serve(directory: Path, listen: Listen, settings: Settings, announce: Callable[[str], None]) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    gc.set_threshold(*_GC_THRESHOLDS)
     clock = SystemClock()
     certificate, key = _tls_files(directory, listen, clock)
     sock = _bind(listen)
@@ -101,7 +102,6 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     server = _Server(_config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce))
     gc.collect()
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
-    gc.set_threshold(*_GC_THRESHOLDS)
     following = asyncio.create_task(assembly.access.follow())
     indexing = asyncio.create_task(assembly.indexing.run())
     watching = asyncio.create_task(_stop_when(broken, server))
