@@ -17,6 +17,7 @@ from bench.figures import Figure, as_json, table
 from bench.growth import measure_growth, measure_restart
 from bench.latency import measure_latency
 from bench.peak import DECISIONS, measure_peak
+from bench.rules import measure_rules
 from bench.steps import measure_steps, profile
 from bench.tools import Tool, find_tool
 from bench.windows import measure_windows
@@ -28,7 +29,7 @@ _SECONDS = 5.0
 _QUIET = 0.5
 _STORED = 1_000_000
 _STORED_QUICK = 100_000
-_PARTS = ("peak", "latency", "steps", "windows", "growth", "restart", "console")
+_PARTS = ("peak", "latency", "steps", "windows", "rules", "growth", "restart", "console")
 
 
 def main() -> int:
@@ -46,6 +47,7 @@ def main() -> int:
         "latency": lambda: measure_latency(tool, _reached(figures), asked.seconds, asked.runs),
         "steps": lambda: measure_steps(asked.runs),
         "windows": lambda: measure_windows(asked.runs),
+        "rules": lambda: measure_rules(asked.runs),
         "growth": lambda: measure_growth(events, asked.runs, anew=asked.fresh),
         "restart": lambda: measure_restart(events, asked.runs, anew=asked.fresh),
         "console": lambda: measure_console(

@@ -35,6 +35,7 @@ from fourthwatch.language import (
     Value,
     children,
     compile_expression,
+    inputs_of,
     read,
 )
 
@@ -128,6 +129,11 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
         """Named readings of the past that it is made of."""
         named = frozenset() if self.checked is None else self.checked.named
         return [one for one in RECOLLECTIONS if not named.isdisjoint(one.names)]
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it reads, each once, in the order in which it stands there."""
+        return () if self.checked is None else inputs_of(self.checked)
 
     @property
     def names(self) -> frozenset[str]:

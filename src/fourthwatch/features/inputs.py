@@ -13,7 +13,7 @@ from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.lists import Lists
 from fourthwatch.features.observe import Present
 from fourthwatch.features.series import Registry
-from fourthwatch.language import AggregateInput, FieldInput, Input, ListInput, NameInput, format_expression, inputs_of
+from fourthwatch.language import AggregateInput, FieldInput, Input, ListInput, NameInput, format_expression
 
 Pick = Callable[[Sequence[Any]], tuple[Any, ...]]
 
@@ -45,7 +45,7 @@ class Inputs(Reading):
             assert one.checked is not None
             for recollection in one.recollections:
                 self._recall(recollection)
-            for each in inputs_of(one.checked):
+            for each in one.inputs:
                 if each not in found:
                     found[each] = self._take_input(each, one, unfinished)
         self.lacking = tuple(unfinished)

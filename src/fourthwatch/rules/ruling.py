@@ -15,7 +15,7 @@ from fourthwatch.features.inputs import picking
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
-from fourthwatch.language import FieldInput, Input, NameInput, Run, compile_at, inputs_of
+from fourthwatch.language import FieldInput, Input, NameInput, Run, compile_at
 from fourthwatch.language.operators import number_text
 from fourthwatch.limits import REASONS_MAX
 from fourthwatch.rules.check import CheckedRule, CheckedSet
@@ -156,7 +156,7 @@ class Ruling:
             assert one.shows.checked is not None
             return compile_at(one.shows.checked, self._inputs.places)
         assert one.when.checked is not None
-        read = inputs_of(one.when.checked)
+        read = one.when.inputs
         if not read:
             return lambda _: True
         place = self._inputs.places[read[0]]
@@ -177,7 +177,7 @@ def given_inputs(checked: CheckedSet) -> tuple[Input, ...]:
     found: dict[Input, None] = {}
     for one in checked.asking:
         assert one.checked is not None
-        for each in inputs_of(one.checked):
+        for each in one.inputs:
             if not isinstance(each, FieldInput) and not (isinstance(each, NameInput) and each.name in _INDEX):
                 found[each] = None
     return tuple(found)
