@@ -168,6 +168,16 @@ COUNTERFACTUAL_PAIRS_MAX = 60
 """Single changes of which pairs are tried when no single one gives another verdict."""
 COUNTERFACTUAL_CHANGES_MAX = 6
 """Changes that together are looked for."""
+BRAKE_RECENT = 200
+"""Newest decisions in which a rule's hits are counted."""
+BRAKE_LEARNED_MIN = 500
+"""Decisions before those from which what is usual must have been learned."""
+BRAKE_HITS_MIN = 10
+BRAKE_USUAL_MAX = 20_000
+BRAKE_STORED_MAX = 5_000
+"""Stored decisions from which is learned at a start."""
+STATISTICS_DECISIONS_MAX = 20_000
+"""Newest decisions of a tenant that statistics of rules look at."""
 REASONS_MAX = 12
 """Reasons shown with a decision, the strongest first."""
 POINTS_BOUND = 52.0

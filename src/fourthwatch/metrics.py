@@ -15,6 +15,7 @@ COMMIT_SECONDS = Histogram(
     "Walk and commit of a batch",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf")),
 )
+RULES_BRAKED = Counter("fourthwatch_rules_braked", "Rules that dropped to shadow because they hit too often")
 REPLIES = Counter("fourthwatch_replies", "Replies by route and status", ("route", "status"))
 
 

@@ -42,6 +42,7 @@ OTHERS = {
     ("get", "/api/v1/rules"), ("get", "/api/v1/rules/{name}"), ("put", "/api/v1/rules/{name}"),
     ("delete", "/api/v1/rules/{name}"), ("get", "/api/v1/rule-sets"), ("post", "/api/v1/rule-sets"),
     ("get", "/api/v1/rule-sets/{version}"), ("get", "/api/v1/rule-sets/{version}/differences"),
+    ("get", "/api/v1/rule-sets/{version}/statistics"),
     ("post", "/api/v1/rule-sets/{version}/rollback"), ("get", "/api/v1/rule-proposals"),
     ("delete", "/api/v1/rule-proposals/{proposal}"), ("post", "/api/v1/rule-proposals/{proposal}/approval"),
     ("get", "/api/v1/cases"), ("post", "/api/v1/orders/{order_id}/decisions"),

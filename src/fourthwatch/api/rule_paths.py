@@ -24,12 +24,14 @@ from fourthwatch.api.rule_views import (
     RuleSetView,
     RulesView,
     RuleView,
+    StatisticsView,
 )
 from fourthwatch.rules.rule import Rule
 
 RULE_TYPES: tuple[Any, ...] = (
     Rule, RuleView, RulesView, RuleSetSent, RuleSetView, RuleSetsView, CheckedView, PublishedView, DifferencesView,
     ProposalsView, NoteSent, DecisionDetail, TraceView, CounterfactualView,
+    StatisticsView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -81,6 +83,10 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/rule-sets/{version}/differences": {
             "get": managed("getRuleSetDifferences", "What differs from another version", by_type[DifferencesView],
                            by_type, parameters=[_VERSION, _AGAINST])
+        },
+        "/api/v1/rule-sets/{version}/statistics": {
+            "get": managed("getRuleStatistics", "How often each rule hit, missed or was unknown",
+                           by_type[StatisticsView], by_type, parameters=[_VERSION])
         },
         "/api/v1/rule-sets/{version}/rollback": {
             "post": _publishing("rollBackRuleSet", "Publish an older version again", by_type,

@@ -1,5 +1,6 @@
 """Rules and rule sets as the management API shows and takes them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -136,6 +137,25 @@ class RulesView(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class RuleCount(msgspec.Struct, frozen=True):
+    """How often a rule came out how."""
+
+    rule: str
+    state: str
+    hits: int
+    misses: int
+    unknown: int
+
+
+class StatisticsView(msgspec.Struct, frozen=True):
+    """What a version said of its newest decisions."""
+
+    version: int
+    decisions: int
+    """Of this version among the tenant's newest 20,000."""
+    rules: tuple[RuleCount, ...]
+
+
 class ProposalView(msgspec.Struct, frozen=True):
     """A set that waits for somebody else than its author."""
 
@@ -193,6 +213,18 @@ def set_sent(document: dict[str, Any]) -> RuleSetSent:
     if len(sent.note) > NOTE_CHARS_MAX:
         raise Malformed(f"note has at most {NOTE_CHARS_MAX} characters", pointer="/note", code="bad_value")
     return sent
+
+
+def statistics_of(version: int, rule_set: RuleSet, told: Sequence[str]) -> StatisticsView:
+    """Counts by rule, from results of decisions."""
+    evaluated = [rule for rule in rule_set.rules if rule.is_evaluated]
+    whole = [results for results in told if len(results) == len(evaluated)]
+    columns = ["".join(column) for column in zip(*whole, strict=True)] or [""] * len(evaluated)
+    counts = tuple(
+        RuleCount(rule.name, rule.state, column.count("h"), column.count("m"), column.count("u"))
+        for rule, column in zip(evaluated, columns, strict=True)
+    )
+    return StatisticsView(version, len(whole), counts)
 
 
 def note_sent(document: dict[str, Any]) -> str:

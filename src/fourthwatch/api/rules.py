@@ -4,6 +4,7 @@ An edit of one rule publishes a set, too: it is checked whole, tried on its exam
 in force between two events. Where two pairs of eyes are wanted, it waits for a key that is not its author's.
 """
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -30,6 +31,7 @@ from fourthwatch.api.rule_views import (
     rule_sent,
     set_sent,
     starter_head,
+    statistics_of,
     view_of,
 )
 from fourthwatch.clock import Clock
@@ -37,6 +39,7 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.rule_shelf import features_used
 from fourthwatch.engine.rulings import InForce, Ready, starter_in_force
 from fourthwatch.errors import Changed, Forbidden, NotFound, RulesRefused
+from fourthwatch.limits import STATISTICS_DECISIONS_MAX
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.difference import Difference, differences
 from fourthwatch.rules.examples import findings_of, try_examples
@@ -91,6 +94,7 @@ class Rules:
             Route("/api/v1/rule-sets", self.publish, methods=["POST"]),
             Route("/api/v1/rule-sets/{version}", self.set, methods=["GET"]),
             Route("/api/v1/rule-sets/{version}/differences", self.differences, methods=["GET"]),
+            Route("/api/v1/rule-sets/{version}/statistics", self.statistics, methods=["GET"]),
             Route("/api/v1/rule-sets/{version}/rollback", self.roll_back, methods=["POST"]),
             Route("/api/v1/rule-proposals", self.proposals, methods=["GET"]),
             Route("/api/v1/rule-proposals/{proposal}/approval", self.approve, methods=["POST"]),
@@ -179,6 +183,14 @@ class Rules:
         against = number_in(request, "against", max(0, version - 1))
         found = differences(self._rule_set(caller.tenant, against), self._rule_set(caller.tenant, version))
         return json_reply(DifferencesView(version, against, difference_views(found)))
+
+    async def statistics(self, request: Request) -> Response:
+        """How often each rule of a version hit, missed or was unknown, among the newest decisions."""
+        tenant = self._changes.caller(request, "read").tenant
+        version = self._version(tenant, request.path_params["version"])
+        rule_set = self._rule_set(tenant, version)
+        found = await asyncio.to_thread(self._store.results, tenant, 0, STATISTICS_DECISIONS_MAX)
+        return json_reply(statistics_of(version, rule_set, [told for _, by, told in found if by == version]))
 
     async def roll_back(self, request: Request) -> Response:
         """Publish an older version again, under a new number."""

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from fourthwatch.clock import Clock
+from fourthwatch.engine.brake import Brake
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import Batch, CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
@@ -29,6 +30,7 @@ from fourthwatch.store.file import free_bytes
 
 _WALK_AT_ONCE = 8
 """Events that walk before the loop looks at its sockets again."""
+_NOBODY = Ticket(lambda _outcome: None)
 __all__ = ["Corridor", "CorridorSettings", "Settled", "State", "Ticket"]
 
 
@@ -67,6 +69,7 @@ class Corridor:
         self._walk: Walk | None = None
         self._definitions: Definitions | None = None
         self._roster: Roster | None = None
+        self._brake = Brake(settings.directory, clock, self.publish)
         self._stopping = False
         self._turn_is_posted = False
         self._idle = threading.Event()
@@ -284,6 +287,7 @@ class Corridor:
             return
         outcomes = walk.answers(flight.taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
+        self._edits.extend((edit, _NOBODY) for edit in self._brake.after(walk, flight.taken.decisions))
         self.feed.add(flight.taken)
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
         BATCH_EVENTS.observe(len(flight.batch))
@@ -377,6 +381,8 @@ class Corridor:
         opened = open_walk(self._settings, self._clock, self._random_bytes)
         self._definitions, self._roster = opened.definitions, opened.roster
         self._upkeep.snapshot_seq = opened.snapshot_seq
+        self._brake = Brake(self._settings.directory, self._clock, self.publish)
+        self._brake.learn(opened.walk, opened.tenants_with_rules)
         EVENTS_STORED.set(opened.walk.ledger.last_seq)
         ENTITIES.set(len(opened.walk.windows))
         return opened.walk

@@ -22,6 +22,8 @@ class Opened(msgspec.Struct, frozen=True):
     walk: Walk
     definitions: Definitions
     roster: Roster
+    tenants_with_rules: tuple[int, ...]
+    """Those that have published a set."""
     snapshot_seq: int
     """Position of the snapshot that was read; 0 for none."""
 
@@ -42,4 +44,4 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns, settings.heard)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
-    return Opened(walk, Definitions(shelf, walk, seq), roster, seq)
+    return Opened(walk, Definitions(shelf, walk, seq), roster, tuple(rules.in_force), seq)

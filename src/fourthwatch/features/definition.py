@@ -94,7 +94,6 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def aggregates(self) -> list[Aggregate]:
-        """What it asks of the past."""
         return [] if self.checked is None else list(_aggregates(self.checked))
 
     @property
@@ -132,12 +131,10 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def inputs(self) -> tuple[Input, ...]:
-        """What it reads, each once, in the order in which it stands there."""
         return () if self.checked is None else inputs_of(self.checked)
 
     @property
     def names(self) -> frozenset[str]:
-        """Features and facts that it is made of."""
         return frozenset() if self.checked is None else self.checked.named - RECOLLECTION_OF.keys()
 
 
@@ -200,7 +197,6 @@ class Book:
         return iter(self._defined.values())
 
     def get(self, name: str) -> Defined | None:
-        """The feature of this name."""
         return self._defined.get(name)
 
     @property
@@ -239,7 +235,6 @@ class Book:
         del self._defined[name]
 
     def users_of(self, name: str) -> list[str]:
-        """Features that are made of this one."""
         return [one.feature.name for one in self if name in one.names]
 
     def with_parts(self, names: Iterable[str]) -> list[Defined]:
