@@ -244,6 +244,10 @@ INSIGHT_ORDERS_MAX = 500_000
 """Orders that are summed up, the newest ones of the span."""
 INSIGHT_ROWS_MAX = 200
 """Rows of one table."""
+REFUSALS_KEPT_MAX = 200
+"""Refused events of a tenant that are remembered."""
+REFUSALS_TENANTS_MAX = 1_000
+"""Tenants whose refused events are."""
 QUESTION_THREADS = 2
 """Questions to the index that are answered at the same time."""
 QUESTIONS_WAITING_MAX = 64

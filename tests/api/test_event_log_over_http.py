@@ -7,7 +7,7 @@ import pytest
 
 from api.test_reads_over_http import MINUTE_MS, START_MS, Merchant
 from contract.shop import assert_error
-from served import Served
+from served import KEY_HEADER, Served
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +73,25 @@ def test_a_span_holds_what_was_received_in_it(shop: Merchant) -> None:
     assert second in ids(shop.get(f"/api/v1/events?user=spa&from={received[second]}"))
 
 
+def test_what_was_refused_is_told_without_what_was_sent(shop: Merchant) -> None:
+    assert shop.get("/api/v1/refusals")["refusals"] == []
+    for body in ('{"_orderId": "secret-1", "_userId":', '{"_userId": "secret-2"}', "[]"):
+        reply = shop.served.request(
+            "POST", "/event/v1/createOrder", body, {KEY_HEADER: shop.key, "User-Agent": "sdk/go"}
+        )
+        assert_error(reply, 400)
+    told = shop.get("/api/v1/refusals")["refusals"]
+    assert [one["body_bytes"] for one in told] == [2, 23, 35]
+    assert {(one["event"], one["status"], one["user_agent"]) for one in told} == {("createOrder", 400, "sdk/go")}
+    assert told[1]["pointer"] == "/_orderId"
+    assert "secret" not in str(told)
+    shop.served.request("POST", "/event/v1/login", "[]", {KEY_HEADER: "fw_wrong"})
+    assert len(shop.get("/api/v1/refusals")["refusals"]) == 3
+    for number in range(210):
+        shop.served.request("POST", "/event/v1/login", "x" * number, {KEY_HEADER: shop.key})
+    assert [one["body_bytes"] for one in shop.get("/api/v1/refusals")["refusals"]] == list(range(209, 9, -1))
+
+
 def test_everything_of_a_person_is_handed_out_and_that_it_was_is_on_record(shop: Merchant) -> None:
     sent = [shop.send("custom_event", n, _eventName="page", _userId="pia", n=n) for n in range(450)]
     order = shop.send("createOrder", 500, _orderId="p-1", _userId="pia", _userEmail="pia@example.com")
@@ -92,5 +111,6 @@ def test_another_tenant_sees_no_event_and_exports_nobody(served: Served, shop: M
     assert shop.get("/api/v1/events?user=quinn&fresh=true")["events"]
     stranger = Merchant(served, tenant="stranger")
     assert stranger.get("/api/v1/events")["events"] == []
+    assert stranger.get("/api/v1/refusals")["refusals"] == []
     assert stranger.get("/api/v1/events?user=quinn")["events"] == []
     assert_error(stranger.ask("/api/v1/users/quinn/export"), 404)

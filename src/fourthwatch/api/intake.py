@@ -7,6 +7,7 @@ from typing import cast
 import msgspec
 
 from fourthwatch.api.access import Access, Caller
+from fourthwatch.api.refusals import Refusals
 from fourthwatch.api.request import REPLAYED, Pair, Receive, Scope, Send, bounded, decompressed, read_body, send_json
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock, Millis
@@ -61,6 +62,7 @@ class Intake:
         number_fields: frozenset[str] = frozenset(),
     ) -> None:
         self.number_fields = number_fields
+        self.refusals = Refusals()
         self._access = access
         self._throttle = throttle
         self._corridor = corridor
@@ -93,9 +95,14 @@ class Intake:
 
     def take(self, admitted: Admitted, body: bytes, told: Told) -> None:
         """Hand a whole event to the corridor; raises what is wrong with it, and else tells what became of it."""
-        raw = decompressed(bounded(body), admitted.encoding)
         received_ms = self._clock.now_ms()
-        decoded = decode_event(raw, admitted.kind, received_ms, admitted.user_agent, keep=self.number_fields)
+        try:
+            raw = decompressed(bounded(body), admitted.encoding)
+            decoded = decode_event(raw, admitted.kind, received_ms, admitted.user_agent, keep=self.number_fields)
+        except Refused as refusal:
+            caller, kind = admitted.caller, admitted.kind.name
+            self.refusals.note(caller.tenant, caller.key_id, kind, admitted.user_agent, len(body), refusal, received_ms)
+            raise
         submission = Submission(
             tenant=admitted.caller.tenant,
             decoded=decoded,

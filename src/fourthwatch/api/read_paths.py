@@ -7,10 +7,11 @@ from fourthwatch.api.event_log import EventsView
 from fourthwatch.api.insights import GROUPINGS, OverviewView, QualityView, TableView
 from fourthwatch.api.looks import GraphView, IndexView, SearchView
 from fourthwatch.api.orders import OrdersView, QueueView
+from fourthwatch.api.refusals import RefusalsView
 
 TYPES: tuple[Any, ...] = (
     OrdersView, QueueView, SearchView, GraphView, IndexView, OverviewView, TableView, QualityView,
-    EventsView,
+    EventsView, RefusalsView,
 )  # fmt: skip
 Paths = dict[str, dict[str, Operation]]
 
@@ -136,6 +137,9 @@ def log_paths(by_type: ByType) -> Paths:
                            parameters=narrowed)
         },
         "/api/v1/users/{user_id}/export": {"get": handed_out},
+        "/api/v1/refusals": {
+            "get": managed("listRefusals", "Events that were refused lately", by_type[RefusalsView], by_type)
+        },
     }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
 from fourthwatch.api.people import People
+from fourthwatch.api.refusals import RefusalLog
 from fourthwatch.api.reviews import Reviews
 from fourthwatch.api.rules import Rules
 from fourthwatch.api.throttle import Throttle
@@ -108,6 +109,7 @@ class Assembly:
                 Lists(changes, corridor, lists, clock, cursors),
                 Insights(self.access, aside, clock),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
+                RefusalLog(self.access, intake.refusals),
                 Decisions(self.access, corridor, self.reader, rule_sets),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Audit(self.access, trail, cursors),
