@@ -42,8 +42,8 @@ _GC_THRESHOLDS = (10_000, 1_000, 1_000)
 """Histories hold no cycles but are looked at all the same: with the defaults a full collection over a million of them
 would stop the server every few seconds. Young garbage is still collected."""
 _SWITCH_INTERVAL_S = 0.0002
-"""The loop and the committer share the interpreter; the committer asks for it some six times in a
-batch, and with the default of 5 ms would spend most of its time waiting."""
+"""The loop and the committer share the interpreter; with the default of 5 ms waiting for it would
+be most of a commit's time."""
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
