@@ -260,6 +260,17 @@ def test_labels_come_with_events_and_a_label_that_was_told_for_good_stays(shelf:
     assert shelf.line("ord-1").chargeback == 0
 
 
+def test_what_an_analyst_says_is_true_stands_over_a_rule_and_can_be_taken_back(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER)
+    for number, (label, source, expected) in enumerate(
+        [("fraud", "rule", 1), ("good", "analyst", 0), ("fraud", "rule", 0), ("fraud", "analyst", 1),
+         ("none", "analyst", None), ("maybe", "analyst", None), ("good", "passer-by", None)], 1,
+    ):  # fmt: skip
+        told(shelf, "custom_event", NOW_MS + number, _eventName="order_labelled", _orderId="ord-1", label=label,
+             source=source)  # fmt: skip
+        assert shelf.line("ord-1").fraud == expected, label
+
+
 def test_a_mark_of_a_user_is_on_older_and_newer_orders_and_goes_when_it_is_cleared(shelf: Shelf) -> None:
     told(shelf, "createOrder", **ORDER)
     told(shelf, "tag", NOW_MS + 1, _userId="asha", _isBad=True, _abuseType="_payment_abuse")

@@ -38,8 +38,9 @@ def reader(tmp_path: Path) -> Iterator[IndexReader]:
 
 
 def sums(line: OrderLine) -> Sums:
-    bad = line.chargeback == 1 or line.rto == 1 or line.bad == 1
-    good = not bad and (line.chargeback == 0 or line.rto == 0 or line.bad == 0)
+    fraud = next((told for told in (line.chargeback, line.fraud, line.bad) if told is not None), None)
+    bad = fraud == 1 or line.rto == 1
+    good = not bad and (fraud == 0 or line.rto == 0)
     money = (line.amount_minor or 0) if line.currency == "INR" else 0
     return Sums(
         1, line.asked_verdict == "approve", line.asked_verdict == "review", line.asked_verdict == "decline", bad, good,

@@ -42,6 +42,7 @@ def some_lines(chance: Random) -> list[OrderLine]:
                 reds=chance.choice(("[]", '["_accountAge"]', '["_accountAge","_odd"]')),
                 is_open=int(chance.random() < 0.3),
                 chargeback=chance.choice((None, None, 0, 1)),
+                fraud=chance.choice((None, None, 0, 1)),
                 bad=chance.choice((None, None, 0, 1)),
                 asked_score=chance.choice((None, *range(5))),
                 asked_verdict=chance.choice((None, "approve", "review", "decline")),

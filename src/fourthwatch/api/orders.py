@@ -32,7 +32,7 @@ FLAGS = ("red", "green")
 VERDICTS = ("approve", "review", "decline")
 STATES = ("approved", "canceled", "held", "fulfilled", "returned", "rto", "other")
 ANALYST_DECISIONS = ("approve", "decline", "hold", "none")
-LABELS = ("chargeback", "rto", "returned", "bad")
+LABELS = ("chargeback", "rto", "returned", "fraud", "bad")
 SORTS = ("time", "amount", "risk")
 _BEGINNING = (0, -1, 0)
 _TEXTS = ("payment_type", "currency", "city", "postcode", "country", "reason")
@@ -71,7 +71,7 @@ class OrderLineView(msgspec.Struct, frozen=True):
     analyst: str | None
     analyst_at: str | None
     labels: dict[str, bool | None]
-    """chargeback, rto, returned, bad: true or false once it was told, null before."""
+    """chargeback, rto, returned, fraud (said by hand), bad (a mark of the user); null until it was told."""
     reasons: tuple[Reason, ...]
     """The first three of the newest decision."""
     in_review: bool

@@ -23,7 +23,7 @@ _FILTERS = [
     parameter("verdict", "query", "approve, review or decline", "string"),
     parameter("state", "query", "approved, canceled, held, fulfilled, returned, rto or other", "string"),
     parameter("decision", "query", "By hand: approve, decline, hold, or none while there is none", "string"),
-    parameter("label", "query", "Told to be true: chargeback, rto, returned or bad", "string"),
+    parameter("label", "query", "Told to be true: chargeback, rto, returned, fraud or bad", "string"),
     parameter("reason", "query", "Name of a reason that is red in the newest decision", "string"),
     parameter("user", "query", "Of this user", "string"),
     parameter("payment_type", "query", "As in the list", "string"),

@@ -199,7 +199,7 @@ def _node(walk: _Walk, key: int, found: Found, lines: dict[str, OrderLine], user
 def _as_of(line: OrderLine, at_ms: int) -> OrderLine:
     """What was told of an order later is not known yet."""
     unknown: dict[str, None] = {}
-    for label in ("chargeback", "rto", "returned", "bad"):
+    for label in ("chargeback", "rto", "returned", "fraud", "bad"):
         told_ms = getattr(line, label + "_ms")
         if told_ms is not None and told_ms > at_ms:
             unknown |= {label: None, label + "_ms": None}

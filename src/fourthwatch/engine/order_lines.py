@@ -3,11 +3,13 @@
 Pure, and one event at a time, so that the index is the same however often and in whatever pieces it is made.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, ItemStatus, OrderStatus
+from fourthwatch.engine.labels import LABEL_EVENT, is_lost, told_by_state
+from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, OrderStatus
 from fourthwatch.events.values import order_state_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import REASONS_KEPT_MAX, REASONS_SHOWN
@@ -48,8 +50,8 @@ def folded(line: OrderLine | None, subject: Subject, made: DecisionRow | None) -
         changes |= {"status": event.order_status[:_WORD_CHARS_MAX], "state": order_state_of(event.order_status)}
     if isinstance(event, OrderStatus):
         changes |= _decided_by_hand(event, at_ms)
-    for name, value in _labels(subject):
-        if getattr(line, name) != value and (value or name == "chargeback" or getattr(line, name) is None):
+    for name, value in _labels(line, subject):
+        if getattr(line, name) != value:
             changes |= {name: value, name + "_ms": at_ms}
     if made is not None:
         changes |= _decided(made)
@@ -102,22 +104,19 @@ def _decided_by_hand(event: OrderStatus, at_ms: int) -> dict[str, Any]:
     return {"analyst_decision": decision, "analyst": analyst, "analyst_ms": at_ms}
 
 
-def _labels(subject: Subject) -> tuple[tuple[str, int], ...]:
-    """What an event tells of an order for learning. Refused and sent back are told for good; a line of an order
-    speaks for the order when it comes back, not when it arrives."""
+def _labels(line: OrderLine, subject: Subject) -> Iterator[tuple[str, int | None]]:
+    """What an event tells of an order: refused and sent back are told for good, of the rest the newest word counts."""
     event = subject.event
     if isinstance(event, Chargeback):
-        return (("chargeback", int(not (event.chargeback_state or "").endswith("won"))),)
-    is_line = isinstance(event, ItemStatus)
-    if isinstance(event, ItemStatus):
-        state = order_state_of(event.item_status)
-    elif isinstance(event, OrderStatus | CustomEvent):
-        state = order_state_of(event.order_status)
-    else:
-        return ()
-    if state in ("rto", "returned"):
-        return ((state, 1),)
-    return (("rto", 0), ("returned", 0)) if state == "fulfilled" and not is_line else ()
+        yield "chargeback", int(is_lost(event))
+    for name, came_back in told_by_state(event):
+        if came_back or getattr(line, name) is None:
+            yield name, int(came_back)
+    if subject.name == LABEL_EVENT and event.custom_info:
+        told, source = event.custom_info.get("label"), event.custom_info.get("source")
+        is_over = source == "analyst" or (source == "rule" and line.fraud is None)
+        if is_over and told in ("fraud", "good", "none"):
+            yield "fraud", None if told == "none" else int(told == "fraud")
 
 
 def _is_open(line: OrderLine) -> bool:

@@ -78,7 +78,11 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     rto_ms: int | None = None
     returned: int | None = None
     returned_ms: int | None = None
+    fraud: int | None = None
+    """What an analyst, or a rule, said of the order itself."""
+    fraud_ms: int | None = None
     bad: int | None = None
+    """What marks say of the user."""
     bad_ms: int | None = None
     is_open: int = 0
     """1 while it waits for somebody's decision."""

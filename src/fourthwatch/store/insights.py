@@ -1,8 +1,8 @@
 """Orders summed up: how many, how they were answered, what became of them, in money.
 
-An order is *bad* once a chargeback, a refused delivery or a mark against its user was told; *good* once it was
-delivered and kept, or its user was marked as good; until then nothing is known of it. Money is summed up of one
-currency.
+An order is *bad* once it was told to be fraud (by the bank, else by an analyst, else by a mark against its user) or
+its delivery was refused; *good* once it was told to be none, or was delivered; until then nothing is known of it. Money
+is summed up of one currency.
 """
 
 from typing import Any, Literal
@@ -16,8 +16,10 @@ Grouping = Literal["payment_type", "country", "city", "postcode", "currency", "s
 STEP_MS = 15 * 60 * 1000
 """Time zones differ by quarters of an hour at the least: sums by step can be put together to days and hours of any."""
 
-_BAD = "(chargeback IS 1 OR rto IS 1 OR bad IS 1)"
-_GOOD = f"(NOT {_BAD} AND (rto IS 0 OR chargeback IS 0 OR bad IS 0))"
+_FRAUD = "coalesce(chargeback, fraud, bad)"
+"""The bank stands over an analyst, an analyst over a mark of the user."""
+_BAD = f"({_FRAUD} IS 1 OR rto IS 1)"
+_GOOD = f"(NOT {_BAD} AND ({_FRAUD} IS 0 OR rto IS 0))"
 _MONEY = "CASE WHEN currency IS :currency THEN coalesce(amount_minor, 0) ELSE 0 END"
 _RISK = "CASE WHEN currency IS :currency THEN coalesce(risk_minor, 0) ELSE 0 END"
 _SUMS = (

@@ -9,7 +9,7 @@ from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.index_rows import LINE_COLUMNS, OrderLine, line_of
 
 Sort = Literal["time", "amount", "risk"]
-Label = Literal["chargeback", "rto", "returned", "bad"]
+Label = Literal["chargeback", "rto", "returned", "fraud", "bad"]
 _SORTED_BY: dict[Sort, str] = {"time": "placed_ms", "amount": "amount_minor", "risk": "risk_minor"}
 _LINE = ", ".join(LINE_COLUMNS)
 _WINDOW = 1_000
