@@ -48,6 +48,10 @@ SECONDS_BELOW = 10**11
 # The engine.
 QUEUE_MAX = 2_048
 """Events waiting for the engine; beyond it 503."""
+BULK_QUEUE_MAX = 512
+"""Events of history waiting, which walk when nobody else does; beyond it 503."""
+PRESSED_QUEUE = 256
+"""With so many events waiting, exports and searches are not begun."""
 BATCH_MAX = 128
 """Events of one commit."""
 BATCH_WELL_FILLED = 24
@@ -188,6 +192,9 @@ DOCTOR_EVENTS_MAX = 10_000
 
 LABELLING_EVENTS_MAX = 1_000
 """Events about one order, and about one user, in which labels are looked for."""
+
+# Policy.
+DEADLINE_MS_MAX = 10_000
 
 # Lists.
 LISTS_MAX = 200

@@ -93,7 +93,7 @@ def ask(shop: Shop, method: str, path: str, key: str | None) -> Reply:
     filled = filled.replace("{version}", "9999").replace("{proposal}", "1")
     body = (
         json.dumps({"_userId": fresh(), "_orderId": fresh(), "order_id": "never-seen"})
-        if method in ("POST", "PATCH")
+        if method in ("POST", "PATCH", "PUT")
         else None
     )
     return shop.served.request(method, filled, body, {} if key is None else {KEY_HEADER: key})

@@ -30,6 +30,7 @@ OTHERS = {
     ("get", "/api/v1/orders"), ("get", "/api/v1/queue"), ("get", "/api/v1/search"), ("get", "/api/v1/graph"),
     ("get", "/api/v1/index"), ("get", "/api/v1/events"), ("get", "/api/v1/refusals"),
     ("get", "/api/v1/users/{user_id}/export"),
+    ("get", "/api/v1/policy"), ("put", "/api/v1/policy"), ("get", "/api/v1/policy/versions"),
     ("post", "/api/v1/labels"), ("get", "/api/v1/orders/{order_id}/labels"), ("get", "/api/v1/users/{user_id}/labels"),
     ("get", "/api/v1/console-users"), ("post", "/api/v1/console-users"), ("get", "/api/v1/console-users/{user_id}"),
     ("patch", "/api/v1/console-users/{user_id}"), ("post", "/api/v1/console-users/{user_id}/links"),

@@ -12,7 +12,9 @@ import pytest
 from engine.indexed import Shelf, contents
 from engine.till import submission
 from fourthwatch.clock import DAY_MS, HOUR_MS
+from fourthwatch.decision import Policy
 from fourthwatch.engine.indexing import MENTIONED, Derived
+from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import IndexDamaged
 from fourthwatch.features.things import THINGS, key_of, mark_of_key
@@ -286,7 +288,7 @@ def test_a_mark_of_a_user_is_on_older_and_newer_orders_and_goes_when_it_is_clear
 def test_an_order_waits_for_a_decision_until_somebody_decides_it_or_it_is_over(shelf: Shelf) -> None:
     red = {**ORDER, "_userEmail": "x@mailinator.com"}
     policy = {"_orderId": "ord-1", "_source": "_manualReview", "_analyst": "meena"}
-    shelf.till.walk._policy = msgspec.structs.replace(shelf.till.walk._policy, red_above=-1)
+    shelf.till.walk.policies = Policies(Policy(red_above=-1))
     told(shelf, "createOrder", **red)
     assert (shelf.line("ord-1").verdict, shelf.line("ord-1").is_open) == ("review", 1)
     told(shelf, "order_status", NOW_MS + 1, **policy, _orderStatus="_held")

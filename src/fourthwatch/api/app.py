@@ -18,7 +18,7 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.problems import is_management, problem_reply
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
 from fourthwatch.api.shortcut import Shortcut
-from fourthwatch.errors import FourthwatchError, Internal, MethodNotAllowed, NotFound, Refused
+from fourthwatch.errors import FourthwatchError, Internal, MethodNotAllowed, NotFound, Refused, Unavailable
 from fourthwatch.events import KINDS, Kind
 from fourthwatch.logs import log
 from fourthwatch.metrics import REPLIES
@@ -36,14 +36,22 @@ class Part(Protocol):
         ...
 
 
+CAN_WAIT = ("/api/v1/search", "/api/v1/graph", "/api/v1/insights", "/api/v1/entities/", "/api/v1/users/")
+"""What is asked under these goes through many events."""
 _EVENTS_TAKEN = REPLIES.labels("event", "200")
 
 
 class Application:
     """What the HTTP server calls."""
 
-    def __init__(self, intake: Intake, neo: Neo, parts: Iterable[Part]) -> None:
-        """`parts` have the routes that a router serves: those of the management API, and the open pages."""
+    def __init__(
+        self, intake: Intake, neo: Neo, parts: Iterable[Part], is_pressed: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`parts` have the routes that a router serves: those of the management API, and the open pages.
+
+        While `is_pressed` says so, what goes through many events is not begun: decisions go before it.
+        """
+        self._is_pressed = is_pressed
         self._event = intake.event
         self._events = event_paths()
         self.shortcut = Shortcut(intake, self._events)
@@ -91,6 +99,10 @@ class Application:
             other = self._others.get(path)
             if other is None:
                 scope["path"] = path
+                if path.startswith(CAN_WAIT) and self._is_pressed():
+                    refusal = Unavailable("events wait for their decisions; ask again shortly", retry_after_s=1)
+                    await problem_reply(refusal)(scope, receive, send)
+                    return
                 rest: Handler = self._rest
                 if self._console is not None and (path + "/").startswith("/console/"):
                     rest = self._console

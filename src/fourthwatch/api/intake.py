@@ -19,6 +19,7 @@ from fourthwatch.wire.decode import Decoded, decode_event
 from fourthwatch.wire.reply import encode
 
 _KEY_HEADER = b"x-thirdwatch-api-key"
+_PRIORITY_HEADER = b"fourthwatch-priority"
 _IDEMPOTENCY_CHARS_MAX = 255
 
 Told = Callable[[Answer | Refused], None]
@@ -28,10 +29,11 @@ Told = Callable[[Answer | Refused], None]
 def settle(settled: Settled) -> None:
     """Tell every request of a batch; for the corridor, on the loop's own thread."""
     for ticket, outcome in settled:
-        cast(Callable[[object], None], ticket)(outcome)
+        if ticket is not None:
+            cast(Callable[[object], None], ticket)(outcome)
 
 
-_READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent"})
+_READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent", _PRIORITY_HEADER})
 
 
 Sent = dict[bytes, str]
@@ -47,6 +49,8 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
     encoding: str | None
     user_agent: str
     wants_score: bool
+    is_bulk: bool
+    """Whether the sender says that it may wait."""
 
 
 class Intake:
@@ -91,7 +95,9 @@ class Intake:
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")
         wants_score = query != b"" and b"return_score=true" in query.lower()
-        return Admitted(kind, caller, key, sent.get(b"content-encoding"), sent.get(b"user-agent", ""), wants_score)
+        bulk = sent.get(_PRIORITY_HEADER) == "bulk"
+        agent = sent.get(b"user-agent", "")
+        return Admitted(kind, caller, key, sent.get(b"content-encoding"), agent, wants_score, bulk)
 
     def take(self, admitted: Admitted, body: bytes, told: Told) -> None:
         """Hand a whole event to the corridor; raises what is wrong with it, and else tells what became of it."""
@@ -109,6 +115,7 @@ class Intake:
             received_ms=received_ms,
             idempotency_key=admitted.idempotency_key,
             wants_score=admitted.wants_score,
+            is_bulk=admitted.is_bulk,
         )
         self._corridor.submit(submission, Ticket(told))
 

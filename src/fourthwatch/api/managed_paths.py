@@ -44,12 +44,14 @@ from fourthwatch.api.list_views import (
 )
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
 from fourthwatch.api.people_paths import PEOPLE_TYPES, people_paths
+from fourthwatch.api.policy import PolicyChoice, PolicyVersionsView, PolicyView
 from fourthwatch.api.reviews import CasesView, DecidedView, DecisionChoice, PostbackChoice
 from fourthwatch.api.rule_paths import RULE_TYPES, decision_paths, rule_paths
 
 TYPES: tuple[Any, ...] = (
     EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
     *read_paths.TYPES,
+    PolicyChoice, PolicyView, PolicyVersionsView,
     LabelChoice, LabelledView, OrderLabelsView, UserLabelsView,
     ListDefinition, ListEdit, ListView, ListsView, NewEntry, ListEntryView, EntriesView, EntryView, ImportDocument,
     ImportView,
@@ -136,6 +138,20 @@ def _labels(by_type: ByType) -> Paths:
         "/api/v1/users/{user_id}/labels": {
             "get": managed("getUserLabels", "What is known to be true of a user", by_type[UserLabelsView], by_type,
                            parameters=[user_id]),
+        },
+    }  # fmt: skip
+
+
+def _policy(by_type: ByType) -> Paths:
+    return {
+        "/api/v1/policy": {
+            "get": managed("getPolicy", "Thresholds, deadline and costs", by_type[PolicyView], by_type),
+            "put": managed("setPolicy", "Set another policy, whole", by_type[PolicyView], by_type,
+                           body=by_type[PolicyChoice], parameters=[IF_MATCH]),
+        },
+        "/api/v1/policy/versions": {
+            "get": managed("listPolicyVersions", "Policies that were set", by_type[PolicyVersionsView], by_type,
+                           parameters=PAGES),
         },
     }  # fmt: skip
 
@@ -278,6 +294,6 @@ def _deliveries(by_type: ByType) -> Paths:
 
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
-    _ledger, _features, _entities, _labels, _lists, rule_paths, decision_paths, _audit, _reviews, _endpoints,
+    _ledger, _features, _entities, _labels, _policy, _lists, rule_paths, decision_paths, _audit, _reviews, _endpoints,
     _deliveries, *read_paths.GROUPS, people_paths,
 )  # fmt: skip

@@ -41,6 +41,10 @@ class DecisionView(msgspec.Struct, frozen=True):
     """Of rule set (0: the starter set, whose own version stands beside), features, windows, normal forms, tables."""
     own_features: dict[str, float | str | bool | None]
     """Your own features by name, as they were known then; empty when you had none."""
+    policy: int
+    """Version of your policy then; 0 while you had set none."""
+    degraded: tuple[str, ...]
+    """Stages that were skipped because the order had waited for too long."""
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -172,4 +176,6 @@ def _decision_view(entry: Entry) -> DecisionView:
         unknown=detail["unknown"],
         versions=detail["versions"],
         own_features=detail.get("own", {}),
+        policy=detail.get("policy", 0),
+        degraded=tuple(detail.get("degraded", ())),
     )

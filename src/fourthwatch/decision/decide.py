@@ -25,12 +25,33 @@ Verdict = Literal["approve", "review", "decline"]
 _SEVERITY: dict[str, int] = {"approve": 0, "review": 1, "decline": 2}
 
 
+class Costs(msgspec.Struct, frozen=True):
+    """What it costs to be wrong, and to look, in minor units; comparisons are made in it, no decision is."""
+
+    currency: str = ""
+    """Of the amounts here; empty while nobody has said what anything costs."""
+    review_minor: int = 0
+    """A person's look at one order."""
+    chargeback_minor: int = 0
+    """The bank's fee for a dispute, beside the amount."""
+    return_minor: int = 0
+    """A parcel that comes back."""
+    margin_percent: int = 0
+    """Of an order's amount that is lost when a good one is turned away."""
+
+
 class Policy(msgspec.Struct, frozen=True):
     """A tenant's thresholds."""
 
     red_above: int = 70
     """Scores above this are red and go to review; 70 itself is green (contract, section 9, row 22)."""
     decline_above: int = 94
+    """Scores above this are declined."""
+    deadline_ms: int = 50
+    """How long an order may have waited, from its receipt, before parts of its decision are put off."""
+    costs: Costs = Costs()
+    version: int = 0
+    """Of the tenant's; 0 while it has set none."""
 
 
 class Versions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -95,6 +116,10 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The tenant's own features by name; absent when it has none."""
     micros: tuple[int, ...] = ()
     """What it took, in microseconds: reading, then judging. No part of what is compared."""
+    policy: int = 0
+    """Version of the tenant's policy; 0 while it has set none."""
+    degraded: tuple[str, ...] = ()
+    """Stages that were skipped because the order had waited for too long."""
 
 
 def decide(
@@ -104,6 +129,7 @@ def decide(
     versions: Versions,
     lacking: tuple[str, ...] = (),
     micros: tuple[int, ...] = (),
+    degraded: tuple[str, ...] = (),
 ) -> Decision:
     """The answer to one order; `rules` are those that were evaluated."""
     points = max(-POINTS_BOUND, min(POINTS_BOUND, judgement.points))
@@ -145,6 +171,8 @@ def decide(
         lacking=lacking,
         own=msgspec.UNSET if judgement.own is None else judgement.own,
         micros=micros,
+        policy=policy.version,
+        degraded=degraded,
     )
 
 

@@ -12,18 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from fourthwatch.clock import Clock
+from fourthwatch.engine.again import in_full
 from fourthwatch.engine.brake import Brake
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import Batch, CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
-from fourthwatch.engine.opening import open_walk
+from fourthwatch.engine.opening import Opened, open_walk
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
 from fourthwatch.engine.upkeep import Upkeep
 from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
 from fourthwatch.features.definition import Feature
-from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, QUEUE_MAX
+from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, BULK_QUEUE_MAX, PRESSED_QUEUE, QUEUE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING
 from fourthwatch.store.file import free_bytes
@@ -57,6 +58,8 @@ class Corridor:
         self._on_broken = on_broken
         self._post = post
         self._waiting: deque[tuple[Submission, Ticket]] = deque()
+        self._bulk: deque[tuple[Submission, Ticket]] = deque()
+        """Events that walk when nobody else waits: history that is brought in, and orders that are decided again."""
         self._alone: deque[tuple[Submission, Ticket]] = deque()
         """Events of a batch that met a fault; each walks by itself."""
         self._edits: deque[tuple[Edit, Ticket]] = deque()
@@ -67,15 +70,16 @@ class Corridor:
         """What met a fault while the batch before it was being written."""
         self.feed = Feed()  # what has just become durable, for the index
         self._walk: Walk | None = None
-        self._definitions: Definitions | None = None
-        self._roster: Roster | None = None
+        self._opened: Opened | None = None
         self._brake = Brake(settings.directory, clock, self.publish)
         self._stopping = False
         self._turn_is_posted = False
         self._idle = threading.Event()
         self._idle.set()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._upkeep = Upkeep(settings.directory, settings.snapshot_every_events, self._checkpoint_failed)
+        self._upkeep = Upkeep(
+            settings.directory, settings.snapshot_every_events, lambda error: self._post(lambda: self._give_up(error))
+        )
 
     @property
     def state(self) -> State:
@@ -95,19 +99,20 @@ class Corridor:
         """Whether events wait to be walked or written: what is not for them should give way."""
         return bool(self._waiting) or self._walking is not None
 
+    def _there(self) -> Opened:
+        if self._opened is None or self._state in ("starting", "broken", "stopped"):
+            raise unavailable(self._state)
+        return self._opened
+
     @property
     def definitions(self) -> Definitions:
         """Features and their state, to be asked on the owner's thread; raises `Unavailable` while there are none."""
-        if self._definitions is None or self._state in ("starting", "broken", "stopped"):
-            raise unavailable(self._state)
-        return self._definitions
+        return self._there().definitions
 
     @property
     def roster(self) -> Roster:
-        """Lists, to be asked on the owner's thread and edited by `edit`; raises `Unavailable` while there are none."""
-        if self._roster is None or self._state in ("starting", "broken", "stopped"):
-            raise unavailable(self._state)
-        return self._roster
+        """The same for lists, which are edited by `edit`."""
+        return self._there().roster
 
     def define(self, feature: Feature) -> None:
         """Take in a feature that was checked and stored, between two events."""
@@ -131,9 +136,10 @@ class Corridor:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
-        if len(self._waiting) >= QUEUE_MAX:
+        queue, longest = (self._bulk, BULK_QUEUE_MAX) if submission.is_bulk else (self._waiting, QUEUE_MAX)
+        if len(queue) >= longest:
             raise Unavailable("too many events are waiting; send this one again shortly", retry_after_s=1)
-        self._waiting.append((submission, ticket))
+        queue.append((submission, ticket))
         self._idle.clear()
         self._post_turn()
 
@@ -197,7 +203,7 @@ class Corridor:
         is_edit = bool(self._edits) and not self._alone
         if is_edit and flight is not None:
             return False  # the batch that walks is written before it
-        queue = self._alone or self._waiting
+        queue = self._alone or self._waiting or self._bulk
         if not queue and not is_edit:
             return False
         if flight is None:
@@ -211,6 +217,7 @@ class Corridor:
         room = 1 if self._alone else min(_WALK_AT_ONCE, BATCH_MAX - len(flight.batch))
         some = [queue.popleft() for _ in range(min(len(queue), room))]
         QUEUE_WAITING.set(len(self._waiting))
+        walk.now_ms = self._clock.now_ms()
         flight.batch += some
         try:
             walk.take([submission for submission, _ in some], flight.taken)
@@ -272,7 +279,9 @@ class Corridor:
                 self._give_up(failure)
             else:
                 self._writing = None
-                self._write_when_due(walk, more=bool(self._waiting))  # the disk need not wait for the answers
+                self._write_when_due(
+                    walk, more=bool(self._waiting or self._bulk)
+                )  # the disk need not wait for the answers
                 self._answer(walk, flight)
                 if self._faulty is not None:
                     self._isolate()
@@ -289,6 +298,7 @@ class Corridor:
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
         self._edits.extend((edit, _NOBODY) for edit in self._brake.after(walk, flight.taken.decisions))
         self.feed.add(flight.taken)
+        self._bulk += in_full(flight.taken.degraded, self._clock)  # behind everybody who waits now
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
         BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
@@ -297,6 +307,11 @@ class Corridor:
         self._upkeep.advance()
         walk.windows.give_back()
         self._count_past(BESIDE_A_BATCH)
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether so many events wait that work which can wait should not begin."""
+        return len(self._waiting) >= PRESSED_QUEUE
 
     def _rest(self, walk: Walk) -> None:
         """Nobody waits: use the time for a snapshot when one is under way, or for a past; a slice at a time."""
@@ -307,16 +322,16 @@ class Corridor:
             return
         if self._count_past(AT_REST):
             self._post_turn()
-        if not self._waiting and not self._alone and not self._edits:
+        if not (self._waiting or self._alone or self._edits or self._bulk):
             self._idle.set()
 
     def _count_past(self, events: int) -> bool:
         """Whether there is more of it."""
-        definitions = self._definitions
-        if self._stopping or definitions is None or not definitions.is_counting:
+        opened = self._opened
+        if self._stopping or opened is None or not opened.definitions.is_counting:
             return False
-        self._upkeep.has_new_past |= definitions.advance(events)
-        return definitions.is_counting
+        self._upkeep.has_new_past |= opened.definitions.advance(events)
+        return opened.definitions.is_counting
 
     # When something goes wrong.
 
@@ -362,9 +377,9 @@ class Corridor:
         """All who have no answer yet, taken from wherever they are."""
         flights = [flight.everyone() for flight in (self._writing, self._walking) if flight is not None]
         faulty = [] if self._faulty is None else self._faulty[0]
-        everyone = [*chain.from_iterable(flights), *faulty, *self._alone, *self._edits, *self._waiting]
+        everyone = [*chain.from_iterable(flights), *faulty, *self._alone, *self._edits, *self._waiting, *self._bulk]
         self._writing = self._walking = self._faulty = None
-        for queue in (self._alone, self._edits, self._waiting):
+        for queue in (self._alone, self._edits, self._waiting, self._bulk):
             queue.clear()
         return everyone
 
@@ -374,12 +389,8 @@ class Corridor:
     def _has_room(self) -> bool:
         return free_bytes(self._settings.directory) >= self._settings.disk_reserve_bytes
 
-    def _checkpoint_failed(self, error: LedgerError) -> None:
-        self._post(lambda: self._give_up(error))
-
     def _recover(self) -> Walk:
-        opened = open_walk(self._settings, self._clock, self._random_bytes)
-        self._definitions, self._roster = opened.definitions, opened.roster
+        opened = self._opened = open_walk(self._settings, self._clock, self._random_bytes)
         self._upkeep.snapshot_seq = opened.snapshot_seq
         self._brake = Brake(self._settings.directory, self._clock, self.publish)
         self._brake.learn(opened.walk, opened.tenants_with_rules)

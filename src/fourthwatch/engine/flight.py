@@ -16,6 +16,8 @@ from fourthwatch.store.changes import Change
 State = Literal["starting", "ready", "full", "broken", "stopped"]
 Ticket = NewType("Ticket", object)
 """Whatever the submitter needs to find its request again."""
+NOBODY = Ticket(None)
+"""Of an event that nobody waits for."""
 Batch = Sequence[tuple[Submission, Ticket]]
 
 

@@ -7,6 +7,7 @@ import msgspec
 from fourthwatch.clock import Clock, ticks_ns
 from fourthwatch.engine.definitions import Definitions, Shelf, stored_features
 from fourthwatch.engine.flight import CorridorSettings
+from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.recovery import read_again, recover_windows
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rule_shelf import RuleShelf
@@ -42,6 +43,7 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     rulings = Rulings(windows, rules.in_force)
     roster.users_of = rulings.askers
     walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns, settings.heard)
+    walk.policies = Policies(settings.policy, directory)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
     return Opened(walk, Definitions(shelf, walk, seq), roster, tuple(rules.in_force), seq)

@@ -19,7 +19,7 @@ from fourthwatch.metrics import SNAPSHOT_SEQ
 class Upkeep:
     """One for a corridor; `on_broken` hears on another thread that the data file could not be written."""
 
-    def __init__(self, directory: Path, snapshot_every_events: int, on_broken: Callable[[LedgerError], None]) -> None:
+    def __init__(self, directory: Path, snapshot_every_events: int, on_broken: Callable[[LedgerError], object]) -> None:
         self._directory = directory
         self._every_events = snapshot_every_events
         self._background = ThreadPoolExecutor(1, thread_name_prefix="background")

@@ -11,6 +11,7 @@ from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
 from fourthwatch.engine.consequences import Consequences
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
+from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.subjects import Subjects
@@ -23,6 +24,11 @@ from fourthwatch.store.outbox import CaseMove, Occasion
 from fourthwatch.wire.decode import Decoded
 from fourthwatch.wire.reply import BodyWarning, Reason, Receipt, encode
 
+STAGES = ("enrichment", "neighbourhood", "explanation")
+"""Parts of a decision that may be skipped, in the order in which they are."""
+_SKIPPED_AT_QUARTERS = (2, 3, 4)
+"""Of the deadline: half of it costs the first stage, three quarters the second, all of it the third."""
+
 
 class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An event on its way in."""
@@ -34,6 +40,10 @@ class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     wants_score: bool = False
     by_analyst: bool = False
     """Whether it is an analyst's decision, made here, of which the shop has to hear."""
+    is_bulk: bool = False
+    """Whether it is history, or other work that may wait: it walks when nobody else does."""
+    in_full: bool = False
+    """Whether all of the decision is made, however long it takes."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +69,8 @@ class Taken:
         self.case_moves: list[CaseMove] = []
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
+        self.degraded: list[EventRow] = []
+        """Events about orders of whose decision something was put off."""
         self.hits: dict[int, tuple[int, int]] = {}
         """By entry of a list that a decision found: how often, and when the newest event was received."""
         self._sealed: Sealed | None = None
@@ -106,9 +118,12 @@ class Walk:
         self._recent = Recent(ledger)
         self._subjects = Subjects(ledger, windows)
         self._consequences = Consequences(heard, ledger.open_cases())
-        self._policy = policy
+        self.policies = Policies(policy)
+        """Which policy holds for whom; `policy` for everybody, until somebody puts others here."""
         self._random_bytes = random_bytes
         self._ticks_ns = ticks_ns
+        self.now_ms = 0
+        """Wall time as of the newest turn; 0 where nobody waits."""
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Take a batch, make it durable and answer it, all on this thread.
@@ -170,7 +185,8 @@ class Walk:
         if answered or decoded.kind.rescores:
             found = self.windows.lists.found
             found.clear()  # somebody may have asked what would be
-            decision = self.decided(present)
+            degraded = self._put_off(submission)
+            decision = self.decided(reduced(present, degraded) if degraded else present)
             if found:
                 taken.found(found, submission.received_ms)
         self.windows.add(present)
@@ -196,6 +212,8 @@ class Walk:
         else:
             row = _decision_row(seq, tenant, decision, answered=answered)
             taken.decisions.append(row)
+            if decision.degraded and decoded.event.order_id is not None:
+                taken.degraded.append(event)
             by_analyst = submission.by_analyst
             occasion, move = self._consequences.of_decided(event, decoded, row, by_analyst=by_analyst)
             if move is not None:
@@ -218,21 +236,41 @@ class Walk:
             read = ticks_ns()
             judgement = ruling.judged(values, present.subject)
             micros = ((read - began) // 1_000, (ticks_ns() - read) // 1_000)
-        return decide(judgement, ruling.rules, self._policy, ready.versions, ruling.lacking, micros or ())
+        subject = present.subject
+        policy = self.policies.of(subject.tenant)
+        lacking, versions = ruling.lacking, ready.versions
+        return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped)
+
+    def _put_off(self, submission: Submission) -> tuple[str, ...]:
+        """Stages to skip because of how long the event has waited; nothing for nearly all."""
+        budget_ms = self.policies.of(submission.tenant).deadline_ms
+        waited_ms = self.now_ms - submission.received_ms
+        if waited_ms * 2 < budget_ms or budget_ms == 0 or submission.in_full:
+            return ()
+        return STAGES[: sum(waited_ms * 4 >= budget_ms * quarters for quarters in _SKIPPED_AT_QUARTERS)]
 
     def _old_answer(self, seq: int) -> Answer:
         return Answer(receipt_again(*self.ledger.stored(seq)), replayed=True)
 
 
-class _Reasons(msgspec.Struct):
+class _Told(msgspec.Struct):
     reasons: tuple[Reason, ...]
+    degraded: tuple[str, ...] = ()
+
+
+def reduced(present: Present, skipped: tuple[str, ...]) -> Present:
+    """The event as it is judged without some stages."""
+    supplied = None if "enrichment" in skipped else present.subject.supplied
+    return Present(msgspec.structs.replace(present.subject, skipped=skipped, supplied=supplied), {})
 
 
 def receipt_of(event_id: str, warnings: tuple[BodyWarning, ...], decision: Decision | None) -> Receipt:
     """What the shop is told about its event."""
     if decision is None:
         return Receipt("ok", _TAKEN, event_id, warnings)
-    return _receipt(event_id, warnings, decision.score, decision.flag, decision.verdict, decision.reasons)
+    return _receipt(
+        event_id, warnings, decision.score, decision.flag, decision.verdict, decision.reasons, decision.degraded
+    )
 
 
 def receipt_again(event: EventRow, made: DecisionRow | None) -> Receipt:
@@ -240,8 +278,8 @@ def receipt_again(event: EventRow, made: DecisionRow | None) -> Receipt:
     warnings = () if event.warnings is None else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...])
     if made is None or not made.answered:
         return receipt_of(event.event_id, warnings, None)
-    reasons = msgspec.json.decode(made.detail, type=_Reasons).reasons
-    return _receipt(event.event_id, warnings, made.score, made.flag, made.verdict, reasons)
+    told = msgspec.json.decode(made.detail, type=_Told)
+    return _receipt(event.event_id, warnings, made.score, made.flag, made.verdict, told.reasons, told.degraded)
 
 
 _TAKEN = "event recorded"
@@ -249,9 +287,12 @@ _DECIDED = "event recorded and decided"
 
 
 def _receipt(
-    event_id: str, warnings: tuple[BodyWarning, ...], score: int, flag: str, verdict: str, reasons: tuple[Reason, ...]
-) -> Receipt:
-    return Receipt("ok", _DECIDED, event_id, warnings, score, flag, verdict, reasons)
+    event_id: str, warnings: tuple[BodyWarning, ...], score: int, flag: str, verdict: str, reasons: tuple[Reason, ...],
+    degraded: tuple[str, ...] = (),
+) -> Receipt:  # fmt: skip
+    return Receipt(
+        "ok", _DECIDED, event_id, warnings, score, flag, verdict, reasons, degraded if degraded else msgspec.UNSET
+    )
 
 
 def _decision_row(seq: int, tenant: int, decision: Decision, *, answered: bool) -> DecisionRow:

@@ -76,6 +76,8 @@ class Neighbourhood:
 
     def __call__(self, present: Present) -> tuple[float | None, ...]:
         """The numbers of `NAMES`, as of the event's time."""
+        if "neighbourhood" in present.subject.skipped:
+            return (None,) * len(NAMES)
         own = [mark & KEY_BITS for mark in present.marks("user")]
         named = {name: present.of(name) for name in _FROM}
         if not own and not any(named.values()):

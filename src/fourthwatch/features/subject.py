@@ -39,6 +39,8 @@ class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Of a shop's own event."""
     supplied: Supplied | None = None
     """Files of the operator's to look things up in."""
+    skipped: tuple[str, ...] = ()
+    """Stages of the decision that are put off; what they would have told is unknown."""
     received_ms: int = 0
     """When we got it, by our clock; entries of lists expire by it."""
 

@@ -106,7 +106,7 @@ class Ruling:
             "".join([_LETTER[one] for one in told]),
             tuple(counted),
             points,
-            self._reasons(counted, values),
+            () if "explanation" in subject.skipped else self._reasons(counted, values),
             self._pick_vector(values),
             dict(zip(self._own, self._pick_own(values), strict=True)) if self._own else None,
             self._pick_given(values),

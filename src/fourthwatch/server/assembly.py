@@ -28,6 +28,7 @@ from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
 from fourthwatch.api.people import People
+from fourthwatch.api.policy import Policies
 from fourthwatch.api.refusals import RefusalLog
 from fourthwatch.api.reviews import Reviews
 from fourthwatch.api.rules import Rules
@@ -42,6 +43,7 @@ from fourthwatch.store.delivery_log import DeliveryLog
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.lists import ListReader
+from fourthwatch.store.policies import PolicyReader
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
@@ -78,11 +80,12 @@ class Assembly:
         addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
         rule_sets = RuleSetReader(directory)
         endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
+        policies = PolicyReader(directory)
         self.users, views = UserStore(directory, clock), ViewStore(directory, clock)
         changed_here = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, views, changed_here,
+            self.users, views, changed_here, policies,
         )  # fmt: skip
         self.access = Access(self.keys, clock)
         throttle = Throttle(settings.events_per_second, clock)
@@ -106,6 +109,7 @@ class Assembly:
                 Entities(self.access, corridor, self.reader, clock, cursors, aside),
                 Orders(self.access, aside, cursors),
                 Looks(self.access, aside, clock),
+                Policies(changes, corridor, policies, clock, cursors),
                 Lists(changes, corridor, lists, clock, cursors),
                 Insights(self.access, aside, clock),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
@@ -116,6 +120,7 @@ class Assembly:
                 People(changes, self.users, changed_here, cursors),
                 Pages(lambda: corridor.state),
             ),
+            lambda: corridor.is_pressed,
         )
         ask = Inside(self.application, self.access).ask
         self.application.open_console(Console(self.users, views, ask, clock))

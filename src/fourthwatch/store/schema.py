@@ -330,6 +330,17 @@ STEPS: tuple[str, ...] = (
         erasure TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE policy (
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        version INTEGER NOT NULL,
+        from_seq INTEGER NOT NULL,      -- position of the first event that it holds for
+        at_ms INTEGER NOT NULL,
+        author TEXT NOT NULL,           -- id of the key
+        content BLOB NOT NULL,          -- JSON
+        PRIMARY KEY (tenant, version)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -42,6 +42,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     flag: str | msgspec.UnsetType = msgspec.UNSET
     verdict: str | msgspec.UnsetType = msgspec.UNSET
     reasons: tuple[Reason, ...] | msgspec.UnsetType = msgspec.UNSET
+    degraded: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Stages that were skipped because the order had waited for too long; it is decided again in full right after."""
 
 
 class ScoreReply(msgspec.Struct, frozen=True, gc=False):

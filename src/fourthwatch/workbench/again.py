@@ -16,6 +16,7 @@ from fourthwatch.engine.roster import lists_at
 from fourthwatch.engine.rule_shelf import book_as_it_was, holding
 from fourthwatch.engine.rulings import starter_in_force
 from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.walk import reduced
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import LanguageError
 from fourthwatch.features.catalogue import built_in
@@ -179,9 +180,11 @@ class _Walk:
             return Again(event.event_id, event.seq, made.score, made.verdict, version, (missing,))
         checked, past = self._versions[event.tenant, version]
         ruling = past.ruling(version, checked, lacking, event.seq)
-        judgement = ruling.judge(presents[past])
+        degraded = tuple(stored.get("degraded", ()))
+        judgement = ruling.judge(reduced(presents[past], degraded) if degraded else presents[past])
         files = None if self._supplied is None else self._supplied.versions
-        now = decide(judgement, ruling.rules, Policy(*limits), versions_of(version, files), lacking)
+        policy = msgspec.structs.replace(Policy(*limits), version=int(stored.get("policy", 0)))
+        now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded)
         found, not_compared = self._compared(stored, now, event)
         return Again(event.event_id, event.seq, made.score, made.verdict, version, found, not_compared)
 

@@ -128,6 +128,7 @@ class Connection:
         self._head = (
             f"Host: {target.authority}\r\n{KEY_HEADER}: {key}\r\n"
             "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: fourthwatch\r\n"
+            "Fourthwatch-Priority: bulk\r\n"  # what was recorded can wait, a shopper at the till cannot
         )
         self._tls = _tls(insecure=insecure) if target.secure else None
         self._kept: socket.socket | None = None

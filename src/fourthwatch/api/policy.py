@@ -1,0 +1,147 @@
+"""`/api/v1/policy`: thresholds, deadline and costs of a tenant; each version holds from a position of the ledger on."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fourthwatch.api.changes import Asked, Changes, Made, json_reply
+from fourthwatch.api.paging import Cursors, Page
+from fourthwatch.clock import Clock, iso_ms
+from fourthwatch.decision import Costs, Policy
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.engine.policies import policy_of
+from fourthwatch.errors import Malformed
+from fourthwatch.limits import DEADLINE_MS_MAX
+from fourthwatch.store.changes import Change
+from fourthwatch.store.policies import PolicyReader
+
+_NEWEST = 2**31
+_MONEY_MAX = 10**12
+
+
+class PolicyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A policy to be; what is absent is as by default."""
+
+    red_above: int = 70
+    """Scores above this are red and go to review, 0 to 100."""
+    decline_above: int = 94
+    """Scores above this are declined; at least red_above, 100 declines nothing."""
+    deadline_ms: int = 50
+    """How long an order may have waited before parts of its decision are put off; 0 puts nothing off."""
+    costs: Costs = Costs()
+
+
+class PolicyView(msgspec.Struct, frozen=True):
+    """A policy."""
+
+    version: int
+    """0 is the server's own, while none was set."""
+    red_above: int
+    decline_above: int
+    deadline_ms: int
+    costs: Costs
+
+
+class PolicyVersionView(msgspec.Struct, frozen=True):
+    """A version that held, or holds."""
+
+    policy: PolicyView
+    author: str
+    set_at: str
+
+
+class PolicyVersionsView(msgspec.Struct, frozen=True):
+    """A page of versions."""
+
+    versions: tuple[PolicyVersionView, ...]
+    """Newest first."""
+    next: str | None
+    """Send as `cursor` for older ones; null when there are none."""
+
+
+class Policies:
+    """Handlers of `/api/v1/policy`."""
+
+    def __init__(
+        self, changes: Changes, corridor: Corridor, reader: PolicyReader, clock: Clock, cursors: Cursors
+    ) -> None:
+        self._changes = changes
+        self._corridor = corridor
+        self._reader = reader
+        self._clock = clock
+        self._cursors = cursors
+
+    def routes(self) -> list[Route]:
+        """For the router."""
+        return [
+            Route("/api/v1/policy", self.one, methods=["GET"]),
+            Route("/api/v1/policy", self.put, methods=["PUT"]),
+            Route("/api/v1/policy/versions", self.versions, methods=["GET"]),
+        ]
+
+    async def one(self, request: Request) -> Response:
+        """The policy in force."""
+        caller = self._changes.caller(request, "read")
+        policy = self._corridor.definitions.walk.policies.of(caller.tenant)
+        return json_reply(_view(policy), _etag(policy))
+
+    async def put(self, request: Request) -> Response:
+        """Another policy, whole; it holds from the next event on."""
+
+        def make(asked: Asked, seq: int) -> Made:
+            policies, caller = self._corridor.definitions.walk.policies, asked.caller
+            before = policies.of(caller.tenant)
+            asked.over(_etag(before))
+            wanted = _wanted(asked.document)
+            after, write = policies.put(caller.tenant, wanted, caller.key_id, self._clock.now_ms(), seq)
+            change = Change(
+                tenant=caller.tenant, actor=caller.key_id, action="policy.set", thing="policy",
+                before=msgspec.to_builtins(_view(before)), after=msgspec.to_builtins(_view(after)), writes=(write,),
+            )  # fmt: skip
+            return Made(change=change, view=_view(after), headers={"ETag": _etag(after)})
+
+        return await self._changes.take_between_events(request, "manage", make)
+
+    async def versions(self, request: Request) -> Response:
+        """Every version that was set, newest first."""
+        caller = self._changes.caller(request, "read")
+        page = Page(self._cursors, request, caller.tenant, "policy versions")
+        rows = self._reader.versions(caller.tenant, page.behind(int, _NEWEST), page.limit + 1)
+        shown, following = page.cut(rows, lambda row: row.version)
+        views = tuple(PolicyVersionView(_view(policy_of(row)), row.author, iso_ms(row.at_ms)) for row in shown)
+        return json_reply(PolicyVersionsView(views, following))
+
+
+def _view(policy: Policy) -> PolicyView:
+    return PolicyView(policy.version, policy.red_above, policy.decline_above, policy.deadline_ms, policy.costs)
+
+
+def _etag(policy: Policy) -> str:
+    return f'"{policy.version}"'
+
+
+def _wanted(document: dict[str, Any]) -> Policy:
+    try:
+        sent = msgspec.convert(document, PolicyChoice)
+    except msgspec.ValidationError as error:
+        pointer = str(error).partition(" - at `$")[2].rstrip("`").replace(".", "/")
+        raise Malformed("a policy has red_above, decline_above, deadline_ms and costs, in whole numbers",
+                        pointer=pointer, code="bad_value") from None  # fmt: skip
+    costs = sent.costs
+    checks = (
+        ("red_above", 0 <= sent.red_above <= 100, "is 0 to 100"),
+        ("decline_above", sent.red_above <= sent.decline_above <= 100, "is from red_above to 100"),
+        ("deadline_ms", 0 <= sent.deadline_ms <= DEADLINE_MS_MAX, f"is 0 to {DEADLINE_MS_MAX}"),
+        ("costs/currency", costs.currency == "" or (costs.currency.isalpha() and len(costs.currency) == 3
+                                                    and costs.currency.isupper()), "is a code as INR, or empty"),
+        ("costs/margin_percent", 0 <= costs.margin_percent <= 100, "is 0 to 100"),
+        *((f"costs/{name}", 0 <= getattr(costs, name) <= _MONEY_MAX, "is an amount in minor units")
+          for name in ("review_minor", "chargeback_minor", "return_minor")),
+    )  # fmt: skip
+    for name, holds, says in checks:
+        if not holds:
+            raise Malformed(f"{name.replace('/', '.')} {says}", pointer="/" + name, code="bad_value")
+    return Policy(sent.red_above, sent.decline_above, sent.deadline_ms, costs)

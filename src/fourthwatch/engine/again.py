@@ -1,0 +1,32 @@
+"""Deciding an order again in full, after something of its decision was put off: an event like any other, about it.
+
+So it is in the ledger, is what the score API shows from then on, and tells the shop when the verdict is another one.
+"""
+
+from collections.abc import Sequence
+
+from fourthwatch.clock import Clock, Millis
+from fourthwatch.engine.flight import NOBODY, Ticket
+from fourthwatch.engine.walk import Submission
+from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER
+from fourthwatch.store.ledger import EventRow
+from fourthwatch.wire.decode import decode_document, read_stored
+from fourthwatch.wire.reply import encode
+
+AGAIN = "order_decided_again"
+"""Name of the event; `event_id` in its fields is the one whose decision was put off in part."""
+
+
+def in_full(events: Sequence[EventRow], clock: Clock) -> list[tuple[Submission, Ticket]]:
+    """For each event on which something was put off, the one that brings its full decision about."""
+    return [(_again(event, clock.now_ms()), NOBODY) for event in events]
+
+
+def _again(event: EventRow, now_ms: Millis) -> Submission:
+    about = read_stored(KIND_OF_NUMBER[event.kind], event.body, from_go=event.from_go)
+    body = {"_orderId": about.order_id, "_eventName": AGAIN, "_customInfo": {"event_id": event.event_id}}
+    decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms)
+    return Submission(
+        tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=f"again {event.event_id}",
+        wants_score=True, is_bulk=True, in_full=True,
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""The policy of a tenant: set over what was seen, in force from the next event on, told by each decision."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from served import KEY_HEADER, Reply, Served
+
+pytestmark = pytest.mark.slow
+
+
+class Merchant:
+    """One merchant's key at a server."""
+
+    def __init__(self, served: Served, key: str) -> None:
+        self.served, self.key = served, key
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        named = {name.replace("_", "-").title(): value for name, value in headers.items()}
+        sent = None if body is None else json.dumps(body)
+        return self.served.request(method, "/api/v1" + path, sent, {KEY_HEADER: self.key, **named})
+
+    def decision(self, order_id: str) -> dict[str, Any]:
+        receipt = self.served.send(self.key, "createOrder", {"_orderId": order_id, "_userId": "u", "_amount": "10"})
+        decision: dict[str, Any] = self.ask("GET", f"/events/{receipt.json['event_id']}").json["decision"]
+        return decision
+
+
+@pytest.fixture
+def merchant(tmp_path: Path) -> Iterator[Merchant]:
+    with Served(tmp_path) as served:
+        yield Merchant(served, served.key("ingest", "read", "manage"))
+
+
+def test_a_policy_holds_from_the_next_event_on_and_over_a_kill_and_every_decision_names_its_own(
+    merchant: Merchant,
+) -> None:
+    first = merchant.ask("GET", "/policy")
+    assert (first.json["version"], first.json["red_above"], first.json["deadline_ms"]) == (0, 70, 50)
+    before = merchant.decision("o-1")
+    assert (before["policy"], before["flag"]) == (0, "green")
+    assert merchant.ask("PUT", "/policy", {"red_above": 0, "decline_above": 100}).status == 428
+    wanted = {"red_above": 0, "decline_above": 100, "costs": {"currency": "INR", "review_minor": 5_000}}
+    made = merchant.ask("PUT", "/policy", wanted, if_match=first.headers["etag"])
+    assert (made.status, made.json["version"], made.json["costs"]["review_minor"]) == (200, 1, 5_000)
+    after = merchant.decision("o-2")
+    assert (after["policy"], after["flag"], after["verdict"]) == (1, "red", "review")
+    assert merchant.ask("PUT", "/policy", {}, if_match=first.headers["etag"]).status == 412
+    merchant.served.kill()
+    merchant.served.start()
+    assert merchant.ask("GET", "/policy").headers["etag"] == made.headers["etag"]
+    assert merchant.decision("o-3")["policy"] == 1
+    assert merchant.ask("PUT", "/policy", {}, if_match=made.headers["etag"]).json["version"] == 2
+    assert merchant.decision("o-4")["flag"] == "green"
+    versions = merchant.ask("GET", "/policy/versions").json["versions"]
+    assert [one["policy"]["version"] for one in versions] == [2, 1]
+    assert merchant.ask("GET", "/audit?action=policy.set").json["entries"][0]["before"]["red_above"] == 0
+
+
+def test_another_tenants_policy_is_its_own(merchant: Merchant) -> None:
+    other = Merchant(merchant.served, merchant.served.key("ingest", "read", "manage", tenant="other"))
+    assert merchant.ask("PUT", "/policy", {"red_above": 0}, if_match="*").status == 200
+    assert other.ask("GET", "/policy").json["red_above"] == 70
+    assert other.decision("o-1")["policy"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"red_above": 101}, "/red_above"), ({"red_above": 80, "decline_above": 70}, "/decline_above"),
+        ({"deadline_ms": -1}, "/deadline_ms"), ({"red_above": "70"}, "/red_above"), ({"odd": 1}, ""),
+        ({"costs": {"currency": "rupees"}}, "/costs/currency"),
+        ({"costs": {"review_minor": -5}}, "/costs/review_minor"),
+    ],
+)  # fmt: skip
+def test_what_is_no_policy_is_refused(merchant: Merchant, body: dict[str, Any], pointer: str) -> None:
+    reply = merchant.ask("PUT", "/policy", body, if_match="*")
+    assert (reply.status, reply.json["code"], reply.json["pointer"]) == (400, "bad_value", pointer)
+    assert merchant.ask("GET", "/policy").json["version"] == 0
