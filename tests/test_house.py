@@ -55,6 +55,7 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "pyotp": frozenset({"console"}),
     "requests": NOWHERE,
     "segno": frozenset({"console"}),
+    "re2": frozenset({"language"}),
     "shelve": NOWHERE,
     "sqlite3": NOWHERE,
     "starlette": frozenset({"api", "console"}),

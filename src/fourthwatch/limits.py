@@ -131,6 +131,11 @@ EXPRESSION_DEPTH_MAX = 48
 """Levels of one tree, and of brackets and signs in its text; keeps every walk over it far from the stack's end."""
 EXPRESSION_AGGREGATES_MAX = 32
 """Different aggregates in one expression; each is read from the histories for every event."""
+PATTERN_CHARS_MAX = 500
+PATTERN_MEMORY_BYTES = 1024 * 1024
+PATTERN_TEXT_CHARS_MAX = 4_096
+"""Of a text that a pattern is looked for in."""
+PATTERNS_CACHED_MAX = 2_048
 DIAGNOSTICS_MAX = 20
 """Faults reported of one text."""
 WINDOW_MS_MAX = 400 * 24 * 60 * 60 * 1000
@@ -182,6 +187,8 @@ BRAKE_STORED_MAX = 5_000
 """Stored decisions from which is learned at a start."""
 STATISTICS_DECISIONS_MAX = 20_000
 """Newest decisions of a tenant that statistics of rules look at."""
+LINT_PRODUCTS_MAX = 256
+"""Alternatives of one condition that the linter looks at; of more it says nothing."""
 REASONS_MAX = 12
 """Reasons shown with a decision, the strongest first."""
 POINTS_BOUND = 52.0

@@ -232,6 +232,8 @@ def test_every_function_runs_on_its_example_and_on_anything_at_all() -> None:
         one = compiled(function.example)
         for value in ugly:
             one.run([value] * len(one.inputs))
+        if function.name == "matches":
+            continue  # a pattern is written out
         names = ", ".join(f"custom.x{at}" for at in range(len(function.parameters)))
         call = compiled(f"{function.name}({names})")
         for given in itertools.product(ugly, repeat=min(2, len(function.parameters))):

@@ -43,6 +43,7 @@ from fourthwatch.limits import STATISTICS_DECISIONS_MAX
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.difference import Difference, differences
 from fourthwatch.rules.examples import findings_of, try_examples
+from fourthwatch.rules.lint import lint
 from fourthwatch.rules.rule import RuleSet, decoded, encoded
 from fourthwatch.store.rule_sets import (
     ProposalRow,
@@ -355,6 +356,12 @@ def _told(found: list[Difference]) -> tuple[object, object]:
     return before or None, after or None
 
 
+def _warnings(one: _Checked) -> list[str]:
+    return [f"{found.rule}: {found.message}" for found in lint(one.checked)]
+
+
 def _checked_view(one: _Checked) -> CheckedView:
     asked = {node for each in one.checked.asking for node in each.aggregates}
-    return CheckedView(len(one.checked.rules), one.examples, len(asked), difference_views(one.found), ())
+    return CheckedView(
+        len(one.checked.rules), one.examples, len(asked), difference_views(one.found), tuple(_warnings(one))
+    )

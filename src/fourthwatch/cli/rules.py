@@ -16,6 +16,7 @@ from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.difference import differences
 from fourthwatch.rules.examples import try_examples
 from fourthwatch.rules.files import read_file, together, write_file
+from fourthwatch.rules.lint import lint as look_over
 from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.starter import PRESETS, preset
 from fourthwatch.workbench.asking import Server, Told
@@ -42,14 +43,15 @@ def rules() -> None:
 @_FEATURES
 @json_option
 def lint(files: tuple[Path, ...], features: tuple[Path, ...], as_json: bool) -> None:
-    """Check rules without a server: names, words, types, bounds.
+    """Check rules without a server: names, words, types, bounds; and what looks wrong about those that hold.
 
-    Exit code 1 when something was found.
+    Dead and contradictory conditions, such as are never known, rules that others make needless, conditions that hit
+    everything. Exit code 1 when something was found.
     """
     rule_set = _read(files)
     findings: Sequence[Finding] = ()
     try:
-        check_set(rule_set, _book(features), _OFFLINE_TENANT)
+        findings = look_over(check_set(rule_set, _book(features), _OFFLINE_TENANT))
     except RulesRefused as refused:
         findings = refused.findings
     if as_json:

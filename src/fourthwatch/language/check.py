@@ -12,6 +12,7 @@ from fourthwatch.language.diagnose import Findings, did_you_mean, quoted
 from fourthwatch.language.functions import NUMERIC, Function, Type
 from fourthwatch.language.parse import parse
 from fourthwatch.language.past import PastChecker
+from fourthwatch.language.patterns import why_no_pattern
 from fourthwatch.language.schema import CUSTOM, IN_LIST, Schema
 from fourthwatch.language.tree import (
     Aggregate,
@@ -308,6 +309,8 @@ class _Checker:
             message = f"{function.name} takes {least}{count}, not {given}"
             self._report(node, "wrong_count", message, f"usage: {function.usage}")
             return Unsaid
+        if function.name == "matches":
+            self._pattern(node.arguments[1])
         for position, (argument, found) in enumerate(zip(node.arguments, types, strict=True)):
             parameter = function.parameters[min(position, wanted - 1)]
             if found is not Unsaid and found not in parameter.types:
@@ -318,6 +321,12 @@ class _Checker:
                 self._report(argument, "wrong_type", message, hint)
                 types[position] = Unsaid
         return self._joined(node, function, types) if function.result == "joined" else function.result
+
+    def _pattern(self, node: Expression) -> None:
+        """A pattern is written out, so that it can be looked at before anything is matched with it."""
+        why = why_no_pattern(node.value) if isinstance(node, Text) else "a pattern is a text in quotes"
+        if why is not None:
+            self._report(node, "bad_pattern", why, 'as in matches(user_email, "^test[0-9]*@")')
 
     def _joined(self, node: Call, function: Function, types: list[Found]) -> Found:
         last = len(function.parameters) - 1

@@ -23,6 +23,7 @@ from fourthwatch.language.operators import (
     bounded,
     number_text,
 )
+from fourthwatch.language.patterns import matches
 
 Type = Literal["number", "text", "truth", "list", "duration", "time", "any"]
 """`duration` and `time` (since 1970) are numbers of seconds; `any` is looked at when it comes."""
@@ -173,6 +174,11 @@ _ALL: tuple[Function, ...] = (
     Function(
         "contains", _texts("a", "b"), "truth", str.__contains__, "whether b stands somewhere in the text a",
         'contains(shipping_address.address1, "PO Box")',
+    ),
+    Function(
+        "matches", _texts("text", "pattern"), "truth", matches,
+        "whether the pattern, one of RE2 that is written out, is found somewhere in the text",
+        'matches(user_email, "^[a-z]+[0-9]{4,}@")',
     ),
     Function(
         "abs", _numbers("x"), "joined", abs, "the number without its sign", "abs(amount - 500)", joins=(0,),

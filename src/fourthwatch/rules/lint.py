@@ -1,0 +1,234 @@
+"""What looks wrong about rules that hold: dead, contradictory, never known, subsumed by others, or wide as a barn door.
+
+Sound and small: it looks at comparisons of one input with constants, joined by and, or and not; what it cannot tell it
+leaves alone. A warning is no reason to refuse a set.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import msgspec
+
+from fourthwatch.errors import Finding
+from fourthwatch.events import KINDS
+from fourthwatch.features.fields import FIELDS
+from fourthwatch.language import FieldInput, compile_expression, format_expression
+from fourthwatch.language.tree import (
+    Aggregate,
+    Compare,
+    Duration,
+    ListOf,
+    Logic,
+    Membership,
+    Name,
+    Not,
+    Number,
+    Text,
+    Truth,
+)
+from fourthwatch.limits import LINT_PRODUCTS_MAX
+from fourthwatch.rules.check import CheckedRule, CheckedSet
+
+_INFINITY = float("inf")
+_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
+
+
+class Range(msgspec.Struct, frozen=True):
+    """What one input may be: numbers between two ends, or one of some values, or anything but some."""
+
+    low: float = -_INFINITY
+    low_open: bool = False
+    high: float = _INFINITY
+    high_open: bool = False
+    one_of: frozenset[Any] | None = None
+    none_of: frozenset[Any] = frozenset()
+
+    def meet(self, other: "Range") -> "Range":
+        """What both allow."""
+        low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
+        high, high_closed = min((self.high, not self.high_open), (other.high, not other.high_open))
+        one_of = other.one_of if self.one_of is None else self.one_of
+        if self.one_of is not None and other.one_of is not None:
+            one_of = self.one_of & other.one_of
+        return Range(low, low_open, high, not high_closed, one_of, self.none_of | other.none_of)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing fits."""
+        if self.one_of is not None:
+            return not any(self.holds(value) for value in self.one_of)
+        closed = not (self.low_open or self.high_open or self.low in self.none_of)
+        return self.low > self.high or (self.low == self.high and not closed)
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value fits."""
+        if value in self.none_of or (self.one_of is not None and value not in self.one_of):
+            return False
+        if isinstance(value, bool | str):
+            return self.low == -_INFINITY and self.high == _INFINITY
+        above = value > self.low or (value == self.low and not self.low_open)
+        return above and (value < self.high or (value == self.high and not self.high_open))
+
+    def within(self, other: "Range") -> bool:
+        """Whether whatever fits here fits there."""
+        if self.one_of is not None:
+            return all(other.holds(value) for value in self.one_of if self.holds(value))
+        if other.one_of is not None or not other.none_of <= self.none_of:
+            return False
+        low = self.low > other.low or (self.low == other.low and (self.low_open or not other.low_open))
+        high = self.high < other.high or (self.high == other.high and (self.high_open or not other.high_open))
+        return low and high
+
+
+Ways = list[dict[str, Range]]
+"""A condition as alternatives, each of which asks something of some inputs."""
+
+
+def lint(checked: CheckedSet) -> list[Finding]:
+    """Everything that looks wrong, in the order of the set."""
+    findings: list[Finding] = []
+    ways: list[tuple[CheckedRule, Ways | None]] = []
+    for one in checked.rules:
+        own = list(_of_one(one))
+        findings += own
+        tree = None if one.when.checked is None else one.when.checked.tree
+        ways.append((one, None if own or tree is None else _ways(tree)))
+    for one, mine in ways:
+        if mine is None or not one.rule.is_evaluated:
+            continue
+        for other, theirs in ways:
+            if other is not one and theirs is not None and _covers(other, theirs, one, mine):
+                message = f"whenever it hits, {other.rule.name} of the same class hits too, so it changes nothing"
+                findings.append(Finding(one.rule.name, "subsumed", message))
+                break
+    return findings
+
+
+def _of_one(one: CheckedRule) -> Iterator[Finding]:
+    checked, name = one.when.checked, one.rule.name
+    assert checked is not None
+    compiled = compile_expression(checked)
+    if not compiled.inputs:
+        told = compiled.run(())
+        if told is True and one.rule.rule_class != "allow":
+            yield Finding(name, "over_wide", "its condition is always true: it hits every event")
+        elif told is True:
+            yield Finding(name, "over_wide", "its condition is always true: it lets every event pass")
+        else:
+            yield Finding(name, "dead", "its condition is never true")
+        return
+    told = compiled.run([None] * len(compiled.inputs))
+    if told is not None and all(function.strict for function in checked.functions.values()):
+        code, how = ("over_wide", "true") if told else ("dead", "false")
+        yield Finding(name, code, f"its condition is {how} whatever is known")
+        return
+    ways = _ways(checked.tree)
+    if ways is not None and not ways:
+        yield Finding(name, "contradictory", "its parts exclude each other: it can never hit")
+    for each in compiled.inputs:
+        if isinstance(each, FieldInput) and each.path[0] != "custom" and not _is_ever_decided(each.path):
+            told_where = "only in events that are decided when that is asked for"
+            yield Finding(name, "always_unknown", f"`{'.'.join(each.path)}` stands {told_where}: else it is unknown")
+
+
+def _covers(other: CheckedRule, theirs: Ways, one: CheckedRule, mine: Ways) -> bool:
+    """Whether a rule adds nothing beside another: same class, not a score, and in force as widely."""
+    if other.rule.rule_class != one.rule.rule_class or one.rule.rule_class == "score":
+        return False
+    if other.rule.state != "live" or one.rule.actions or not mine:
+        return False
+    if _within(mine, theirs):
+        return not _within(theirs, mine) or other.rule.name < one.rule.name  # of two alike one is told
+    return False
+
+
+def _within(mine: Ways, theirs: Ways) -> bool:
+    return all(
+        any(all(name in way and way[name].within(range_) for name, range_ in their.items()) for their in theirs)
+        for way in mine
+    )
+
+
+def _ways(tree: Any, *, negated: bool = False) -> Ways | None:
+    """The alternatives of a condition, those that are impossible left out; `None` when it cannot be told."""
+    match tree:
+        case Truth(value):
+            return [{}] if value is not negated else []
+        case Not(operand):
+            return _ways(operand, negated=not negated)
+        case Logic(operator, operands):
+            parts = [_ways(operand, negated=negated) for operand in operands]
+            if any(part is None for part in parts):
+                return None
+            told = [part for part in parts if part is not None]
+            return [way for part in told for way in part] if (operator == "or") is not negated else _joined(told)
+        case Compare(operator, left, right):
+            return _compared(operator, left, right, negated=negated)
+        case Membership(item, ListOf(items), inverted) if all(isinstance(one, Number | Text) for one in items):
+            values = frozenset(one.value for one in items if isinstance(one, Number | Text))
+            return [{_key(item): Range(none_of=values) if inverted is not negated else Range(one_of=values)}]
+        case Name():
+            return [{_key(tree): Range(one_of=frozenset({not negated}))}]
+        case _:
+            return [{f"{'not ' if negated else ''}{format_expression(tree)}": Range()}]
+
+
+def _joined(parts: list[Ways]) -> Ways | None:
+    count = 1
+    for part in parts:
+        count *= len(part)
+    if count > LINT_PRODUCTS_MAX:
+        return None
+    found: Ways = []
+    for chosen in product(*parts):
+        way: dict[str, Range] = {}
+        for one in chosen:
+            for name, range_ in one.items():
+                way[name] = way.get(name, Range()).meet(range_)
+        if not any(range_.is_empty for range_ in way.values()):
+            found.append(way)
+    return found
+
+
+def _compared(operator: str, left: Any, right: Any, *, negated: bool) -> Ways:
+    if isinstance(left, Number | Text | Truth | Duration):
+        left, right, operator = right, left, _TURNED[operator]
+    if negated:
+        operator = _NEGATED[operator]
+    if not isinstance(right, Number | Text | Truth | Duration):
+        text = f"{format_expression(left)} {operator} {format_expression(right)}"
+        return [{text: Range()}]
+    value: Any = right.ms / 1_000 if isinstance(right, Duration) else right.value
+    by_operator = {
+        "==": Range(one_of=frozenset({value})),
+        "!=": Range(none_of=frozenset({value})),
+    }
+    if operator in by_operator:
+        return [{_key(left): by_operator[operator]}]
+    ends = {
+        "<": Range(high=value, high_open=True), "<=": Range(high=value),
+        ">": Range(low=value, low_open=True), ">=": Range(low=value),
+    }  # fmt: skip
+    range_ = _counted(left, ends[operator])
+    return [] if range_.is_empty else [{_key(left): range_}]
+
+
+def _counted(tree: Any, range_: Range) -> Range:
+    """Numbers of things are never negative."""
+    is_count = isinstance(tree, Aggregate) and tree.function in ("count", "distinct")
+    return range_.meet(Range(low=0)) if is_count else range_
+
+
+def _key(tree: Any) -> str:
+    return format_expression(tree)
+
+
+def _is_ever_decided(path: tuple[str, ...]) -> bool:
+    """Whether a field stands in an event that is always decided, or in the order that such an event is about."""
+    field = FIELDS.get(".".join(path))
+    return field is None or bool(field.kinds & _DECIDED)
+
+
+_DECIDED = frozenset(kind.number for kind in KINDS if kind.decided or kind.rescores)

@@ -1,0 +1,100 @@
+"""What looks wrong about rules that hold, found and never invented."""
+
+from random import Random
+
+import pytest
+
+from fourthwatch.features.catalogue import built_in
+from fourthwatch.language import compile_expression
+from fourthwatch.rules.check import check_set
+from fourthwatch.rules.lint import lint
+from fourthwatch.rules.rule import Rule, RuleSet
+from fourthwatch.rules.starter import PRESETS, preset
+from rules.judging import rule
+
+
+def found(*rules: Rule) -> list[tuple[str, str]]:
+    return [(one.rule, one.code) for one in lint(check_set(RuleSet(rules), built_in(), 1))]
+
+
+@pytest.mark.parametrize(
+    ("when", "code"),
+    [
+        ("false", "dead"),
+        ("1 > 2", "dead"),
+        ("amount > 3 and false", "dead"),
+        ("true", "over_wide"),
+        ("missing(amount) or known(amount)", None),
+        ("amount > 5 or true", "over_wide"),
+        ("amount > 5 and amount < 3", "contradictory"),
+        ("amount > 5 and amount <= 5", "contradictory"),
+        ('currency_code == "INR" and currency_code == "USD"', "contradictory"),
+        ('currency_code == "INR" and currency_code not in ["INR", "USD"]', "contradictory"),
+        ("count(order, by ip) < 0", "contradictory"),
+        ("not (amount > 5 or amount <= 5)", "contradictory"),
+        ("is_pre_paid and not is_pre_paid", "contradictory"),
+        ("amount > 5 and (amount < 3 or amount < 4)", "contradictory"),
+        ('login_status == "_success"', "always_unknown"),
+        ("amount >= 5 and amount <= 5", None),
+        ("amount > 5 or amount < 3", None),
+        ("count(order, by ip) >= 0", None),
+        ('outcome == "failure"', None),
+    ],
+)
+def test_a_condition_that_looks_wrong_is_named(when: str, code: str | None) -> None:
+    assert found(rule("one", when)) == ([] if code is None else [("one", code)])
+
+
+def test_a_rule_that_another_of_its_class_makes_needless_is_named() -> None:
+    wide, narrow = rule("wide", "amount > 5", "review"), rule("narrow", "amount > 9 and is_pre_paid", "review")
+    assert found(wide, narrow) == [("narrow", "subsumed")]
+    assert found(rule("a", "amount > 5", "block"), rule("b", "amount > 5", "block")) == [("b", "subsumed")]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (rule("wide", "amount > 5", "review"), rule("narrow", "amount > 9", "block")),
+        (rule("wide", "amount > 5"), rule("narrow", "amount > 9")),
+        (rule("wide", "amount > 5", "review", state="shadow"), rule("narrow", "amount > 9", "review")),
+        (rule("wide", "amount > 5 and is_pre_paid", "review"), rule("narrow", "amount > 9", "review")),
+    ],
+)
+def test_rules_that_add_something_are_left_alone(rules: tuple[Rule, ...]) -> None:
+    assert found(*rules) == []
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_starter_sets_look_right(name: str) -> None:
+    assert lint(check_set(preset(name), built_in(), 1)) == []
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_said_to_be_impossible_or_needless_never_shows_otherwise(seed: int) -> None:
+    random = Random(seed)
+
+    def text(depth: int = 2) -> str:
+        if depth == 0 or random.random() < 0.3:
+            name = random.choice(("amount", "account_age", "payment_amount"))
+            return f"{name} {random.choice(('<', '<=', '>', '>=', '==', '!='))} {random.randrange(4)}"
+        parts = [text(depth - 1) for _ in range(random.randrange(2, 4))]
+        joined = random.choice((" and ", " or ")).join(f"({part})" for part in parts)
+        return f"not ({joined})" if random.random() < 0.3 else joined
+
+    rules = tuple(rule(f"r{n}", text(), "review") for n in range(6))
+    checked = check_set(RuleSet(rules), built_in(), 1)
+    codes = {one.rule: (one.code, one.message) for one in lint(checked)}
+    for _ in range(300):
+        given = {name: random.choice((0, 0.5, 1, 2, 3, 3.5)) for name in ("amount", "account_age", "payment_amount")}
+        hits = set()
+        for one in checked.rules:
+            assert one.when.checked is not None
+            compiled = compile_expression(one.when.checked)
+            values = [given[".".join(each.path) if hasattr(each, "path") else each.name] for each in compiled.inputs]  # type: ignore[union-attr]
+            if compiled.run(values):
+                hits.add(one.rule.name)
+        for name in hits:
+            code, message = codes.get(name, ("", ""))
+            assert code not in ("contradictory", "dead")
+            if code == "subsumed":
+                assert message.split()[3] in hits, (name, message)
