@@ -18,6 +18,7 @@ from fourthwatch.cli.lists import lists
 from fourthwatch.cli.replay import convert, replay
 from fourthwatch.cli.rules import rules
 from fourthwatch.cli.serve import serve
+from fourthwatch.cli.tenants import tenants
 from fourthwatch.cli.users import users
 from fourthwatch.cli.webhook import webhook
 from fourthwatch.errors import FourthwatchError, UsageError
@@ -38,7 +39,7 @@ def root() -> None:
 
 
 for _command in (
-    serve, keys, users, features, lists, rules, replay, replay_decision, convert, dataset, events, audit,
+    serve, keys, tenants, users, features, lists, rules, replay, replay_decision, convert, dataset, events, audit,
     webhook, erase_user, doctor, demo,
 ):  # fmt: skip
     root.add_command(_command)

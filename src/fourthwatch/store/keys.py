@@ -97,6 +97,14 @@ class KeyStore:
             apply_alone(self._connection, change, now_ms)
         return len(found)
 
+    def create_tenant(self, name: str) -> int:
+        """A new tenant, and its number; raises `UsageError` when there is one of this name."""
+        if not name.strip() or len(name) > _NAME_CHARS_MAX:
+            raise UsageError(f"a name needs 1 to {_NAME_CHARS_MAX} characters")
+        if self.tenant_id(name) is not None:
+            raise UsageError("there is a tenant of this name already; see `fourthwatch tenants list`")
+        return self._tenant(name, self._clock.now_ms())
+
     def tenants(self) -> dict[int, str]:
         """Names by number."""
         return dict(self._connection.execute("SELECT id, name FROM tenant ORDER BY id"))
