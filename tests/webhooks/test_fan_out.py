@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fourthwatch.rules.rule import Rule
+from fourthwatch.store.changes import Change
 from fourthwatch.store.outbox import announce
 from fourthwatch.webhooks.transport import Transport
 from webhooks.listening import Receiver, Told
@@ -208,6 +210,42 @@ def test_what_the_shops_own_staff_decided_is_not_told_to_the_shop(world: World, 
     assert send(world, receiver, 60) == []
 
 
+def rule(rule_class: Any, when: str = "amount > 5") -> Rule:
+    return Rule(name="by_amount", rule_class=rule_class, when=when, says="A sentence")
+
+
+@pytest.mark.parametrize(("rule_class", "action"), [("block", "declined"), ("allow", "approved")])
+def test_a_rules_word_is_posted_back_once_behind_the_score(
+    world: World, receiver: Receiver, rule_class: str, action: str
+) -> None:
+    plugin(world, receiver)
+    world.rules = (rule(rule_class),)
+    world.order("o-1", red=True)
+    world.pay("o-1", red=True)
+    told = send(world, receiver, 60)
+    assert [one["path"] for one in told] == ["/score", "/action"]
+    assert (told[1]["action_type"], told[1]["action_message"]) == (action, "Decided by the rule by_amount.")
+    world.tell("order_status", _orderId="o-1", _orderStatus="_wo_completed")
+    assert [one for one in send(world, receiver, 60) if one["path"] == "/action"] == []
+
+
+def test_the_scores_own_opinion_is_no_action(world: World, receiver: Receiver) -> None:
+    plugin(world, receiver)
+    world.rules = (rule("review"),)
+    world.order("o-1")
+    assert [one["path"] for one in send(world, receiver, 60)] == ["/score"]
+
+
+def test_a_rule_does_not_speak_over_a_person(world: World, receiver: Receiver) -> None:
+    plugin(world, receiver)
+    world.order("o-1", red=True)
+    world.decide("o-1", "approve", "Called.")
+    send(world, receiver, 60)
+    world.rules = (rule("block"),)
+    world.pay("o-1", red=True)
+    assert [one for one in send(world, receiver, 60) if one["path"] == "/action"] == []
+
+
 # Webhooks.
 
 
@@ -281,6 +319,37 @@ def test_another_room_can_announce_something_in_its_own_transaction(world: World
     (heard,) = send(world, receiver)
     assert (heard["type"], heard["entity"], heard["sequence"]) == ("list.changed", "list:blocked", 1)
     assert heard["data"] == {"list": "blocked", "added": 2}
+
+
+def test_an_endpoint_hears_of_what_happens_in_the_moment_after_it_was_made(world: World, receiver: Receiver) -> None:
+    async def run() -> None:
+        sender = world.sender(Transport(receiver.named))
+        sender.turn()
+        world.endpoint(receiver.url, ("order.scored",))
+        world.clock.advance(-1_000)  # no time has passed
+        world.order("o-1")
+        await world.send(sender)
+        sender.close()
+
+    asyncio.run(run())
+    assert len(receiver.heard) == 1
+
+
+def test_a_changed_list_and_a_braked_rule_are_told_by_the_audit_trail(world: World, receiver: Receiver) -> None:
+    for action, thing in (("list.entry_added", "lists/blocked"), ("rule.braked", "rules/many"), ("key.created", "k")):
+        change = Change(tenant=1, actor="key_1", action=action, thing=thing, after={"value": "x"})
+        world.configuration.apply(change)
+        assert not world.log_has_work(), "nobody listens"
+    world.endpoint(receiver.url)
+    for action, thing in (("list.entry_added", "lists/blocked"), ("rule.braked", "rules/many"), ("key.created", "k")):
+        change = Change(tenant=1, actor="key_1", action=action, thing=thing, after={"value": "x"})
+        world.configuration.apply(change)
+    heard = sorted(send(world, receiver), key=lambda one: str(one["type"]))
+    assert [(one["type"], one["entity"]) for one in heard] == [
+        ("list.changed", "list:blocked"), ("rule.braked", "rule:many"),
+    ]  # fmt: skip
+    assert heard[0]["data"]["action"] == "list.entry_added"
+    assert heard[0]["data"]["after"] == {"value": "x"}
 
 
 def test_a_receiver_that_is_gone_is_disabled_and_the_others_hear_of_it(world: World, receiver: Receiver) -> None:

@@ -9,8 +9,12 @@ import msgspec
 
 from fourthwatch.clock import ManualClock, Millis
 from fourthwatch.decision import Policy
+from fourthwatch.engine.rulings import InForce, Rulings
 from fourthwatch.engine.walk import Answer, Submission, Walk
+from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.windows import Windows
+from fourthwatch.rules.check import check_set
+from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.store.changes import Configuration
 from fourthwatch.store.delivery_log import Chosen, DeliveryLog, DeliveryRow, sent_again
 from fourthwatch.store.endpoints import (
@@ -49,6 +53,7 @@ class World:
         self.ledger = Ledger(directory)
         self.windows = Windows()
         self.heard = {1, 2}
+        self.rules: tuple[Rule, ...] = ()
         self.configuration = Configuration(directory, self.clock)
         self.endpoints = EndpointStore(directory, self.clock)
         self.addresses = PostbackAddresses(directory, self.clock)
@@ -58,7 +63,7 @@ class World:
     def tell(self, kind: str, *, red: bool = False, tenant: int = 1, by_analyst: bool = False, **body: Any) -> Answer:
         """One event at this moment; an order is red, and to be reviewed, when asked for."""
         policy = Policy(red_above=0 if red else 100, decline_above=100)
-        walk = Walk(self.ledger, self.windows, policy, self.random.randbytes, heard=self.heard)
+        walk = Walk(self.ledger, self.windows, policy, self.random.randbytes, self._rulings(), heard=self.heard)
         now_ms = self.clock.now_ms()
         submission = Submission(
             tenant=tenant,
@@ -69,6 +74,11 @@ class World:
         (outcome,) = walk.run([submission])
         assert isinstance(outcome, Answer)
         return outcome
+
+    def _rulings(self) -> Rulings:
+        """The tenant's rules where it has some, else no rule at all."""
+        checked = check_set(RuleSet(self.rules), built_in().for_tenant(), 1)
+        return Rulings(self.windows, {1: InForce(1, checked)}) if self.rules else Rulings(self.windows)
 
     def order(self, order_id: str, *, red: bool = False, tenant: int = 1, **body: Any) -> None:
         """An order is submitted."""

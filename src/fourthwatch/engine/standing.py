@@ -145,6 +145,15 @@ def case_standing(case: CaseRow) -> CaseStanding:
     return CaseStanding(case.id, case.order_id, status, iso_ms(case.opened_ms), closed_at, case.outcome)
 
 
+def ruled_by(detail: bytes) -> str:
+    """The rule that decided, of a stored decision; empty when the score did."""
+    return msgspec.json.decode(detail, type=_DecidedBy).by
+
+
+class _DecidedBy(msgspec.Struct):
+    by: str = ""
+
+
 def analyst_decision(
     reader: LedgerReader, tenant: int, order_id: str, *, final: bool = False
 ) -> AnalystDecision | None:

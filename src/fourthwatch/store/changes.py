@@ -16,6 +16,7 @@ import msgspec
 from fourthwatch.clock import Clock, Millis
 from fourthwatch.errors import LedgerBroken
 from fourthwatch.store.file import ledger_error, open_file
+from fourthwatch.store.outbox import announce
 
 Write = NewType("Write", tuple[str, tuple[Any, ...]])
 """A statement and what is bound to it; made in this room and opaque to every other."""
@@ -24,6 +25,8 @@ COMMAND_LINE = "command line"
 """Who changes things beside the API."""
 
 _CHAIN_START = bytes(16)
+_TOLD = {"list": "list.changed", "rule.braked": "rule.braked"}
+"""Types of webhooks by action, or by what stands before its dot."""
 _COLUMNS = "id, tenant, number, at_ms, actor, action, thing, before, after, chain"
 
 
@@ -196,6 +199,7 @@ def write_change(connection: apsw.Connection, change: Change, at_ms: Millis) -> 
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*msgspec.structs.astuple(entry)[1:-1], audit_hash(chain, entry)),
     )
+    _announce(connection, change, at_ms)
     answer = change.answer
     if answer is not None:
         connection.execute(
@@ -205,6 +209,18 @@ def write_change(connection: apsw.Connection, change: Change, at_ms: Millis) -> 
                 msgspec.json.encode(answer.headers), answer.body,
             ),
         )  # fmt: skip
+
+
+def _announce(connection: apsw.Connection, change: Change, at_ms: Millis) -> None:
+    """Tell endpoints of what they may have chosen to hear of; the thing is named as the audit trail names it."""
+    what = _TOLD.get(change.action, _TOLD.get(change.action.partition(".")[0]))
+    if what is not None:
+        kind, _, rest = change.thing.partition("/")
+        detail = {
+            "action": change.action, "actor": change.actor, "thing": change.thing, "before": change.before,
+            "after": change.after,
+        }  # fmt: skip
+        announce(connection, change.tenant, what, f"{kind.removesuffix('s')}:{rest}", _json(detail), at_ms)
 
 
 def audit_hash(before: bytes, entry: AuditEntry) -> bytes:

@@ -64,6 +64,10 @@ class CaseMove(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 _INTO_OUTBOX = "INSERT INTO outbox (tenant, type, entity, seq, nonce, at_ms, detail) VALUES "
 _OCCASION = "(?, ?, ?, ?, ?, ?, ?)"
 _INSERT_OCCASION = _INTO_OUTBOX + _OCCASION
+_ANNOUNCE = (
+    "INSERT INTO outbox (tenant, type, entity, seq, nonce, at_ms, detail) SELECT ?1, ?2, ?3, 0, ?4, ?5, ?6"
+    " WHERE EXISTS (SELECT 1 FROM webhook_endpoint WHERE tenant = ?1)"
+)
 _OPEN_CASE = (
     "INSERT INTO review_case (tenant, order_id, opened_seq, opened_ms) SELECT ?1, ?2, ?3, ?4 WHERE coalesce("
     "(SELECT d.verdict FROM event e JOIN decision d ON d.seq = e.seq WHERE e.tenant = ?1 AND e.subject = ?5"
@@ -78,12 +82,12 @@ _CLOSE_CASE = (
 def announce(
     connection: apsw.Connection, tenant: int, what: str, entity: str, detail: bytes | None, at_ms: int
 ) -> None:
-    """Tell whoever may want to hear that something happened; within the caller's transaction.
+    """Tell the tenant's endpoints, if it has any, that something happened; within the caller's transaction.
 
     `what` is the type of webhook, as `list.changed`; `detail` the JSON object that becomes its `data`.
     """
     nonce = secrets.token_bytes(OCCASION_NONCE_BYTES)
-    connection.execute(_INSERT_OCCASION, (tenant, what, entity, 0, nonce, at_ms, detail))
+    connection.execute(_ANNOUNCE, (tenant, what, entity, nonce, at_ms, detail))
 
 
 def write_occasions(connection: apsw.Connection, occasions: Sequence[Occasion]) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from fourthwatch.clock import SECOND_MS
 from fourthwatch.engine.consequences import analyst_verdict_of
-from fourthwatch.engine.standing import analyst_decision
+from fourthwatch.engine.standing import analyst_decision, ruled_by
 from fourthwatch.events import KIND_OF_NUMBER, Kind, Transaction
 from fourthwatch.limits import DELIVERY_LIFE_MS
 from fourthwatch.store.deliveries import DeliveryQueue, NewDelivery, delivery_id
@@ -83,6 +83,9 @@ class _Batch:
         self._score_postback(occasion, kind, made, before)
         if occasion.type == ANALYST_DECIDED and by_hand in ("approve", "decline"):
             self._add(occasion, (occasion.tenant, ACTION), ACTION, line=POSTBACKS, wait_ms=0)
+        elif _is_new_word_of_a_rule(made, before) and not self._is_decided(occasion):
+            wait_ms = int(self._waits.after_payment_s * SECOND_MS)
+            self._add(occasion, (occasion.tenant, ACTION), ACTION, line=POSTBACKS, wait_ms=wait_ms)
 
     def _score_postback(self, occasion: Occasion, kind: Kind, made: DecisionRow, before: DecisionRow | None) -> None:
         """The first a while after the payment, or after a wait for it; another when the flag is no longer the told."""
@@ -149,3 +152,10 @@ class _Batch:
                 parked=_GONE if is_gone else None,
             )
         )
+
+
+def _is_new_word_of_a_rule(made: DecisionRow, before: DecisionRow | None) -> bool:
+    """Whether a rule approves or declines, and did not say so before."""
+    if made.verdict not in ("approve", "decline") or not ruled_by(made.detail):
+        return False
+    return before is None or before.verdict != made.verdict or not ruled_by(before.detail)

@@ -9,7 +9,7 @@ import msgspec
 
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.identity import ORDER_KINDS
-from fourthwatch.engine.standing import analyst_decision, order_standing, score_reply, user_standing
+from fourthwatch.engine.standing import analyst_decision, order_standing, ruled_by, score_reply, user_standing
 from fourthwatch.store.deliveries import Delivery
 from fourthwatch.store.delivery_log import DeliveryLog
 from fourthwatch.store.postbacks import ACTION, SCORE, PostbackAddress
@@ -82,15 +82,22 @@ class Payloads:
         return Payload(encode(document), reply.flag)
 
     def _action(self, tenant: int, order_id: str) -> Payload | None:
+        """What a person decided, or else a rule."""
         made = analyst_decision(self._reader, tenant, order_id, final=True)
-        if made is None:
-            return None
+        if made is not None:
+            said = (made.message or "").strip()
+            verdict, message = made.verdict, _UNSAID[made.verdict] if said.lower() in _NOTHING_SAID else said
+        else:
+            decided = self._reader.newest_decision(tenant, order_id)
+            rule = "" if decided is None or decided.decision is None else ruled_by(decided.decision.detail)
+            if decided is None or decided.decision is None or not rule or decided.decision.verdict not in _ACTIONS:
+                return None
+            verdict, message = decided.decision.verdict, f"Decided by the rule {rule}."
         placed = self._reader.newest_order(tenant, order_id, ORDER_KINDS)
-        said = (made.message or "").strip()
         document = {
             "order_id": order_id if placed is None else _as_sent(placed.event.body, order_id),
-            "action_type": _ACTIONS[made.verdict],
-            "action_message": _UNSAID[made.verdict] if said.lower() in _NOTHING_SAID else said,
+            "action_type": _ACTIONS[verdict],
+            "action_message": message,
         }
         return Payload(encode(document))
 

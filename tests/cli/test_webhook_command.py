@@ -1,0 +1,61 @@
+"""`fourthwatch webhook listen` shows what arrives, and whether it is from us."""
+
+import http.client
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from fourthwatch.store.endpoints import new_secret
+from fourthwatch.webhooks.signing import signed_headers
+from served import PROGRAM, run
+
+pytestmark = pytest.mark.slow
+SECRET = new_secret()
+
+
+@pytest.fixture
+def listening() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+    command = [str(PROGRAM), "webhook", "listen", "--port", "0", "--secret", SECRET, "--key", "fw_key"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield int(process.stdout.readline().rsplit(":", 1)[1]), process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def posted(port: int, body: bytes, headers: dict[str, str]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/hook", body, headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_what_arrives_is_shown_verified(listening: tuple[int, "subprocess.Popen[str]"]) -> None:
+    port, process = listening
+    assert process.stdout is not None
+    body = json.dumps({"type": "order.scored"}).encode()
+    now_s = int(datetime.now(UTC).timestamp())
+    told = (
+        (signed_headers("msg_1", now_s, body, [SECRET]), "webhook msg_1 to /hook: verified"),
+        (signed_headers("msg_2", now_s, body, [new_secret()]), "webhook msg_2 to /hook: no signature fits"),
+        (signed_headers("msg_3", now_s - 900, body, [SECRET]), "webhook msg_3 to /hook: the time is more than"),
+        ({"X-THIRDWATCH-API-KEY": "fw_key"}, "postback to /hook: verified"),
+        ({"X-THIRDWATCH-API-KEY": "fw_other"}, "postback to /hook: another key"),
+    )
+    for headers, line in told:
+        assert posted(port, body, headers) == 200
+        assert process.stdout.readline().startswith(line)
+        assert [process.stdout.readline() for _ in range(3)][1].strip() == '"type": "order.scored"'
+
+
+def test_what_is_too_large_is_refused(listening: tuple[int, "subprocess.Popen[str]"]) -> None:
+    assert posted(listening[0], b"", {"Content-Length": "99999999"}) == 413
+
+
+def test_a_secret_that_is_none_is_a_wrong_call() -> None:
+    assert run("webhook", "listen", "--secret", "abc").returncode == 2
