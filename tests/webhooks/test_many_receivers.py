@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from fourthwatch.clock import DAY_MS, HOUR_MS
 from fourthwatch.limits import RECEIVER_CONNECTIONS_MAX, SENDER_CONNECTIONS_MAX
 from fourthwatch.store import deliveries
+from fourthwatch.store.endpoints import EndpointStore
+from fourthwatch.store.file import writing
 from fourthwatch.store.outbox import announce
 from fourthwatch.webhooks.transport import NotReplied, Replied, Transport
 from webhooks.world import World
@@ -110,6 +113,36 @@ def test_when_the_first_in_line_is_parked_the_next_one_goes(world: World, monkey
     first, second = world.deliveries()
     assert (first.state, second.state) == ("parked", "parked")
     assert second.attempts >= 1, "it had its turn"
+
+
+def test_the_sender_works_beside_a_server_that_writes_all_the_time(world: World) -> None:
+    world.endpoint(URL, ("list.changed",), ordering="entity")
+    written = threading.Event()
+
+    def write() -> None:
+        other = EndpointStore(world.directory, world.clock)
+        try:
+            for number in range(100):
+                with writing(other._connection):
+                    announce(other._connection, 1, "list.changed", f"list:{number % 7}", b"{}", world.clock.now_ms())
+        finally:
+            other.close()
+            written.set()
+
+    async def sending(transport: Failing) -> None:
+        sender = world.sender(transport)
+        while not written.is_set() or world.log_has_work():
+            sender.turn()
+            await sender.settled()
+        await world.send(sender, DAY_MS)
+        sender.close()
+
+    transport = Failing(3)
+    writer = threading.Thread(target=write)
+    writer.start()
+    asyncio.run(sending(transport))
+    writer.join()
+    assert sum(map(len, transport.arrived.values())) == 100
 
 
 class Hanging(Transport):

@@ -13,7 +13,7 @@ import msgspec
 from fourthwatch.clock import Clock
 from fourthwatch.store.changes import Change, Write
 from fourthwatch.store.deliveries import park_open
-from fourthwatch.store.file import open_file
+from fourthwatch.store.file import open_file, writing
 from fourthwatch.store.outbox import announce
 from fourthwatch.store.seal import Seal
 
@@ -83,7 +83,7 @@ class EndpointStore:
     def disable(self, tenant: int, endpoint_id: str, url: str) -> bool:
         """Send no more, since the receiver said that it is gone, and announce it; whether it was enabled."""
         now_ms = self._clock.now_ms()
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "UPDATE webhook_endpoint SET enabled = 0, disabled_ms = ?, version = version + 1"
                 " WHERE tenant = ? AND id = ? AND url = ? AND enabled",

@@ -57,6 +57,25 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     return connection
 
 
+@contextmanager
+def writing(connection: apsw.Connection) -> Iterator[None]:
+    """A transaction that has its place among writers before it reads anything; within another one a part of it.
+
+    A connection's own `with` reads first, and fails when another has written before it comes to write.
+    """
+    is_part = connection.in_transaction
+    if is_part:
+        yield
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 def lock_directory(directory: Path, name: str = LOCK_NAME) -> IO[str]:
     """Take the directory for this process; the lock goes with the process. Raises `LedgerUnusable` if it is taken."""
     _make_directory(directory)

@@ -11,7 +11,7 @@ import msgspec
 from fourthwatch.clock import Clock
 from fourthwatch.store.changes import COMMAND_LINE, Change, Write, apply_alone
 from fourthwatch.store.deliveries import park_open
-from fourthwatch.store.file import open_file
+from fourthwatch.store.file import open_file, writing
 from fourthwatch.store.outbox import announce
 from fourthwatch.store.seal import Seal
 
@@ -100,7 +100,7 @@ class PostbackAddresses:
     def disable(self, tenant: int, purpose: str, url: str) -> bool:
         """Call this address no more until it is registered again, and announce it; whether it was called up to now."""
         now_ms = self._clock.now_ms()
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "UPDATE postback_address SET disabled_ms = ? WHERE tenant = ? AND purpose = ? AND url = ?"
                 " AND disabled_ms IS NULL",

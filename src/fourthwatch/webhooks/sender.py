@@ -36,6 +36,8 @@ from fourthwatch.webhooks.transport import NotReplied, Replied, Transport
 
 POLL_S = 0.04
 """How often the outbox is looked at while nothing else happens."""
+_GATHER_S = 0.005
+"""After something happened, before it is written: several things share a transaction, and the server has its turn."""
 _LOOK_AGAIN_MS = 10 * SECOND_MS
 _SWEEP_MS = MINUTE_MS
 _SWEPT_AT_ONCE = 500
@@ -86,6 +88,7 @@ class Sender:
             on_turn()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), POLL_S)
+            await asyncio.sleep(_GATHER_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):
                 await self.settled()
@@ -94,19 +97,25 @@ class Sender:
     def turn(self) -> int:
         """Record, look, claim and start; how many attempts were started."""
         self._woken.clear()
-        if self._done:
-            done, self._done = self._done, []
-            self._queue.record(done)
         now_ms = self._clock.now_ms()
         self._look(now_ms)
-        occasions = self._queue.occasions(OCCASIONS_AT_ONCE)
-        if occasions:
-            self._fan_out.run(occasions, self._receivers, now_ms)
-        if len(occasions) == OCCASIONS_AT_ONCE:
-            self._woken.set()
         if not now_ms - _SWEEP_MS < self._swept_ms <= now_ms:
             self._sweep(now_ms)
-        return self._claim(now_ms)
+        done, self._done = self._done, []
+        occasions = self._queue.occasions(OCCASIONS_AT_ONCE)
+        wanted = self._wanted(now_ms)
+        if not done and not occasions and not wanted:
+            return 0
+        with self._queue.together():
+            self._queue.record(done)
+            if occasions:
+                self._fan_out.run(occasions, self._receivers, now_ms)
+            claimed = self._queue.claim(wanted, now_ms)
+        if occasions or claimed:
+            self._woken.set()
+        for delivery in claimed:
+            self._start(delivery)
+        return len(claimed)
 
     async def settled(self) -> None:
         """Until nothing is under way, and all of it is recorded."""
@@ -147,7 +156,8 @@ class Sender:
         self._queue.park_expired(now_ms, _SWEPT_AT_ONCE)
         self._queue.forget_delivered(now_ms - DELIVERED_KEPT_MS, _SWEPT_AT_ONCE)
 
-    def _claim(self, now_ms: int) -> int:
+    def _wanted(self, now_ms: int) -> list[tuple[int, str, int]]:
+        """Receivers to which something is due, and how much each may get."""
         wanted = []
         free = SENDER_CONNECTIONS_MAX - len(self._tasks)
         ready = self._receivers.ready()
@@ -159,15 +169,13 @@ class Sender:
                 if due_ms is not None and due_ms <= now_ms:
                     wanted.append((*key, room))
                     free -= room
-        if not wanted:
-            return 0
-        claimed = self._queue.claim(wanted, now_ms)
-        for delivery in claimed:
-            self._paces[delivery.tenant, delivery.receiver].under_way += 1
-            task = asyncio.get_running_loop().create_task(self._attempt(delivery))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return len(claimed)
+        return wanted
+
+    def _start(self, delivery: Delivery) -> None:
+        self._paces[delivery.tenant, delivery.receiver].under_way += 1
+        task = asyncio.get_running_loop().create_task(self._attempt(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _attempt(self, delivery: Delivery) -> None:
         key = (delivery.tenant, delivery.receiver)
