@@ -121,6 +121,18 @@ def test_one_rule_is_changed_and_removed_and_each_change_is_a_version(team: Team
     assert [(one["rule"], one["kind"]) for one in told["differences"]] == [(LOOK["name"], "removed")]
 
 
+def test_a_condition_is_told_as_a_tree_and_taken_as_one(team: Team) -> None:
+    assert team.ask("PUT", f"/api/v1/rules/{LOOK['name']}", LOOK).status == 201
+    tree = team.found(f"/api/v1/rules/{LOOK['name']}")["tree"]
+    assert (tree["node"], tree["operator"], tree["left"]["function"]) == ("compare", ">=", "count")
+    tree["right"]["value"] = 7
+    assert team.ask("PUT", f"/api/v1/rules/{LOOK['name']}", {**LOOK, "when": tree}).status == 201
+    shown = team.found(f"/api/v1/rules/{LOOK['name']}")
+    assert shown["rule"]["when"] == "count(order, by ip, last 1h) >= 7"
+    error = assert_error(team.ask("PUT", f"/api/v1/rules/{LOOK['name']}", {**LOOK, "when": {"node": "x"}}), 400)
+    assert error["pointer"] == "/when"
+
+
 def test_an_older_version_is_published_again_under_a_new_number(team: Team) -> None:
     assert team.ask("POST", "/api/v1/rule-sets", {"rules": [{**LOOK, "when": "true", "examples": []}]}).status == 201
     assert team.order()["verdict"] == "review"

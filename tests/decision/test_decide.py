@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fourthwatch.decision import Decision, Policy, decide, versions_of, why
+from fourthwatch.decision import Decision, Policy, actions_in, decide, versions_of, why
 from fourthwatch.entities.version import ENRICHMENT_VERSION, NORMALISER_VERSION
 from fourthwatch.features.catalogue import DECIDING, FEATURES_VERSION
 from fourthwatch.features.windows import WINDOWS_VERSION
@@ -170,3 +170,11 @@ def test_a_stored_decision_reads_back_as_it_was() -> None:
     rules: tuple[Rule, ...] = (*RULES[:1], rule("bad", rule_class="block", actions=(Action("tag", "x"),)))
     decision = decide(one, rules, Policy(), versions_of(3))
     assert msgspec.json.decode(msgspec.json.encode(decision), type=Decision) == decision
+
+
+def test_what_rules_want_done_is_read_from_a_stored_decision() -> None:
+    tag, queue = Action("tag", "x"), Action("queue", "senior")
+    rules = (rule("one", actions=(tag, queue)), rule("two", actions=(tag,)))
+    stored = msgspec.json.encode(decided(-15, (0, 1), rules=rules))
+    assert actions_in(stored) == (tag, queue)
+    assert actions_in(b'{"score":3,"versions":{"scorecard":"scorecard-2"}}') == ()

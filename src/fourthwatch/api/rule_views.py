@@ -7,7 +7,8 @@ import msgspec
 
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.rulings import InForce
-from fourthwatch.errors import Malformed
+from fourthwatch.errors import LanguageError, Malformed
+from fourthwatch.language import format_expression, from_json
 from fourthwatch.rules.difference import Difference
 from fourthwatch.rules.rule import Rule, RuleSet, decoded
 from fourthwatch.rules.starter import STARTER_VERSION
@@ -127,6 +128,8 @@ class RuleView(msgspec.Struct, frozen=True):
     rule: Rule
     version: int
     """Of the set that it stands in."""
+    tree: msgspec.Raw
+    """The condition as a tree, for builders; `when` may be sent as such a tree, too."""
 
 
 class RulesView(msgspec.Struct, frozen=True):
@@ -206,6 +209,9 @@ def proposal_view(row: ProposalRow, found: list[Difference]) -> ProposalView:
 
 def set_sent(document: dict[str, Any]) -> RuleSetSent:
     """A set as it was sent; raises `Malformed`."""
+    rules = document.get("rules")
+    if isinstance(rules, list):
+        document = {**document, "rules": [_with_texts(one, f"/rules/{at}") for at, one in enumerate(rules)]}
     try:
         sent = msgspec.convert(document, RuleSetSent)
     except msgspec.ValidationError as error:
@@ -240,10 +246,26 @@ def note_sent(document: dict[str, Any]) -> str:
 
 def rule_sent(document: dict[str, Any], name: str) -> Rule:
     """A rule as it was sent under a name; raises `Malformed`."""
+    told = _with_texts(document, "")
     try:
-        sent = msgspec.convert({"name": name, **document}, Rule)
+        sent = msgspec.convert({"name": name, **told}, Rule)
     except msgspec.ValidationError as error:
         raise Malformed(f"this is not a rule: {error}", code="bad_value") from None
     if sent.name != name:
         raise Malformed("name is that of the path", pointer="/name", code="bad_value")
     return sent
+
+
+def _with_texts(rule: Any, pointer: str) -> Any:
+    """A rule as it was sent, with trees in the place of texts written out; raises `Malformed`."""
+    if not isinstance(rule, dict):
+        return rule
+    told = dict(rule)
+    for key in ("when", "shows"):
+        if isinstance(told.get(key), dict):
+            try:
+                told[key] = format_expression(from_json(msgspec.json.encode(told[key])))
+            except LanguageError as error:
+                message = f"{key} is not the tree of an expression: {error}"
+                raise Malformed(message, pointer=f"{pointer}/{key}", code="bad_value") from None
+    return told

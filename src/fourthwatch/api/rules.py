@@ -39,6 +39,7 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.rule_shelf import features_used
 from fourthwatch.engine.rulings import InForce, Ready, starter_in_force
 from fourthwatch.errors import Changed, Forbidden, NotFound, RulesRefused
+from fourthwatch.language import parse, to_json
 from fourthwatch.limits import STATISTICS_DECISIONS_MAX
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.difference import Difference, differences
@@ -121,7 +122,7 @@ class Rules:
         rule = in_force.checked.rule_set.named(request.path_params["name"])
         if rule is None:
             raise NotFound("there is no rule of this name in force")
-        return json_reply(RuleView(rule, in_force.version), etag_of(rule))
+        return json_reply(RuleView(rule, in_force.version, msgspec.Raw(to_json(parse(rule.when)))), etag_of(rule))
 
     async def put_rule(self, request: Request) -> Response:
         """Publish the set in force with one rule added or replaced."""

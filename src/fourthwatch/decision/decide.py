@@ -176,6 +176,18 @@ def decide(
     )
 
 
+class _Actions(msgspec.Struct):
+    actions: tuple[Action, ...] = ()
+
+
+_actions = msgspec.json.Decoder(_Actions)
+
+
+def actions_in(detail: bytes) -> tuple[Action, ...]:
+    """What a stored decision's rules want done, beside the verdict; nothing for those from before there were rules."""
+    return _actions.decode(detail).actions
+
+
 def why(decision: Decision, rules: Sequence[Rule], policy: Policy) -> str:
     """Why the verdict is what it is, in a sentence."""
     if not decision.by:
