@@ -13,15 +13,17 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine.flight import CorridorSettings
 from fourthwatch.engine.opening import open_walk
 from fourthwatch.engine.recovery import SnapshotInSlices
+from fourthwatch.engine.roster import Wanted
 from fourthwatch.engine.rule_shelf import features_used
 from fourthwatch.engine.rulings import InForce
 from fourthwatch.engine.walk import Answer
 from fourthwatch.features.definition import Feature
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.rule import Rule, RuleSet, encoded
-from fourthwatch.store.changes import Configuration
+from fourthwatch.store.changes import Change, Configuration, Write
 from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.keys import KeyStore
+from fourthwatch.store.lists import ListRow
 from fourthwatch.store.rule_sets import RuleSetRow, rule_set_published
 from story import NOW_MS
 
@@ -47,7 +49,7 @@ class House:
             forget_after_days=FORGET_AFTER_DAYS,
         )  # fmt: skip
         opened = open_walk(settings, self.clock, self._random.randbytes)
-        self.walk, self.definitions = opened.walk, opened.definitions
+        self.walk, self.definitions, self.roster = opened.walk, opened.definitions, opened.roster
 
     def restart(self, *, snapshot: bool) -> None:
         """A clean stop, or a kill; then a new start."""
@@ -90,6 +92,26 @@ class House:
         self.walk.rulings.put(tenant, InForce(version, checked))
         return version
 
+    def edit_list(self, name: str, value: str, *, out: bool = False) -> None:
+        """A user in a list of the first tenant's, made when it is not there; or out of it."""
+        seq, at_ms = self.walk.last_seq + 1, self.clock.now_ms()
+        writes: tuple[Write, ...] = ()
+        if name not in {row.name for row in self.roster.all(1)}:
+            row = ListRow(id=0, tenant=1, name=name, type="user", kind="watch", says="", version=1, created_ms=at_ms,
+                          from_seq=seq)  # fmt: skip
+            _, made = self.roster.create(row)
+            writes = (made,)
+        row = self.roster.row(1, name)
+        if out:
+            more = self.roster.take_out(row, [value], at_ms, seq)[1]
+        else:
+            more = self.roster.add(row, [Wanted(value, value)], "key", at_ms, seq)[1]
+        changes = Configuration(self.directory, self.clock)
+        changes.apply(
+            Change(tenant=1, actor="key", action="list.edited", thing=f"lists/{name}", writes=(*writes, *more))
+        )
+        changes.close()
+
     def close(self) -> None:
         """Close the ledger."""
         self.walk.ledger.close()
@@ -126,7 +148,9 @@ class History:
     def live(self, steps: int) -> None:
         """Let so much happen."""
         for _ in range(steps):
-            self.random.choices((self.send, self.publish, self.define, self.count, self.restart), (80, 7, 3, 7, 3))[0]()
+            self.random.choices(
+                (self.send, self.publish, self.define, self.count, self.restart, self.edit_list), (76, 7, 3, 6, 3, 5)
+            )[0]()
 
     def send(self) -> None:
         """One event, at times long after it happened."""
@@ -144,6 +168,9 @@ class History:
         rules = []
         for number in range(random.randrange(1, 7)):
             parts = random.sample(CONDITIONS, random.randrange(1, 3))
+            lists = [row.name for row in self.house.roster.all(1)]
+            if lists and random.random() < 0.5:
+                parts.append(f'in_list(user, "{random.choice(lists)}")')
             if self._defined and random.random() < 0.4:
                 parts.append(f"{random.choice(self._defined)} >= 1")
             rule_class: Any = random.choice(("score", "score", "review", "block", "allow"))
@@ -164,6 +191,11 @@ class History:
             name = self.random.choice(left)
             self.house.define(name, OWN[name])
             self._defined.append(name)
+
+    def edit_list(self) -> None:
+        """Somebody comes into a list, or leaves it."""
+        random = self.random
+        self.house.edit_list(random.choice(("vip", "bad")), f"u-{random.randrange(4)}", out=random.random() < 0.4)
 
     def count(self) -> None:
         """Some of a past that is not in yet."""

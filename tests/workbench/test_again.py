@@ -1,4 +1,7 @@
-"""Decisions made again from the ledger come out as they were stored, whatever happened (R-09), and a change shows."""
+"""Decisions made again from the ledger come out as they were stored, whatever happened (R-09), and a change shows.
+
+What happens in a random history: late events, labels, publications, own features, list edits, kills, snapshots.
+"""
 
 from pathlib import Path
 from typing import Any
