@@ -23,7 +23,7 @@ from fourthwatch.store.index_file import FILE_NAME, VERSION
 
 _OPEN_ORDERS = 20_000
 """Sent beforehand and left undecided: about one in ten of them is to be reviewed."""
-_QUESTIONS = 200
+_QUESTIONS = 100
 """Of each kind, idle."""
 _PAGE_WANTED_MS = 100.0
 _SEARCH_WANTED_MS = 200.0

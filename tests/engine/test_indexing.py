@@ -19,6 +19,7 @@ from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import IndexDamaged
 from fourthwatch.features.things import THINGS, key_of, mark_of_key
 from fourthwatch.store.index_file import FILE_NAME
+from fourthwatch.store.index_rows import IndexBatch
 from fourthwatch.workbench.simulator import DemoShop
 from story import NOW_MS
 
@@ -150,6 +151,35 @@ def test_what_ends_in_the_middle_of_a_batch_leaves_the_position_and_the_rows_as_
     anew.catch_up()
     anew.close()
     assert contents(shelf.directory) == made
+
+
+def test_a_build_that_writes_the_position_before_its_rows_is_found_out(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(shelf, 120)
+    shelf.catch_up()
+    live(shelf, 200, seed=6)
+    writer = shelf.indexer._writer
+
+    def too_early(batch: IndexBatch, chain: bytes) -> None:
+        writer._connection.execute("UPDATE progress SET seq = ?, chain = ?", (batch.last_seq, chain))
+        writer._connection.execute("COMMIT")
+        raise _Killed
+
+    monkeypatch.setattr(writer, "finish", too_early)
+    with pytest.raises(_Killed):
+        shelf.step()
+    monkeypatch.undo()
+    shelf.indexer.close()
+    again = Shelf(shelf.directory, fed=False)
+    again.catch_up()
+    again.close()
+    made = contents(shelf.directory)
+    (shelf.directory / FILE_NAME).unlink()
+    anew = Shelf(shelf.directory, fed=False)
+    anew.catch_up()
+    anew.close()
+    assert contents(shelf.directory) != made
 
 
 def test_an_index_of_another_ledger_is_begun_anew(tmp_path: Path) -> None:
