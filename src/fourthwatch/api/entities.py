@@ -20,7 +20,7 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.portrait import Known, Trace, features_of, text_of
 from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.features.things import key_of, mark_of_key
-from fourthwatch.limits import AT_MS_MAX, LINKS_MAX
+from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, TAIL_EVENTS_MAX
 from fourthwatch.store.reader import Entry, LedgerReader
 
 _ROWS = 50
@@ -128,7 +128,7 @@ class Entities:
 
         position, seqs = await self._aside.ask(indexed)
         found: list[Entry] = []
-        above = before
+        above = before if before - position <= TAIL_EVENTS_MAX else position + 1
         while above > position + 1 and len(found) <= limit:
             lowest = max(position + 1, above - _SLICE)
             entries = self._reader.between(tenant, lowest, above)

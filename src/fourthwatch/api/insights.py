@@ -184,7 +184,7 @@ class Insights:
                 by_day[day] = by_day.get(day, NOTHING) + sums
             return [(iso_ms(day * DAY_MS)[:10], by_day[day]) for day in sorted(by_day)]
 
-        return await self._table(request, "day", rows)
+        return await self._table(request, "day", rows, all_in_rows=True)
 
     async def scores(self, request: Request) -> Response:
         """By score, 0 to 100: what a threshold would catch, and what it would cost."""
@@ -218,7 +218,7 @@ class Insights:
             return [(f"{hour:02d}", by_hour[hour]) for hour in sorted(by_hour)]
 
         if by == "hour":
-            return await self._table(request, by, hours)
+            return await self._table(request, by, hours, all_in_rows=True)
         return await self._table(request, by, lambda index, span: by_value(index, span, cast(Grouping, by)))
 
     async def quality(self, request: Request) -> Response:
@@ -249,8 +249,14 @@ class Insights:
         )
 
     async def _table(
-        self, request: Request, by: str, rows: Callable[[IndexReader, Span], list[tuple[str | None, Sums]]]
+        self,
+        request: Request,
+        by: str,
+        rows: Callable[[IndexReader, Span], list[tuple[str | None, Sums]]],
+        *,
+        all_in_rows: bool = False,
     ) -> Response:
+        """`all_in_rows`: every order is in one row, so that they add up to the total."""
         caller = caller_of(self._access, request, "read")
         zone, currency = _zone_in(request), _currency_in(request)
         from_ms, to_ms = self._span(request)
@@ -262,7 +268,8 @@ class Insights:
                 tenant=caller.tenant, from_ms=from_ms, to_ms=to_ms, currency=told,
                 matured_ms=self._clock.now_ms() - matured_days * DAY_MS,
             )  # fmt: skip
-            return told, rows(index, span), total(index, span)
+            found = rows(index, span)
+            return told, found, sum((sums for _, sums in found), NOTHING) if all_in_rows else total(index, span)
 
         told, found, whole = await self._aside.ask(
             lambda readers: question(readers.index), fresh=truth_in(request, "fresh") is True
