@@ -1,0 +1,92 @@
+"""Rules that ask lists, over HTTP: from which event on an edit holds, what is a hit, and decisions made again."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.shop import fresh
+from served import KEY_HEADER, Reply, Served, run
+
+pytestmark = pytest.mark.slow
+
+RULE = {
+    "name": "on_the_blocklist", "class": "block", "says": "On the blocklist",
+    "when": 'in_list(ip, "bad_networks") and not in_list(email, "vip")',
+}  # fmt: skip
+
+
+class Merchant:
+    """One merchant's key at a server."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.key = served.key("ingest", "read", "manage")
+
+    def ask(self, method: str, path: str, body: Any = None) -> Reply:
+        sent = None if body is None else json.dumps(body)
+        return self.served.request(method, "/api/v1" + path, sent, {KEY_HEADER: self.key, "If-Match": "*"})
+
+    def order(self, ip: str = "203.0.113.7", email: str = "asha@example.com") -> str:
+        body = {"_orderId": fresh("o"), "_userId": "u", "_deviceIp": ip, "_userEmail": email, "_amount": "10"}
+        return str(self.served.send(self.key, "createOrder", body).json["verdict"])
+
+    def entry(self, name: str, value: str) -> Any:
+        return self.ask("GET", f"/lists/{name}/entries/{value}").json
+
+
+@pytest.fixture
+def merchant(tmp_path: Path) -> Iterator[Merchant]:
+    with Served(tmp_path) as served:
+        made = Merchant(served)
+        for name, type_name in (("bad_networks", "ip"), ("vip", "email")):
+            assert made.ask("POST", "/lists", {"name": name, "type": type_name}).status == 201
+        published = made.ask("POST", "/rule-sets", {"rules": [RULE]})
+        assert published.status == 201, published.body
+        yield made
+
+
+def test_an_edit_holds_from_the_next_event_on_and_a_decision_is_made_again_over_the_lists_that_it_saw(
+    merchant: Merchant,
+) -> None:
+    verdicts = [merchant.order()]
+    merchant.ask("POST", "/lists/bad_networks/entries", {"value": "203.0.113.0/24"})
+    verdicts.append(merchant.order())
+    merchant.ask("POST", "/lists/vip/entries", {"value": "ASHA@example.com"})
+    verdicts.append(merchant.order())
+    merchant.ask("DELETE", "/lists/vip/entries/asha%40example.com")
+    verdicts.append(merchant.order())
+    merchant.served.kill()
+    merchant.served.start()
+    verdicts.append(merchant.order())
+    merchant.ask("DELETE", "/lists/bad_networks/entries/203.0.113.0%2F24")
+    verdicts.append(merchant.order())
+    assert verdicts == ["approve", "decline", "approve", "decline", "decline", "approve"]
+    merchant.served.stop()
+    again = run("replay-decision", "--all", "--data", str(merchant.served.directory))
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_a_hit_is_a_decision_that_found_the_entry_and_survives_a_kill(merchant: Merchant) -> None:
+    for value in ("203.0.113.0/24", "198.51.100.1"):
+        assert merchant.ask("POST", "/lists/bad_networks/entries", {"value": value}).status == 201
+    merchant.order()
+    merchant.order(ip="203.0.113.9")
+    merchant.order(ip="192.0.2.1")
+    merchant.served.kill()
+    merchant.served.start()
+    found, other = (merchant.entry("bad_networks", value)["entry"] for value in ("203.0.113.9", "198.51.100.1"))
+    assert (found["value"], found["hits"], other["hits"], other["last_hit_at"]) == ("203.0.113.0/24", 2, 0, None)
+    assert found["last_hit_at"] is not None
+
+
+def test_a_list_that_a_rule_asks_stays_and_one_that_is_not_there_is_not_asked(merchant: Merchant) -> None:
+    refused = merchant.ask("DELETE", "/lists/vip")
+    assert (refused.status, refused.json["code"]) == (409, "in_use")
+    assert "on_the_blocklist" in refused.json["detail"]
+    wrong = {**RULE, "when": 'in_list(email, "vop")'}
+    told = merchant.ask("POST", "/rule-sets", {"rules": [wrong]})
+    assert told.status == 400
+    assert "did you mean `vip`?" in told.body.decode()
