@@ -90,3 +90,26 @@ def test_a_list_that_a_rule_asks_stays_and_one_that_is_not_there_is_not_asked(me
     told = merchant.ask("POST", "/rule-sets", {"rules": [wrong]})
     assert told.status == 400
     assert "did you mean `vip`?" in told.body.decode()
+
+
+def test_a_rule_puts_what_it_hit_into_a_list_and_the_next_order_is_in_it(merchant: Merchant) -> None:
+    catching = {
+        "name": "seen_before", "class": "review", "says": "A mailbox that was caught",
+        "when": 'user_email == "caught@example.net"',
+        "actions": [{"do": "list", "to": "bad_networks", "thing": "ip", "days": 7}],
+    }  # fmt: skip
+
+    published = merchant.ask("POST", "/rule-sets", {"rules": [RULE, catching]})
+    assert published.status == 201, published.body
+    assert merchant.order(ip="192.0.2.55") == "approve"
+    assert merchant.order(ip="192.0.2.55", email="caught@example.net") == "review"
+    while not merchant.ask("GET", "/lists/bad_networks/entries").json["entries"]:
+        pass  # it is written right behind the order; should it never be, the test's time runs out
+    assert merchant.order(ip="192.0.2.55") == "decline"
+    (entry,) = merchant.ask("GET", "/lists/bad_networks/entries").json["entries"]
+    assert (entry["value"], entry["author"], entry["hits"]) == ("192.0.2.55", "rule", 1)
+    assert entry["expires_at"] is not None
+    assert merchant.ask("GET", "/audit?action=list.entry_added").json["entries"][0]["actor"] == "rule"
+    merchant.served.stop()
+    again = run("replay-decision", "--all", "--data", str(merchant.served.directory))
+    assert again.returncode == 0, again.stdout + again.stderr

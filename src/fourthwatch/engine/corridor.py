@@ -17,6 +17,7 @@ from fourthwatch.engine.brake import Brake
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import Batch, CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
+from fourthwatch.engine.listing import listed
 from fourthwatch.engine.opening import Opened, open_walk
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
@@ -168,8 +169,6 @@ class Corridor:
             self._upkeep.last_snapshot(walk)
             walk.ledger.close()
 
-    # One batch walks while the one before it is being written.
-
     def _post_turn(self) -> None:
         if not self._turn_is_posted:
             self._turn_is_posted = True
@@ -296,7 +295,8 @@ class Corridor:
             return
         outcomes = walk.answers(flight.taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
-        self._edits.extend((edit, _NOBODY) for edit in self._brake.after(walk, flight.taken.decisions))
+        wanted = listed(flight.taken.wishes, self.roster, self._clock) if flight.taken.wishes else []
+        self._edits.extend((edit, _NOBODY) for edit in [*self._brake.after(walk, flight.taken.decisions), *wanted])
         self.feed.add(flight.taken)
         self._bulk += in_full(flight.taken.degraded, self._clock)  # behind everybody who waits now
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)

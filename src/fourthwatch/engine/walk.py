@@ -17,7 +17,9 @@ from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import Conflict
 from fourthwatch.features.observe import Present
+from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
+from fourthwatch.rules.rule import Action
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
 from fourthwatch.store.lists import entries_hit
 from fourthwatch.store.outbox import CaseMove, Occasion
@@ -55,6 +57,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 Outcome = Answer | Conflict
+Wish = tuple[Subject, Action]
 
 
 class Taken:
@@ -69,6 +72,8 @@ class Taken:
         self.case_moves: list[CaseMove] = []
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
+        self.wishes: list[Wish] = []
+        """What rules that count want put into lists."""
         self.degraded: list[EventRow] = []
         """Events about orders of whose decision something was put off."""
         self.hits: dict[int, tuple[int, int]] = {}
@@ -187,6 +192,8 @@ class Walk:
             found.clear()  # somebody may have asked what would be
             degraded = self._put_off(submission)
             decision = self.decided(reduced(present, degraded) if degraded else present)
+            if decision.actions:
+                taken.wishes += [(present.subject, one) for one in decision.actions if one.do == "list"]
             if found:
                 taken.found(found, submission.received_ms)
         self.windows.add(present)
