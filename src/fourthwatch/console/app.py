@@ -12,6 +12,7 @@ from starlette.routing import Route
 from fourthwatch.clock import Clock
 from fourthwatch.console.account import Account
 from fourthwatch.console.deciding import Deciding
+from fourthwatch.console.decisions import DecisionPages
 from fourthwatch.console.developers import Developers
 from fourthwatch.console.door import Ask
 from fourthwatch.console.entities import Entities
@@ -53,6 +54,7 @@ class Console:
             *Queue(self._looks, views, presence, clock).pages(),
             *Deciding(self._looks, presence, users).pages(),
             *Orders(self._looks, presence).pages(),
+            *DecisionPages(self._looks).pages(),
             *Search(self._looks).pages(),
             *LinkGraph(self._looks).pages(),
             *Entities(self._looks).pages(),
@@ -109,4 +111,6 @@ class Console:
 
     def _failure(self, request: Request, status: int, message: str) -> Response:
         visit = self._gate.visit(request)
+        if visit.is_partial:
+            return self._looks.page("failure_piece.html", visit, status=status, code=status, message=message)
         return self._looks.page("failure.html", visit, status=status, code=status, message=message)

@@ -31,8 +31,12 @@ class Orders:
         order = await visit.find("orders", order_id, limit=_TIMELINE_ROWS)
         if order is None:
             raise NotFound("there is no order with this id")
+        deliveries: list[dict[str, Any]] = []
+        if visit.may("manager"):
+            told = await visit.find("deliveries", entity=f"order:{order_id}", limit=10)
+            deliveries = [] if told is None else told["deliveries"]
         claim = self._presence.claim_of(visit.user.tenant, order_id)
-        return self._looks.page("order.html", visit, claim=claim, **shown_of(order))
+        return self._looks.page("order.html", visit, claim=claim, deliveries=deliveries, **shown_of(order))
 
 
 def shown_of(order: dict[str, Any]) -> dict[str, Any]:

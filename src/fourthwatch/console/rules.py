@@ -54,7 +54,8 @@ class Rules:
         ]  # fmt: skip
         proposals = (await visit.get("rule-proposals"))["proposals"]
         return self._looks.page(
-            "rules.html", visit, rules=fit, total=len(rules), done=done, currency=told["currency"], classes=CLASSES,
+            "rules.html", visit, rules=[whole(rule) for rule in fit], total=len(rules), done=done,
+            currency=told["currency"], classes=CLASSES,
             asked_class=asked_class, state=state, wanted=wanted, proposals=proposals, days=_DAYS,
             counts={one: sum(rule["class"] == one for rule in rules) for one in CLASSES},
         )  # fmt: skip
@@ -162,7 +163,8 @@ class Rules:
         self, visit: Visit, rule: dict[str, Any], etag: str, *, status: int = 200, fault: str = "", rendered: str = ""
     ) -> Response:
         return self._looks.page(
-            "rule.html", visit, status=status, rule=rule, etag=etag, fault=fault, rendered=rendered, classes=CLASSES,
+            "rule.html", visit, status=status, rule=whole(rule), etag=etag, fault=fault, rendered=rendered,
+            classes=CLASSES,
             states=STATES, is_new=visit.request.path_params["name"] == _NEW,
             examples=msgspec.json.format(msgspec.json.encode(rule.get("examples", [])), indent=2).decode(),
             names=await _names(visit) if visit.may("manager") else [],
@@ -191,6 +193,14 @@ async def every_rule(visit: Visit) -> list[dict[str, Any]]:
         cursor = found["next"]
         if cursor is None:
             return rules
+
+
+def whole(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule with what the API leaves out because it is as usual."""
+    return {
+        "weight": 0, "reason": "", "shows": "", "state": "live", "percentage": 100, "actions": [], "owner": "",
+        "examples": [], "brake": 0, **rule,
+    }  # fmt: skip
 
 
 def rule_of(visit: Visit) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 // The keyboard: `/` searches, `j` and `k` move in a list, Enter opens, `x` marks, `a` `d` `h` decide, `u` takes back.
-const isTyping = (element) => element.matches?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") || element.closest?.(".cm-editor");
+const TYPED = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
+const isTyping = (element) => element?.closest?.(TYPED) != null;
 
 function rows() {
   return [...document.querySelectorAll("[data-row]")];
@@ -41,7 +42,7 @@ for (const key of ["a", "d", "h", "u", "c"]) {
 
 export function listenToKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.composedPath()[0]) || document.querySelector("dialog[open]")) return;
     if (event.key === "/") {
       document.getElementById("find")?.focus();
       event.preventDefault();

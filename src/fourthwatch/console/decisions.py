@@ -1,0 +1,82 @@
+"""What stands behind a decision: rules with their values, what would change the verdict; and what others have done."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from fourthwatch.console.entities import TITLES
+from fourthwatch.console.gate import Page
+from fourthwatch.console.looks import Looks
+from fourthwatch.console.visit import Visit
+from fourthwatch.errors import NotFound
+
+_RESULTS = {"hit": 0, "unknown": 1, "miss": 2}
+_ORDERS_SHOWN = 8
+
+
+class DecisionPages:
+    """Handlers of the pages about decisions, and of pieces that the page of an order loads later."""
+
+    def __init__(self, looks: Looks) -> None:
+        self._looks = looks
+
+    def pages(self) -> list[Page]:
+        """Their rows."""
+        return [
+            Page("GET", "/decisions/{event_id}", "viewer", self.decision),
+            Page("GET", "/history/{order_id:path}", "viewer", self.history),
+        ]
+
+    async def decision(self, visit: Visit) -> Response:
+        """One decision with the trace of every rule, and the smallest change that would give another verdict."""
+        event_id = visit.request.path_params["event_id"]
+        found = await visit.find("decisions", event_id)
+        if found is None:
+            raise NotFound("there is no decision with this id")
+        trace = await visit.get("decisions", event_id, "trace")
+        other = await visit.ask("GET", "decisions", event_id, "counterfactual")
+        rules = sorted(trace["rules"], key=lambda rule: (_RESULTS.get(rule["result"], 3), not rule["counted"]))
+        return self._looks.page(
+            "decision.html", visit, found=found, rules=rules, other=other.json if other.is_ok else None,
+            counts={word: sum(rule["result"] == word for rule in rules) for word in _RESULTS},
+        )  # fmt: skip
+
+    async def history(self, visit: Visit) -> Response:
+        """Orders of the same user, and of whoever shares something with this one, with what became of them."""
+        order_id = visit.request.path_params["order_id"]
+        graph = await visit.find("graph", order=order_id, hops=2, limit=80)
+        if graph is None:
+            raise NotFound("there is no order with this id")
+        user = next((node for node in graph["nodes"] if node["type"] == "user" and node["hops"] == 1), None)
+        own: list[dict[str, Any]] = []
+        if user is not None and not user["value"].startswith("guest:"):
+            own = (await visit.get("orders", user=user["value"], limit=_ORDERS_SHOWN + 1))["orders"]
+        nodes = {node["id"]: node for node in graph["nodes"]}
+        begin = graph["nodes"][0]["id"]
+        mine = {order["order_id"] for order in own}
+        shared = [
+            (nodes[node_id], ways)
+            for node_id, ways in _through(graph, begin).items()
+            if nodes[node_id]["type"] == "order" and nodes[node_id]["value"] not in mine
+        ]
+        shared.sort(key=lambda pair: -((pair[0]["order"] or {}).get("score") or 0))
+        return self._looks.page(
+            "history.html", visit, own=[order for order in own if order["order_id"] != order_id][:_ORDERS_SHOWN],
+            shared=shared[:_ORDERS_SHOWN], more=max(0, len(shared) - _ORDERS_SHOWN), titles=TITLES, user=user,
+            order_id=order_id,
+        )  # fmt: skip
+
+
+def _through(graph: dict[str, Any], begin: str) -> dict[str, list[str]]:
+    """Nodes two steps away, with the types of what lies between."""
+    around: dict[str, set[str]] = {}
+    for edge in graph["edges"]:
+        around.setdefault(edge["source"], set()).add(edge["target"])
+        around.setdefault(edge["target"], set()).add(edge["source"])
+    types = {node["id"]: node["type"] for node in graph["nodes"]}
+    found: dict[str, list[str]] = {}
+    for between in around.get(begin, ()):
+        for end in around.get(between, ()):
+            if end != begin:
+                found.setdefault(end, []).append(types[between])
+    return {end: sorted(set(ways)) for end, ways in found.items()}

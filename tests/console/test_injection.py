@@ -1,0 +1,204 @@
+"""R-28: whatever a shopper writes into any field of any event is text on every page, and never runs.
+
+Every field of every kind of event carries a marker that would run if any page took it for markup.
+"""
+
+import json
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+import pytest
+
+from console.browser import Browser, browser
+from console.visitor import PASSWORD, make_user
+from fourthwatch.events import KINDS, Kind
+from fourthwatch.events.parts import Part, wire_name
+from served import Served
+
+pytestmark = pytest.mark.slow
+
+PAYLOADS = (
+    '"><img src=x onerror=window.__x=1>',
+    "</script><script>window.__x=1</script>",
+    "' autofocus onfocus=window.__x=1 x='",
+    "</textarea></title><svg/onload=window.__x=1>",
+    "javascript:window.__x=1//",
+    "{{7*7}}${7*7}<%= 7*7 %>",
+    "<b>bold</b>&lt;i&gt;&#x27;",
+    "\x1b[31m' OR 1=1;--\t=cmd()",
+)
+ORDER = 'order-"><img src=x onerror=window.__x=1>'
+USER = "user-</script><script>window.__x=1</script>"
+DEVICE = "dev-' onfocus=window.__x=1 x='"
+
+
+class Marks:
+    """A marker for each field, none like another."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def text(self) -> str:
+        self.count += 1
+        return f"m{self.count}{PAYLOADS[self.count % len(PAYLOADS)]}"
+
+    def value(self, kind: Any) -> Any:
+        """Something of a type, with markers wherever a text can stand."""
+        options = [one for one in get_args(kind) if one is not type(None)] if isinstance(kind, UnionType) else [kind]
+        chosen = options[0]
+        if get_origin(chosen) is tuple:
+            return [self.value(get_args(chosen)[0]), self.value(get_args(chosen)[0])]
+        if isinstance(chosen, type) and issubclass(chosen, Part):
+            return self.fields(chosen)
+        if chosen is bool:
+            return True
+        if chosen is int:
+            return 2
+        if get_origin(chosen) is dict:
+            return {
+                "<b onclick=window.__x=1>own</b>": self.text(),
+                "inner": {"list": [self.text(), {"x": self.text()}]},
+            }
+        return self.text()
+
+    def fields(self, kind: type[msgspec.Struct]) -> dict[str, Any]:
+        return {wire_name(name): self.value(hint) for name, hint in get_type_hints(kind).items()}
+
+
+def body_of(kind: Kind, marks: Marks) -> dict[str, Any]:
+    """An event of a kind with a marker in every field, about the one order of the one user."""
+    body = marks.fields(kind.type)
+    body |= {"_orderId": ORDER, "_userId": USER, "_deviceId": DEVICE, "_deviceIp": "203.0.113.66"}
+    body.pop("_originTimestamp", None)
+    if kind.name == "custom_event":
+        body |= {"_eventName": marks.text(), "top<i>level": marks.text()}
+    if "_amount" in body:
+        body["_amount"] = "1499.00"
+        body["_currencyCode"] = "INR"
+    return body
+
+
+class Visited:
+    """The server with all events in it, the browser in front of it, and what was sent."""
+
+    def __init__(self, opened: Browser, sent: dict[str, dict[str, Any]], served: Served) -> None:
+        self.browser = opened
+        self.sent = sent
+        self.served = served
+
+
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visited]:
+    directory: Path = tmp_path_factory.mktemp("injection")
+    with Served(directory) as served:
+        key = served.key("ingest", "read", "manage", name='k-"><img src=x onerror=window.__x=1>')
+        marks, sent = Marks(), {}
+        for kind in sorted(KINDS, key=lambda one: one.name != "createOrder"):
+            body = body_of(kind, marks)
+            reply = served.send(key, kind.name, body)
+            assert reply.status == 200, (kind.name, reply.body)
+            sent[kind.name] = body
+        assert len(sent) == 20
+        assert marks.count > 300
+        make_user(directory, "admin@example.com", "admin")
+        with browser(served.url) as opened:
+            opened.sign_in("admin@example.com", PASSWORD)
+            yield Visited(opened, sent, served)
+
+
+def page(*parts: str, **query: str) -> str:
+    path = "/console/" + "/".join(urllib.parse.quote(part, safe="") for part in parts)
+    return path + ("?" + urllib.parse.urlencode(query) if query else "")
+
+
+PAGES = (
+    "/console", page("queue"), page("queue", open=ORDER), page("orders"), page("orders", open=ORDER),
+    page("orders", user=USER), page("orders", ORDER), page("graph", order=ORDER), page("graph", entity="device:" + DEVICE),
+    page("entities", "user", USER), page("entities", "device", DEVICE), page("entities", "ip", "203.0.113.66"),
+    page("search", q=ORDER), page("search", q=USER), page("search", q="m1"), page("search", q=PAYLOADS[0]),
+    page("developers"), page("developers", warned="true"), page("developers", "keys"), page("developers", "deliveries"),
+    page("features"), page("features", q=PAYLOADS[0]), page("rules"), page("rules", q=PAYLOADS[1]),
+    page("rules", "edit", "new"), page("rules", "versions"), page("lists"), page("insights"), page("insights", "scores"),
+    page("insights", "reasons"), page("insights", "rules"), page("insights", "groups", by="city"),
+    page("insights", "groups", by="payment_type"), page("insights", "quality"), page("settings"),
+    page("settings", "users"), page("account"), page("nowhere", PAYLOADS[0]), page("orders", PAYLOADS[0]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_that_a_shopper_wrote_runs_or_is_reported(visited: Visited, path: str) -> None:
+    opened = visited.browser
+    opened.complaints()
+    opened.open(path)
+    opened.one("main")
+    opened.wait(lambda: opened.script("return document.readyState") == "complete")
+    for summary in opened.all("main details:not([open])")[:30]:
+        opened.script("arguments[0].open = true", summary)
+    assert opened.script("return window.__x === undefined"), path
+    assert opened.script("return document.querySelectorAll('main img, main script, main b').length") == 0
+    handlers = (
+        "[...document.querySelectorAll('*')].flatMap(e => [...e.attributes]).filter(a => a.name.startsWith('on'))"
+    )
+    assert opened.script(f"return {handlers}.length") == 0
+    odd = [line for line in opened.complaints() if "the server responded with a status of 40" not in line]
+    assert odd == [], path
+    links = opened.script("return [...document.querySelectorAll('a[href]')].map(a => a.protocol)")
+    assert set(links) <= {"http:"}
+
+
+def test_what_was_written_stands_on_the_page_of_the_order_as_it_was_written(visited: Visited) -> None:
+    opened, order = visited.browser, visited.sent["createOrder"]
+    opened.open(page("orders", ORDER))
+    shown = opened.script("return document.querySelector('main').textContent")
+    update = visited.sent["update_order"]
+    texts = [ORDER, update["_userEmail"], update["_shippingMethod"], update["_items"][0]["_productTitle"],
+             update["_billingAddress"]["_name"], update["_shippingAddress"]["_address1"],
+             update["_paymentMethods"][1]["_accountName"], update["_promotions"][0]["_description"]]  # fmt: skip
+    for text in texts:
+        assert " ".join(text.split()) in " ".join(shown.split()), text
+    assert order["_userEmail"] in shown
+
+
+def test_each_event_in_the_log_is_to_the_character_what_was_sent(visited: Visited) -> None:
+    opened = visited.browser
+    opened.open(page("developers"))
+    texts: list[str] = opened.script(
+        "return [...document.querySelectorAll('pre[aria-label^=\"The event\"]')].map(p => p.textContent)"
+    )
+    logged = [json.loads(text) for text in texts]
+    assert len(logged) == 20
+    for name, body in visited.sent.items():
+        assert body in logged, name
+
+
+def test_a_rule_a_list_and_a_note_with_markers_are_text_too(visited: Visited) -> None:
+    opened = visited.browser
+    opened.open(page("lists"))
+    opened.fill("input[name=name]", "marked")
+    opened.fill("form[action='/console/lists'] input[name=says]", PAYLOADS[0])
+    opened.one("form[action='/console/lists'] button.primary").click()
+    opened.see(PAYLOADS[0])
+    opened.fill("form[action$='/entries'] input[name=value]", USER)
+    opened.fill("form[action$='/entries'] input[name=reason]", PAYLOADS[1])
+    opened.one("form[action$='/entries'] button.primary").click()
+    opened.see(PAYLOADS[1])
+    opened.open(page("orders", ORDER))
+    opened.fill("form[action='/console/note'] textarea", PAYLOADS[3])
+    opened.one("form[action='/console/note'] button").click()
+    opened.see(PAYLOADS[3])
+    assert opened.script("return window.__x === undefined")
+    assert opened.complaints() == []
+
+
+def test_the_marker_would_be_noticed_where_it_runs(visited: Visited) -> None:
+    """The net itself: the same marker, put into the page as markup, does run or is reported."""
+    opened = visited.browser
+    opened.open("/console")
+    opened.complaints()
+    opened.script("document.querySelector('main').insertAdjacentHTML('beforeend', arguments[0])", PAYLOADS[0])
+    assert opened.wait(opened.complaints)
+    assert opened.script("return document.querySelectorAll('main img').length") == 1

@@ -1,0 +1,228 @@
+"""A day's work in the browser: find a ring, look at its links, write a rule, decide several, take it back, see it told.
+
+Also by the keyboard alone, at both widths, and against the rules of accessibility.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from console.browser import NARROW, WIDE, Browser, axe_faults, browser
+from console.shopfront import RING_DEVICE, open_shop
+from console.visitor import PASSWORD, Visitor, make_user, signed_in
+from served import KEY_HEADER, Served
+
+pytestmark = pytest.mark.slow
+
+RING = "ring-5"
+
+
+class Office:
+    """The server with a shop in it, and the browser in front of it."""
+
+    def __init__(self, served: Served, opened: Browser, key: str, ring: list[str]) -> None:
+        self.served = served
+        self.browser = opened
+        self.key = key
+        self.ring = ring
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    directory = tmp_path_factory.mktemp("work")
+    with Served(directory) as served:
+        key = served.key("ingest", "read", "manage")
+        ring = open_shop(served, key)
+        make_user(directory, "asha@example.com", "admin")
+        with browser(served.url) as opened:
+            opened.sign_in("asha@example.com", PASSWORD)
+            yield Office(served, opened, key, ring)
+
+
+PAGES = (
+    "/console", "/console/queue", f"/console/queue?open={RING}", "/console/orders", f"/console/orders/{RING}",
+    f"/console/graph?order={RING}", f"/console/entities/device/{RING_DEVICE}", "/console/entities/user/r1",
+    "/console/search", "/console/search?q=ring", "/console/rules", "/console/rules/edit/new", "/console/rules/versions",
+    "/console/lists", "/console/features", "/console/features/account_age", "/console/insights",
+    "/console/insights/scores", "/console/insights/reasons", "/console/insights/groups", "/console/insights/quality",
+    "/console/developers", "/console/developers/keys", "/console/developers/deliveries", "/console/settings",
+    "/console/settings/users", "/console/account", "/console/orders/never-was",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_keeps_to_wcag_aa_and_fits_both_widths_in_both_lights(office: Office, path: str) -> None:
+    opened = office.browser
+    for width, scheme in ((WIDE, "light"), (NARROW, "dark")):
+        opened.size(*width)
+        opened.prefer(scheme)
+        opened.open(path)
+        opened.one("main")
+        assert axe_faults(opened) == []
+        assert opened.script("return document.documentElement.scrollWidth") <= width[0]
+    opened.size(*WIDE)
+    opened.prefer("light")
+    assert [line for line in opened.complaints() if "status of 404" not in line] == []
+
+
+def test_a_ring_is_found_looked_at_stopped_by_a_rule_decided_together_taken_back_and_on_record(office: Office) -> None:
+    opened = office.browser
+    # Find the ring.
+    opened.open("/console/queue")
+    opened.see(RING)
+    opened.fill("#find", RING_DEVICE)
+    opened.press(Keys.ENTER)
+    opened.see("Devices")
+    opened.one(f"a[href='/console/entities/device/{RING_DEVICE}']").click()
+    opened.see("What is known of it now")
+    # Look at its graph.
+    opened.one("a[href*='/console/graph']").click()
+    opened.one(".graph-box canvas")
+    for order_id in office.ring:
+        opened.see(order_id)
+    # Write a rule with an inline velocity, see what is wrong with it while it is typed, publish it in shadow.
+    opened.open("/console/rules/edit/new")
+    opened.fill("input[name=name]", "many_users_one_device")
+    opened.fill("input[name=says]", "Three users and more on one device within a day")
+    editor = opened.script("return document.querySelector('.editor').shadowRoot.querySelector('.cm-content')")
+    editor.click()
+    editor.send_keys("distinct(usr, by device, last 1d) >= 3")
+    opened.wait(lambda: opened.all("#check [data-line]"), "no diagnostics")
+    opened.press_with_control("a")
+    opened.press("distinct(user, by device, last 1d) >= 3")
+    opened.wait(lambda: opened.all("#check .tag-good"), "the draft does not hold")
+    opened.one("input[name=state][value=shadow]").click()
+    opened.one("button.primary").click()
+    opened.see("Published: version 1")
+    opened.open("/console/rules?q=many_users_one_device")
+    opened.see("shadow")
+    # Decide several, with a preview, and take it back.
+    opened.open("/console/queue?sort=time")
+    for order_id in office.ring[1:4]:
+        opened.one(f"input[name=order][value={order_id}]").click()
+    opened.fill("input[aria-label='Reason for the marked orders']", "Same ring")
+    opened.one(".bulk button[value=decline]").click()
+    opened.see("Decide about 3 orders")
+    opened.see("Nothing has happened yet")
+    opened.one("form[action='/console/decide/several'] button.danger").click()
+    opened.see("3 orders declined.")
+    waiting = {row["order_id"] for row in office.served.get(office.key, "/api/v1/queue?fresh=true").json["orders"]}
+    assert not waiting & set(office.ring[1:4])
+    opened.one(".notice form button").click()
+    opened.see("3 orders back in the queue")
+    waiting = {row["order_id"] for row in office.served.get(office.key, "/api/v1/queue?fresh=true").json["orders"]}
+    assert waiting >= set(office.ring[1:4])
+    # Every decision is an event, with who and why.
+    timeline = office.served.get(office.key, f"/api/v1/orders/{office.ring[1]}").json["timeline"]
+    by_hand = [row["body"] for row in timeline if row["event"] == "order_status"]
+    assert [(row["_orderStatus"], row["_analyst"]) for row in by_hand] == [
+        ("_declined", "asha@example.com"), ("_held", "asha@example.com"),
+    ]  # fmt: skip
+    assert by_hand[0]["_description"] == "Same ring"
+    # The rule is in the audit trail, by the name of who made it.
+    opened.open("/console/settings")
+    opened.see("rule.changed")
+    opened.see("asha@example.com")
+
+
+def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
+    opened = office.browser
+    opened.open("/console/queue")
+    opened.one("tr[data-row]")
+    opened.press("j")
+    opened.one("aside.panel")
+    first = opened.one("tr[aria-selected=true] a[data-open]").text
+    opened.press("j")
+    opened.wait(lambda: opened.one("tr[aria-selected=true] a[data-open]").text != first)
+    opened.press("k")
+    opened.wait(lambda: first in opened.one("aside.panel h2").text)
+    opened.press("c")
+    opened.see(f"Order {first} is yours")
+    opened.press("h")
+    opened.see(f"Order {first} is held.")
+    opened.press("u")
+    opened.see("back in the queue")
+    opened.press("/")
+    opened.press("ring-2", Keys.ENTER)
+    opened.see("Orders")
+    opened.press_with_control("k")
+    opened.press("insights", Keys.ENTER)
+    opened.wait(lambda: opened.driver.current_url.endswith("/console/insights"))
+    opened.press(Keys.TAB)
+    assert opened.script("return document.activeElement.textContent") == "Skip to the content"
+
+
+def test_the_pages_work_without_scripts(office: Office) -> None:
+    visitor = signed_in(office.served, "analyst")
+    page = visitor.get(f"/console/queue?open={office.ring[0]}").body.decode()
+    assert office.ring[0] in page
+    assert "/console/decide" in page
+    done = visitor.post("/console/decide", {"order": office.ring[0], "verdict": "approve", "back": "/console/queue"})
+    assert done.headers["location"] == "/console/queue"
+    assert f"Order {office.ring[0]} is approved." in visitor.get("/console/queue").body.decode()
+    line = office.served.get(office.key, "/api/v1/orders?user=r0&fresh=true").json["orders"][0]
+    assert (line["analyst_decision"], line["analyst"]) == ("approve", "analyst@example.com")
+
+
+def test_two_people_see_each_other_and_a_claim(office: Office) -> None:
+    first, second = (signed_in(office.served, "analyst", name) for name in ("one@example.com", "two@example.com"))
+    there = "/console/presence/good-1"
+    assert "Only you are here" in first.get(there).body.decode()
+    assert "one@example.com" in second.get(there).body.decode()
+    first.get("/console/queue")
+    first.post("/console/claim", {"order": "good-1", "back": "/console/queue"})
+    assert "one@example.com is at it" in second.get(there).body.decode()
+    second.get("/console/queue")
+    second.post("/console/claim", {"order": "good-1", "back": "/console/queue"})
+    assert "one@example.com is at order good-1" in second.get("/console/queue").body.decode()
+
+
+def test_a_viewer_sees_personal_data_masked_until_a_reason_is_on_record(office: Office) -> None:
+    viewer = signed_in(office.served, "viewer")
+    path = f"/console/orders/{office.ring[5]}"
+    page = viewer.get(path).body.decode()
+    for personal in ("r5@example.com", "9 Hill View", "+9198765", "Shopper 5"):
+        assert personal not in page
+    assert "r•••@example.com" in page
+    assert viewer.post("/console/reveal", {"back": path, "reason": "customer calls"}).status == 303
+    page = viewer.get(path).body.decode()
+    assert "r5@example.com" in page
+    assert "9 Hill View" in page
+    assert "9 Hill View" not in viewer.get(f"/console/orders/{office.ring[4]}").body.decode()
+    entry = office.served.get(office.key, "/api/v1/audit?action=personal.revealed").json["entries"][0]
+    assert (entry["thing"], entry["after"]) == (f"orders/{office.ring[5]}", {"reason": "customer calls"})
+    assert viewer.post("/console/decide", {"order": office.ring[5], "verdict": "approve"}).status == 403
+
+
+def test_a_saved_view_keeps_its_filters_for_whoever_saved_it(office: Office) -> None:
+    visitor, other = (signed_in(office.served, "analyst", name) for name in ("one@example.com", "two@example.com"))
+    visitor.get("/console/queue?flag=red")
+    visitor.post("/console/views", {"page": "queue", "name": "Only red", "query": "flag=red"})
+    assert "Only red" in visitor.get("/console/queue").body.decode()
+    assert "Only red" not in other.get("/console/queue").body.decode()
+
+
+def test_a_list_is_filled_from_a_file_that_is_looked_through_first(office: Office) -> None:
+    visitor = signed_in(office.served, "manager")
+    visitor.get("/console/lists")
+    visitor.post("/console/lists", {"name": "stolen", "type": "email", "kind": "block", "says": "x"})
+    visitor.get("/console/lists/stolen")
+    text = "value,reason\na@example.com,one\nnot an address,two\na@example.com,three\n"
+    looked = visitor.post("/console/lists/stolen/import", {"csv": text}).body.decode()
+    assert "1 new" in looked
+    assert "1 twice in the file" in looked
+    assert "1 that cannot be taken" in looked
+    assert office.served.get(office.key, "/api/v1/lists/stolen").json["entries"] == 0
+    assert visitor.post("/console/lists/stolen/import", {"csv": text, "take": "yes"}).status == 303
+    assert office.served.get(office.key, "/api/v1/lists/stolen").json["entries"] == 1
+
+
+def test_a_key_from_the_console_works_and_is_never_shown_again(office: Office) -> None:
+    visitor = signed_in(office.served, "admin", "keys@example.com")
+    visitor.get("/console/developers/keys")
+    made = visitor.post("/console/developers/keys", {"name": "from the console", "scope": "read"}).body.decode()
+    key = made.partition('id="made-key">')[2].partition("<")[0]
+    assert office.served.request("GET", "/api/v1/orders", headers={KEY_HEADER: key}).status == 200
+    assert key not in Visitor(office.served).get("/console/sign-in").body.decode()
+    assert key not in visitor.get("/console/developers/keys").body.decode()
