@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -61,7 +62,8 @@ class Browser:
 
     def wait(self, what: Any, message: str = "") -> Any:
         """Until a call gives something true, and what it gives."""
-        return WebDriverWait(self.driver, _WAIT_S).until(lambda _: what(), message)
+        waiting = WebDriverWait(self.driver, _WAIT_S, ignored_exceptions=[StaleElementReferenceException])
+        return waiting.until(lambda _: what(), message)
 
     def text(self) -> str:
         """Everything a person reads on the page."""

@@ -117,10 +117,12 @@ def page(*parts: str, **query: str) -> str:
 
 PAGES = (
     "/console", page("queue"), page("queue", open=ORDER), page("orders"), page("orders", open=ORDER),
-    page("orders", user=USER), page("orders", ORDER), page("graph", order=ORDER), page("graph", entity="device:" + DEVICE),
+    page("orders", user=USER), page("orders", ORDER), page("graph", order=ORDER),
+    page("graph", entity="device:" + DEVICE),
     page("entities", "user", USER), page("entities", "device", DEVICE), page("entities", "ip", "203.0.113.66"),
     page("search", q=ORDER), page("search", q=USER), page("search", q="m1"), page("search", q=PAYLOADS[0]),
-    page("developers"), page("developers", warned="true"), page("developers", "keys"), page("developers", "deliveries"),
+    page("developers"), page("developers", warned="true"), page("developers", "keys"),
+    page("developers", "deliveries"),
     page("features"), page("features", q=PAYLOADS[0]), page("rules"), page("rules", q=PAYLOADS[1]),
     page("rules", "edit", "new"), page("rules", "versions"), page("lists"), page("insights"), page("insights", "scores"),
     page("insights", "reasons"), page("insights", "rules"), page("insights", "groups", by="city"),
