@@ -124,7 +124,7 @@ PAGES = (
     page("developers"), page("developers", warned="true"), page("developers", "keys"),
     page("developers", "deliveries"),
     page("features"), page("features", q=PAYLOADS[0]), page("rules"), page("rules", q=PAYLOADS[1]),
-    page("rules", "edit", "new"), page("rules", "versions"), page("lists"), page("insights"), 
+    page("rules", "edit", "new"), page("rules", "versions"), page("lists"), page("insights"),
     page("insights", "scores"),
     page("insights", "reasons"), page("insights", "rules"), page("insights", "groups", by="city"),
     page("insights", "groups", by="payment_type"), page("insights", "quality"), page("settings"),

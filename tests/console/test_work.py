@@ -99,22 +99,25 @@ def test_a_ring_is_found_looked_at_stopped_by_a_rule_decided_together_taken_back
     opened.see("shadow")
     # Decide several, with a preview, and take it back.
     opened.open("/console/queue?sort=time")
-    for order_id in office.ring[1:4]:
+    rows = office.served.get(office.key, "/api/v1/queue?fresh=true").json["orders"]
+    chosen = [row["order_id"] for row in rows if row["order_id"] in office.ring][:3]
+    assert len(chosen) >= 2
+    for order_id in chosen:
         opened.one(f"input[name=order][value={order_id}]").click()
     opened.fill("input[aria-label='Reason for the marked orders']", "Same ring")
     opened.one(".bulk button[value=decline]").click()
-    opened.see("Decide about 3 orders")
+    opened.see(f"Decide about {len(chosen)} orders")
     opened.see("Nothing has happened yet")
     opened.one("form[action='/console/decide/several'] button.danger").click()
-    opened.see("3 orders declined.")
+    opened.see(f"{len(chosen)} orders declined.")
     waiting = {row["order_id"] for row in office.served.get(office.key, "/api/v1/queue?fresh=true").json["orders"]}
-    assert not waiting & set(office.ring[1:4])
+    assert not waiting & set(chosen)
     opened.one(".notice form button").click()
-    opened.see("3 orders back in the queue")
+    opened.see(f"{len(chosen)} orders back in the queue")
     waiting = {row["order_id"] for row in office.served.get(office.key, "/api/v1/queue?fresh=true").json["orders"]}
-    assert waiting >= set(office.ring[1:4])
+    assert waiting >= set(chosen)
     # Every decision is an event, with who and why.
-    timeline = office.served.get(office.key, f"/api/v1/orders/{office.ring[1]}").json["timeline"]
+    timeline = office.served.get(office.key, f"/api/v1/orders/{chosen[0]}").json["timeline"]
     by_hand = [row["body"] for row in timeline if row["event"] == "order_status"]
     assert [(row["_orderStatus"], row["_analyst"]) for row in by_hand] == [
         ("_declined", "asha@example.com"), ("_held", "asha@example.com"),
