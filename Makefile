@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary=:all:
 TEST_PROCESSES ?= 2
 
-.PHONY: run install dev check test bench bench-quick docs lock clean help
+.PHONY: run install dev check test bench bench-quick docs screenshots lock clean help
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,7 @@ check: dev ## Format, lint, types, house and fast tests: the contributor's loop
 test: dev ## Every test, with all that they need
 	@$(BIN)/python tests/install_clients.py
 	@$(BIN)/python tests/install_strace.py
+	@$(BIN)/python tests/install_browser.py
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
 	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --durations=15
 
@@ -61,6 +62,10 @@ bench-quick: dev ## The same with 100,000 stored events instead of a million
 
 docs: dev ## Write the generated reference pages anew
 	@$(BIN)/python docs/generate.py
+
+screenshots: dev ## Pictures of the console for the documentation, made anew
+	@$(BIN)/python tests/install_browser.py
+	@$(BIN)/python tests/console/screenshots.py
 
 lock: dev ## Pin the newest allowed versions, with hashes
 	@$(BIN)/python requirements/lock.py

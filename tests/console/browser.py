@@ -105,14 +105,23 @@ class Browser:
         self.one("button.primary").click()
         self.one("nav.side")
 
-    def shoot(self, path: Path, *, whole: bool = True) -> None:
-        """A picture of the page."""
+    def settle(self) -> None:
+        """Until nothing is being fetched, swapped in or laid out any more."""
+        quiet = "return document.readyState === 'complete' && !document.querySelector('.htmx-request')"
+        self.wait(lambda: self.script(quiet))
+        self.driver.execute_async_script(
+            "const done = arguments[0]; document.fonts.ready.then(() => setTimeout(done, 400))"
+        )
+        self.wait(lambda: self.script(quiet))
+
+    def shoot(self, path: Path, *, whole: bool = True, height_max: int = 2_600) -> None:
+        """A picture of the page, from its top."""
         import base64
 
         told: dict[str, Any] = {"format": "png"}
         if whole:
             size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-            width, height = int(size["width"]), int(min(max(size["height"], 600), 2_600))
+            width, height = int(size["width"]), int(min(max(size["height"], 600), height_max))
             self.size(width, height)
             self.script("window.scrollTo(0, 0)")
         path.write_bytes(base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", told)["data"]))
