@@ -16,6 +16,7 @@ from fourthwatch.api.access import REFRESH_S
 from fourthwatch.api.app import Application
 from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
+from fourthwatch.engine import corridor as corridors
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
 from fourthwatch.server.assembly import Assembly
 from fourthwatch.settings import Settings
@@ -305,6 +306,38 @@ def test_two_merchants_with_the_same_ids_do_not_see_or_influence_each_other(
     with Served(tmp_path_factory.mktemp("merchants")) as served:
         first, second = (served.key("ingest", "read", name=name, tenant=name) for name in ("first", "second"))
         assert answers(first, served) == answers(second, served)
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_what_goes_through_many_events_is_not_begun_while_events_wait(
+    built: Built, monkeypatch: pytest.MonkeyPatch, pressed: bool
+) -> None:
+    monkeypatch.setattr(corridors, "PRESSED_QUEUE", 0 if pressed else 1)
+    answers: dict[str, tuple[int, dict[bytes, bytes]]] = {}
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    for path in (
+        "/api/v1/search",
+        "/api/v1/graph",
+        "/api/v1/insights/days",
+        "/api/v1/users/u/export",
+        "/api/v1/policy",
+    ):
+        scope: dict[str, Any] = {
+            "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [],
+        }  # fmt: skip
+
+        async def send(message: Message, path: str = path) -> None:
+            if message["type"] == "http.response.start":
+                answers[path] = (message["status"], dict(message["headers"]))
+
+        asyncio.run(built.application(scope, receive, send))
+    assert answers.pop("/api/v1/policy")[0] == 401
+    assert {status for status, _ in answers.values()} == ({503} if pressed else {401})
+    assert all((b"retry-after" in headers) == pressed for _, headers in answers.values())
 
 
 def test_a_fault_of_the_server_is_a_json_500_that_tells_nothing(built: Built) -> None:
