@@ -57,9 +57,10 @@ class Inputs(Reading):
     def read_from(self, answers: list[int | float | None], present: Present) -> list[Any]:
         """The one list: the kernel's answers, and behind them what is made of them and of the event."""
         made: list[Any] = []
+        add = made.append
         for step in self._steps:
-            made.append(step(answers, present, made))
-        return [*answers, *made]
+            add(step(answers, present, made))
+        return answers + made
 
     def picking(self, names: Sequence[str]) -> Pick:
         """Takes features out of the list, in this order."""

@@ -25,6 +25,7 @@ from fourthwatch.wire.reply import Reason
 HIT, MISS, UNKNOWN = "h", "m", "u"
 """Letters of a judgement, one per rule that was evaluated, in the order of the set."""
 _LETTER = {True: HIT, False: MISS, None: UNKNOWN}
+_letter_of = _LETTER.__getitem__
 _INDEX = {name: place for place, name in enumerate(DECIDING)}
 
 
@@ -103,7 +104,7 @@ class Ruling:
         for at in counted:
             points += self._weights[at]
         return Judgement(
-            "".join([_LETTER[one] for one in told]),
+            "".join(map(_letter_of, told)),
             tuple(counted),
             points,
             () if "explanation" in subject.skipped else self._reasons(counted, values),
