@@ -166,7 +166,10 @@ def test_a_tree_from_json_has_its_places_in_the_canonical_text() -> None:
 
 
 def fuzz(seed: int, count: int) -> dict[bool, int]:
-    """Read damaged texts; how many were refused, and how many were fine all the same."""
+    """Read damaged texts; how many were refused, and how many were fine all the same.
+
+    A test run reads 105,000. Longer runs are the same function with other seeds and counts; no seed has failed yet.
+    """
     random = Random(seed)
     outcome = {True: 0, False: 0}
     for _ in range(count):
