@@ -5,6 +5,7 @@ again, under the same ids, which are made of the occasion.
 """
 
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -247,12 +248,15 @@ class DeliveryQueue:
 
     def park_expired(self, now_ms: int, limit: int) -> int:
         """Park what could not even be tried in its time; how much that was."""
+        numbers = self._numbers("due_ms IS NOT NULL AND expires_ms <= ? ORDER BY expires_ms LIMIT ?", now_ms, limit)
+        if not numbers:
+            return 0
         with writing(self._connection):
             rows = self._connection.execute(
-                "UPDATE delivery SET state = 'parked', due_ms = NULL, finished_ms = ?1, note = 'its time was over'"
-                " WHERE number IN (SELECT number FROM delivery WHERE due_ms IS NOT NULL AND expires_ms <= ?1 LIMIT ?2)"
+                "UPDATE delivery SET state = 'parked', due_ms = NULL, finished_ms = ?, note = 'its time was over'"
+                " WHERE number IN (SELECT value FROM json_each(?)) AND due_ms IS NOT NULL"
                 " RETURNING tenant, line, entity",
-                (now_ms, limit),
+                (now_ms, json.dumps(numbers)),
             ).fetchall()
             for tenant, line, entity in rows:
                 if line is not None:
@@ -261,13 +265,21 @@ class DeliveryQueue:
 
     def forget_delivered(self, before_ms: int, limit: int) -> int:
         """Delete the oldest of what was delivered before; how much that was."""
-        with writing(self._connection):
-            self._connection.execute(
-                "DELETE FROM delivery WHERE number IN (SELECT number FROM delivery WHERE state = 'delivered'"
-                " AND finished_ms < ? ORDER BY finished_ms LIMIT ?)",
-                (before_ms, limit),
-            )
-            return self._connection.changes()
+        numbers = self._numbers(
+            "state = 'delivered' AND finished_ms < ? ORDER BY finished_ms LIMIT ?", before_ms, limit
+        )
+        if numbers:
+            with writing(self._connection):
+                self._connection.execute(
+                    "DELETE FROM delivery WHERE number IN (SELECT value FROM json_each(?)) AND state = 'delivered'",
+                    (json.dumps(numbers),),
+                )
+        return len(numbers)
+
+    def _numbers(self, condition: str, at_ms: int, limit: int) -> list[int]:
+        """Looked up before anything is locked."""
+        rows = self._connection.execute(f"SELECT number FROM delivery WHERE {condition}", (at_ms, limit))
+        return [row[0] for row in rows]
 
     def close(self) -> None:
         """Close the connection."""

@@ -341,6 +341,9 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (tenant, version)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE INDEX delivery_expiry ON delivery (expires_ms) WHERE due_ms IS NOT NULL;
+    """,
 )
 
 
