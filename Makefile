@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary=:all:
 TEST_PROCESSES ?= 2
 
-.PHONY: run install dev check test bench bench-quick docs screenshots lock clean help
+.PHONY: run install dev check test bench bench-models bench-quick docs screenshots lock clean help
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ test: dev ## Every test, with all that they need
 	@$(BIN)/python tests/install_browser.py
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
 	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --durations=15
+
+bench-models: dev ## How good models are on the public data sets in DATA
+	@$(BIN)/python -m bench.models --data $(or $(DATA),../shared/data)
 
 bench: dev ## Benchmarks, beside what is wanted; takes a while
 	@$(BIN)/python -m bench

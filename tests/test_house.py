@@ -39,14 +39,17 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "argon2": frozenset({"console"}),
     "click": frozenset({"cli"}),
     "cryptography": frozenset({"server", "store"}),
+    "ctypes": frozenset({"model"}),
     "disposable_email_domains": frozenset({"entities"}),
     "h11": frozenset({"webhooks"}),
     "http": frozenset({"webhooks", "workbench"}),
     "httptools": frozenset({"api"}),
     "httpx": frozenset({"webhooks"}),
+    "lightgbm": frozenset({"workbench"}),
     "jinja2": frozenset({"api", "console"}),
     "markupsafe": frozenset({"console"}),
     "marshal": NOWHERE,
+    "numpy": frozenset({"workbench"}),
     "phonenumbers": frozenset({"entities"}),
     "pickle": NOWHERE,
     "prometheus_client": frozenset({"metrics"}),
@@ -60,7 +63,7 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "sqlite3": NOWHERE,
     "starlette": frozenset({"api", "console"}),
     "structlog": frozenset({"logs"}),
-    "subprocess": frozenset({"cli"}),
+    "subprocess": frozenset({"cli", "model"}),
     "time": frozenset({"clock"}),
     "tzdata": frozenset({"entities"}),
     "urllib.request": NOWHERE,
@@ -96,10 +99,12 @@ BROAD_CATCHES = frozenset(
         ("engine/corridor.py", "_commit"),
         ("engine/corridor.py", "_committed"),
         ("webhooks/sender.py", "_attempt"),
+        ("model/predictors.py", "__init__"),
         ("workbench/sender.py", "_work"),
     }
 )
-"""Where `except Exception` is right: a thread's last words, and a fault in one event that must not stop all others."""
+"""Where `except Exception` is right: a thread's last words, a library that names its errors nowhere, and a fault in one
+event that must not stop all others."""
 FORBIDDEN_NAMES = frozenset({"utils", "helpers", "common", "manager", "service", "base", "data", "info", "misc"})
 FORBIDDEN_PREFIXES = ("process_", "handle_")
 LINES_MAX = 400
@@ -334,7 +339,7 @@ def test_every_module_keeps_to_the_plan(path: str) -> None:
 def test_the_whole_package_was_read() -> None:
     assert len(MODULES) >= 75
     rooms = {Module(path, ast.parse(""), 0).room for path in MODULES} - {""}
-    assert rooms == FLOOR_OF.keys() - {"model"}
+    assert rooms == FLOOR_OF.keys()
 
 
 def test_no_broad_catch_is_excused_that_is_not_there() -> None:

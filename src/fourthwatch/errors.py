@@ -29,6 +29,7 @@ FourthwatchError
 ├── RecordingError          a file of recorded events is not one; names the file and the line
 ├── DatasetError            a data set cannot be built or read; names the file or what is missing
 ├── RuleFileError           a file of rules is not one; names the file and the rule
+├── ModelRefused            a model is not one, is damaged or lies about itself, or cannot be learned; says why
 ├── LanguageError           a text is not an expression, or not one over what there is; has diagnostics
 ├── SendingStopped          a server cannot be sent to: not there, not ours, or the key is refused
 └── UsageError              a command was called wrongly; exit code 2
@@ -166,6 +167,10 @@ class RecordingError(FourthwatchError):
 
 class DatasetError(FourthwatchError):
     """A data set cannot be built or read; the text names the file or what is missing, and what would be right."""
+
+
+class ModelRefused(FourthwatchError):
+    """A model is not one, is damaged or lies about itself, or cannot be learned; the text says why."""
 
 
 class Diagnostic(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -334,6 +334,24 @@ GROUP_ROWS = 10_000
 LABELS_CACHED_MAX = 4_096
 """Orders and users whose labels are remembered while a data set is built: an order's rows stand near each other."""
 
+# Models.
+MODEL_FEATURES_MAX = 200
+MODEL_BYTES_MAX = 32 * 1024 * 1024
+GOLDEN_ROWS_MAX = 10_000
+MODELS_IN_USE_MAX = 64
+"""Champions and shadows of all tenants together; what each reads is kept for it."""
+MODEL_DECISIONS_REMEMBERED = 2_000
+"""Newest vectors of a champion that drift is measured on."""
+TREES_MAX = 400
+"""Trees of a model that is learned here; 200 take 7 µs for one row of 40 features."""
+TRIAL_SECONDS = 30
+"""Time in which a model must load and answer its golden rows (R-31)."""
+TRIAL_CPU_SECONDS = 5
+"""The same of CPU; the largest model takes less than one."""
+TRIAL_MEMORY_BYTES = 1024 * 1024 * 1024
+"""Address space of a model's trial, besides sixteen times the file."""
+
+assert TRIAL_CPU_SECONDS < TRIAL_SECONDS
 assert OWN_SERIES_MAX < SOURCES_MAX  # one plan holds a mark for each
 assert OWN_SERIES_OF_ALL_MAX <= SERIES_MAX - 1_000
 assert BATCH_WELL_FILLED <= BATCH_MAX < QUEUE_MAX

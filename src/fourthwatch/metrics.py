@@ -16,6 +16,11 @@ COMMIT_SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf")),
 )
 RULES_BRAKED = Counter("fourthwatch_rules_braked", "Rules that dropped to shadow because they hit too often")
+MODEL_DECISIONS = Counter("fourthwatch_model_decisions", "Decisions by the model that judged", ("model",))
+MODEL_FAULTS = Counter("fourthwatch_model_faults", "Decisions for which a model failed", ("model",))
+MODEL_DRIFT = Gauge(
+    "fourthwatch_model_drift", "Population stability index of the newest decisions against training", ("model", "of")
+)
 REPLIES = Counter("fourthwatch_replies", "Replies by route and status", ("route", "status"))
 
 

@@ -15,10 +15,12 @@ from fourthwatch.cli.events import events
 from fourthwatch.cli.features import features
 from fourthwatch.cli.keys import keys
 from fourthwatch.cli.lists import lists
+from fourthwatch.cli.models import models
 from fourthwatch.cli.replay import convert, replay
 from fourthwatch.cli.rules import rules
 from fourthwatch.cli.serve import serve
 from fourthwatch.cli.tenants import tenants
+from fourthwatch.cli.training import train
 from fourthwatch.cli.users import users
 from fourthwatch.cli.webhook import webhook
 from fourthwatch.errors import FourthwatchError, UsageError
@@ -39,8 +41,8 @@ def root() -> None:
 
 
 for _command in (
-    serve, keys, tenants, users, features, lists, rules, replay, replay_decision, convert, dataset, events, audit,
-    webhook, erase_user, doctor, demo,
+    serve, keys, tenants, users, features, lists, rules, train, models, replay, replay_decision, convert, dataset,
+    events, audit, webhook, erase_user, doctor, demo,
 ):  # fmt: skip
     root.add_command(_command)
 

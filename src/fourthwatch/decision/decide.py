@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from fourthwatch.decision.opinion import Opinion
 from fourthwatch.entities.version import ENRICHMENT_VERSION, NORMALISER_VERSION
 from fourthwatch.features.catalogue import FEATURES_VERSION, Vector
 from fourthwatch.features.windows import WINDOWS_VERSION
 from fourthwatch.language import Value
-from fourthwatch.limits import POINTS_BOUND
+from fourthwatch.limits import POINTS_BOUND, REASONS_MAX
 from fourthwatch.rules.rule import Action, Rule
 from fourthwatch.rules.ruling import UNKNOWN, Judgement
 from fourthwatch.rules.starter import STARTER_VERSION
@@ -91,7 +92,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     flag: Flag
     verdict: Verdict
     probability: float
-    """0 to 1, of the points alone; where the score decides, the score is this in percent, rounded."""
+    """0 to 1: the model's, or without one that of the points alone, of which the score is then the percentage."""
     reasons: tuple[Reason, ...]
     vector: Vector
     """In the order of the catalogue of this features' version."""
@@ -114,6 +115,12 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Features and aggregates that were unknown because their past was not in."""
     own: dict[str, Value | None] | msgspec.UnsetType = msgspec.UNSET
     """The tenant's own features by name; absent when it has none."""
+    model: str = ""
+    """The model whose probability and score these are; empty when the points of the rules judged."""
+    model_vector: tuple[float | None, ...] = ()
+    """What the model was handed, in its manifest's order."""
+    shadows: tuple[tuple[str, float], ...] = ()
+    """Models that looked on, and the probability of each."""
     micros: tuple[int, ...] = ()
     """What it took, in microseconds: reading, then judging. No part of what is compared."""
     policy: int = 0
@@ -130,11 +137,16 @@ def decide(
     lacking: tuple[str, ...] = (),
     micros: tuple[int, ...] = (),
     degraded: tuple[str, ...] = (),
+    opinion: Opinion | None = None,
 ) -> Decision:
-    """The answer to one order; `rules` are those that were evaluated."""
-    points = max(-POINTS_BOUND, min(POINTS_BOUND, judgement.points))
-    probability = 1 / (1 + math.pow(10, -points / 10))
-    score = round(probability * 100)
+    """The answer to one order; `rules` are those that were evaluated. A champion's `opinion` goes before points."""
+    opinion = _NO_OPINION if opinion is None else opinion
+    if opinion.model:
+        probability, score = opinion.probability, opinion.score
+    else:
+        points = max(-POINTS_BOUND, min(POINTS_BOUND, judgement.points))
+        probability = 1 / (1 + math.pow(10, -points / 10))
+        score = round(probability * 100)
     verdict: Verdict = (
         "decline" if score > policy.decline_above else "review" if score > policy.red_above else "approve"
     )
@@ -158,7 +170,7 @@ def decide(
         flag="green" if verdict == "approve" else "red",
         verdict=verdict,
         probability=probability,
-        reasons=judgement.reasons,
+        reasons=merged(judgement.reasons, opinion.reasons),
         vector=judgement.vector,
         unknown=judgement.results.count(UNKNOWN),
         versions=versions,
@@ -170,6 +182,9 @@ def decide(
         actions=actions,
         lacking=lacking,
         own=msgspec.UNSET if judgement.own is None else judgement.own,
+        model=opinion.model,
+        model_vector=opinion.vector,
+        shadows=opinion.shadows,
         micros=micros,
         policy=policy.version,
         degraded=degraded,
@@ -186,6 +201,17 @@ _actions = msgspec.json.Decoder(_Actions)
 def actions_in(detail: bytes) -> tuple[Action, ...]:
     """What a stored decision's rules want done, beside the verdict; nothing for those from before there were rules."""
     return _actions.decode(detail).actions
+
+
+_NO_OPINION = Opinion()
+
+
+def merged(of_rules: tuple[Reason, ...], of_model: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    """The rules' reasons, and behind them what the model saw that no rule says."""
+    if not of_model:
+        return of_rules
+    told = {reason.name for reason in of_rules}
+    return (*of_rules, *(reason for reason in of_model if reason.name not in told))[:REASONS_MAX]
 
 
 def why(decision: Decision, rules: Sequence[Rule], policy: Policy) -> str:

@@ -61,14 +61,12 @@ class Corridor:
         self._waiting: deque[tuple[Submission, Ticket]] = deque()
         self._bulk: deque[tuple[Submission, Ticket]] = deque()
         """Events that walk when nobody else waits: history that is brought in, and orders that are decided again."""
-        self._alone: deque[tuple[Submission, Ticket]] = deque()
-        """Events of a batch that met a fault; each walks by itself."""
+        self._alone: deque[tuple[Submission, Ticket]] = deque()  # after a fault
         self._edits: deque[tuple[Edit, Ticket]] = deque()
         """Changes of what judges; each takes effect between two events."""
         self._walking: Flight | None = None
         self._writing: Flight | None = None
-        self._faulty: tuple[Batch, Exception] | None = None
-        """What met a fault while the batch before it was being written."""
+        self._faulty: tuple[Batch, Exception] | None = None  # found while another was written
         self.feed = Feed()  # what has just become durable, for the index
         self._walk: Walk | None = None
         self._opened: Opened | None = None
@@ -133,6 +131,12 @@ class Corridor:
         if self.definitions.withdraw(tenant, name):
             self._upkeep.drop()  # the one under way would hold what is now forgotten only in part
 
+    def adjust(self, change: Callable[[Definitions], bool]) -> None:
+        """Let what is kept for models change; `change` says whether something was forgotten."""
+        if change(self.definitions):
+            self._upkeep.drop()  # as in `withdraw`
+        self._post_turn()
+
     def submit(self, submission: Submission, ticket: Ticket) -> None:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
         if self._state != "ready" and self.state != "ready":
@@ -145,10 +149,7 @@ class Corridor:
         self._post_turn()
 
     def edit(self, edit: Edit, ticket: Ticket) -> None:
-        """Let a change take effect between two events, and be written there; `settle` is called as for an event.
-
-        Raises `Unavailable` at once when that cannot be.
-        """
+        """Let a change take effect between two events, and be written there; else as `submit`."""
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
         if len(self._edits) >= QUEUE_MAX:

@@ -19,6 +19,7 @@ from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.definition import Book, Defined, Feature
 from fourthwatch.features.lists import Lists
 from fourthwatch.features.series import Series
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import OWN_FEATURES_MAX, OWN_SERIES_MAX, OWN_SERIES_OF_ALL_MAX
 from fourthwatch.logs import log
@@ -113,6 +114,7 @@ class Definitions:
         self._windows: Windows = walk.windows
         self._waiting: list[tuple[int, Sequence[Defined]]] = []
         """By tenant, features that were defined, or expressions of a rule set, whose series have not joined yet."""
+        self._of_models: dict[str, Sequence[Defined]] = {}
         lacking = self._windows.incomplete()
         self._backfill = Backfill(walk, lacking, lacking_up_to) if lacking else None
 
@@ -188,6 +190,25 @@ class Definitions:
         if self._backfill is not None:
             self._backfill.rewire(gone)
         return gone
+
+    def want(self, tenant: int, key: str, wanted: WantedFeatures) -> bool:
+        """Keep what a model reads from now on, and give it its past; forgets nothing."""
+        self._of_models[key] = self._windows.want(key, wanted)
+        self._join(tenant, self._of_models[key])
+        return False
+
+    def unwant(self, key: str) -> bool:
+        """A model is gone; whether something was forgotten that nobody reads now."""
+        self._windows.wanted.pop(key, None)
+        parts = self._of_models.pop(key, None)
+        self._waiting = [one for one in self._waiting if one[1] is not parts]
+        return bool(self._release())
+
+    def is_known(self, key: str) -> bool:
+        """Whether everything that a model reads has its past."""
+        wanted = self._windows.wanted[key]
+        is_complete = self._windows.registry.is_complete
+        return all(is_complete(series) for one in wanted.book.with_parts(wanted.names) for series in one.series)
 
     def withdraw(self, tenant: int, name: str) -> bool:
         """Take a feature out; whether series went with it. Raises `NotFound`, or `InUse` by another feature."""

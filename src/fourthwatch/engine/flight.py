@@ -7,6 +7,7 @@ from typing import Literal, NewType
 import msgspec
 
 from fourthwatch.decision import Policy
+from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.walk import Outcome, Submission, Taken
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import Refused, Unavailable
@@ -44,6 +45,8 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Below this much free space nothing is taken: the disk is never filled to the brim."""
     snapshot_every_events: int
     """A snapshot begins when so many events came since the last."""
+    panel: Panel = msgspec.field(default_factory=Panel)
+    """Models; looked at and changed on the owner's thread."""
     forget_after_days: int = FORGET_AFTER_DAYS
     """A thing of which nothing was received for so long is forgotten."""
     supplied: Supplied | None = None

@@ -37,12 +37,18 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     shelf = Shelf(stored_features(directory, clock), roster.lists)
     rules = RuleShelf(directory, shelf.books, shelf.built_in)
     windows, seq = recover_windows(
-        ledger, directory, shelf.books, settings.forget_after_days, settings.supplied, rules.asked
+        ledger,
+        directory,
+        shelf.books,
+        settings.forget_after_days,
+        settings.supplied,
+        rules.asked,
+        settings.panel.wanted,
     )
     windows.lists = roster.lists
     rulings = Rulings(windows, rules.in_force)
     roster.users_of = rulings.askers
-    walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns, settings.heard)
+    walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns, settings.heard, settings.panel)
     walk.policies = Policies(settings.policy, directory)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)

@@ -13,6 +13,7 @@ from fourthwatch.engine.walk import Walk
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.features.definition import Book, Defined
 from fourthwatch.features.forgetting import Passed
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import WINDOWS_VERSION, SeriesHead, Windows
 from fourthwatch.limits import FORGET_AFTER_DAYS
 from fourthwatch.store.ledger import Ledger
@@ -33,11 +34,12 @@ def recover_windows(
     forget_after_days: int = FORGET_AFTER_DAYS,
     supplied: Supplied | None = None,
     asked: Mapping[int, Sequence[Defined]] | None = None,
+    wanted: Mapping[str, WantedFeatures] | None = None,
 ) -> tuple[Windows, int]:
     """The windows of the newest usable snapshot, and the position from which the log has to be read again.
 
     Series that the snapshot lacks want their past up to that position; `own` are the books of tenants, `asked` what
-    their rules ask.
+    their rules ask, `wanted` what models read.
     """
 
     def is_wanted(head: Head) -> bool:
@@ -45,7 +47,7 @@ def recover_windows(
         return is_ours and _passed(head).days == forget_after_days
 
     def empty() -> Windows:
-        return Windows(own=own, forget_after_days=forget_after_days, supplied=supplied, asked=asked)
+        return Windows(own=own, forget_after_days=forget_after_days, supplied=supplied, asked=asked, wanted=wanted)
 
     found = read_snapshot(directory, is_wanted)
     if found is None:
@@ -58,6 +60,7 @@ def recover_windows(
         forget_after_days=forget_after_days,
         supplied=supplied,
         asked=asked,
+        wanted=wanted,
     )
     windows.restore_passed(_passed(head))
     try:

@@ -11,6 +11,7 @@ from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
 from fourthwatch.engine.consequences import Consequences
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
+from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.engine.rulings import Rulings
@@ -112,9 +113,11 @@ class Walk:
         rulings: Rulings | None = None,
         ticks_ns: Callable[[], int] | None = None,
         heard: Container[int] = frozenset(),
+        panel: Panel | None = None,
     ) -> None:
         """`rulings` says who is judged by what, by the starter set if it is not given; `ticks_ns` times it; `heard` are
-        the tenants of which somebody wants to hear, and may change while the walk is used."""
+        the tenants of which somebody wants to hear, and may change while the walk is used; `panel` has the models,
+        without which the points of the rules judge."""
         self.ledger = ledger
         self.windows = windows
         self.rulings = Rulings(windows) if rulings is None else rulings
@@ -129,6 +132,7 @@ class Walk:
         self._ticks_ns = ticks_ns
         self.now_ms = 0
         """Wall time as of the newest turn; 0 where nobody waits."""
+        self.panel = Panel() if panel is None else panel
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Take a batch, make it durable and answer it, all on this thread.
@@ -246,7 +250,8 @@ class Walk:
         subject = present.subject
         policy = self.policies.of(subject.tenant)
         lacking, versions = ruling.lacking, ready.versions
-        return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped)
+        opinion = self.panel.opinion(self.windows, present, policy.red_above)
+        return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped, opinion)
 
     def _put_off(self, submission: Submission) -> tuple[str, ...]:
         """Stages to skip because of how long the event has waited; nothing for nearly all."""

@@ -23,6 +23,7 @@ from fourthwatch.features.observe import By, Observer, Present
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
 from fourthwatch.features.things import THINGS, key_of
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.limits import FORGET_AFTER_DAYS, FORGOTTEN_PER_STEP, SOURCES_MAX
 
 WINDOWS_VERSION = 3
@@ -79,11 +80,12 @@ class Windows:
         forget_after_days: int = FORGET_AFTER_DAYS,
         asked: Mapping[int, Sequence[Defined]] | None = None,
         supplied: Supplied | None = None,
+        wanted: Mapping[str, WantedFeatures] | None = None,
     ) -> None:
         """Empty, or with `heads` about to be given the slices of a snapshot that was taken at position `up_to`.
 
         `own` are the books of tenants that have features of their own, `asked` the expressions of tenants' rules,
-        `supplied` the operator's files.
+        `supplied` the operator's files, `wanted` what models read.
         """
         self.supplied = supplied
         self.lists = Lists()
@@ -97,6 +99,9 @@ class Windows:
         self.own: dict[int, Book] = dict(own or {})
         """By tenant; after a change of a book call `need` or `release`."""
         self._deciding: tuple[Reading, Plan] | None = None
+        self.wanted: dict[str, WantedFeatures] = dict(wanted or {})
+        """By the name of a model, as `own`."""
+        self._wanted_readings: dict[str, tuple[Reading, Plan]] = {}
         self.registry = Registry()
         self.applied = Applied(up_to)
         self._users: dict[str, list[SessionUser]] = {}
@@ -129,6 +134,14 @@ class Windows:
         if self._deciding is None:
             self._deciding = self.reading_of(self.book, DECIDING)
         return self.read(*self._deciding, present)
+
+    def wanted_values(self, name: str, present: Present) -> Vector:
+        """What somebody reads under a name, before the event itself counts; what has no past yet is unknown."""
+        ready = self._wanted_readings.get(name)
+        if ready is None:
+            wanted = self.wanted[name]
+            ready = self._wanted_readings[name] = self.reading_of(wanted.book, wanted.names)
+        return self.read(*ready, present)
 
     def read(self, reading: Reading, plan: Plan, present: Present) -> Vector:
         """The wanted features of a reading."""
@@ -237,6 +250,12 @@ class Windows:
         self.own[tenant] = book
         self.generation += 1
 
+    def want(self, name: str, wanted: WantedFeatures) -> list[Defined]:
+        """Read these features under a name from now on; returns what `need` is to be called with."""
+        self.wanted[name] = wanted
+        self._wanted_readings.pop(name, None)
+        return wanted.book.with_parts(wanted.names)
+
     def first_ms(self, tenant: int, text: str) -> int | None:
         """When a thing, `kind:normal form`, was first heard of; `None` when never."""
         return self._kernel.first_ms(key_of(tenant, text))
@@ -249,6 +268,8 @@ class Windows:
             parts = sorted(set().union(*[one.names for one in expressions])) if expressions else []
             yield from self.own.get(tenant, self.book).with_parts(parts)
             yield from expressions
+        for wanted in self.wanted.values():
+            yield from wanted.book.with_parts(wanted.names)
 
     def completed(self, all_series: Iterable[Series]) -> None:
         """The past of these series is in now."""
@@ -313,6 +334,7 @@ class Windows:
         for kind, kept, always in self._observer.kinds:
             self._kernel.route(kind, kept, always)
         self._deciding = None
+        self._wanted_readings.clear()
         self.generation += 1
 
     # Snapshots: as of the moment they begin, written slice after slice while events go on being added.

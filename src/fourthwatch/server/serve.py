@@ -23,17 +23,21 @@ from fourthwatch.api.protocol import BoundedHttpProtocol
 from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
+from fourthwatch.engine.definitions import Shelf, stored_features
+from fourthwatch.engine.panel import Panel
 from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.errors import UsageError
 from fourthwatch.limits import KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
 from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import self_signed
+from fourthwatch.server.keeping import ModelKeeper
 from fourthwatch.server.sending import Sending
 from fourthwatch.settings import Settings
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.erasure import erase_again
 from fourthwatch.store.file import lock_directory
+from fourthwatch.store.models import ModelStore
 from fourthwatch.store.users import FIRST_TENANT, UserStore
 
 _BACKLOG = 2_048
@@ -80,9 +84,11 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     broken = asyncio.Event()
     endpoints = EndpointStore(directory, clock)
     sending = Sending(directory, endpoints.heard)
+    panel = Panel()
     corridor = Corridor(
         CorridorSettings(
             directory=directory,
+            panel=panel,
             policy=Policy(red_above=settings.red_above),
             disk_reserve_bytes=settings.disk_reserve_bytes,
             snapshot_every_events=settings.snapshot_every_events,
@@ -96,7 +102,11 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         broken.set,
         loop.call_soon_threadsafe,
     )
+    models = ModelStore(directory, clock)
+    keeper = ModelKeeper(models, corridor, panel)
+    keeper.load_first(Shelf(stored_features(directory, clock)))
     await asyncio.to_thread(corridor.start)
+    keeper.hold_first()
     assembly = Assembly(directory, clock, corridor, settings, on_listening=sending.look)
     url = _url(sock, certificate is not None)
     server = _Server(_config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce))
@@ -104,16 +114,18 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     following = asyncio.create_task(assembly.access.follow())
     indexing = asyncio.create_task(assembly.indexing.run())
+    keeping = (asyncio.create_task(keeper.follow()), asyncio.create_task(keeper.watch()))
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):
         await server.serve(sockets=[sock])
-    for task in (following, watching, indexing):
+    for task in (following, watching, indexing, *keeping):
         task.cancel()
-    await asyncio.gather(indexing, return_exceptions=True)
+    await asyncio.gather(indexing, *keeping, return_exceptions=True)
     await asyncio.to_thread(corridor.stop)
     await sending.stop()
     assembly.close()
     endpoints.close()
+    models.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
 from fourthwatch.errors import LedgerBroken
 from fourthwatch.limits import HISTORY_PAGE_ROWS
@@ -28,6 +29,15 @@ from fourthwatch.store.rule_sets import RuleSetRow, rule_set_rows
 _EVENTS = ", ".join("e." + column.strip() for column in EVENT_COLUMNS.split(","))
 _DECISIONS = ", ".join("d." + column.strip() for column in DECISION_COLUMNS.split(","))
 _EVENT_WIDTH = len(EventRow.__struct_fields__)
+
+
+class ModelFilesRow(msgspec.Struct, frozen=True):
+    """A model's files."""
+
+    id: str
+    manifest: bytes
+    body: bytes
+    golden: bytes
 
 
 class History:
@@ -72,6 +82,34 @@ class History:
             tenant, subject, self.last_seq, *kinds,
         )  # fmt: skip
         return [event_row(row) for row in rows]
+
+    def of_kinds(self, tenant: int, kinds: Sequence[int]) -> Iterator[EventRow]:
+        """A tenant's events of some kinds, in the order of the ledger."""
+        marks, done = ",".join("?" * len(kinds)), 0
+        while True:
+            rows = self._rows(
+                f"SELECT {_EVENTS} FROM event e WHERE e.seq > ? AND e.seq <= ? AND e.tenant = ? AND e.kind IN ({marks})"
+                " ORDER BY e.seq LIMIT ?",
+                done, self.last_seq, tenant, *kinds, HISTORY_PAGE_ROWS,
+            )  # fmt: skip
+            if not rows:
+                return
+            yield from (event_row(row) for row in rows)
+            done = rows[-1][0]
+
+    def models(self, tenant: int) -> list[ModelFilesRow]:
+        """A tenant's models that were ever in use, with their files; none in a file from before there were any."""
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'model'"):
+            return []
+        rows = self._rows(
+            "SELECT id, manifest, body, golden FROM model WHERE tenant = ? AND state <> 'candidate' ORDER BY id", tenant
+        )
+        return [ModelFilesRow(*row) for row in rows]
+
+    def mark(self) -> str:
+        """Stands for everything up to the position that is looked at: the chain's last hash."""
+        rows = self._rows("SELECT hex(chain) FROM event WHERE seq = ?", self.last_seq)
+        return f"{self.last_seq}-{rows[0][0] if rows else ''}"
 
     def tenant_id(self, name: str) -> int | None:
         """Number of a tenant; `None` when there is none of that name."""

@@ -344,6 +344,40 @@ STEPS: tuple[str, ...] = (
     """
     CREATE INDEX delivery_expiry ON delivery (expires_ms) WHERE due_ms IS NOT NULL;
     """,
+    """
+    CREATE TABLE model (
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        id TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('candidate', 'shadow', 'champion', 'retired')),
+        created_ms INTEGER NOT NULL,
+        changed_ms INTEGER NOT NULL,
+        manifest BLOB NOT NULL,         -- JSON, with the SHA-256 of the next two
+        report BLOB,                    -- JSON of the newest comparison with the champion
+        body BLOB NOT NULL,             -- LightGBM text or ONNX
+        golden BLOB NOT NULL,           -- rows with the probability that they must give
+        card BLOB NOT NULL,             -- HTML, for people
+        PRIMARY KEY (tenant, id)
+    ) STRICT;
+    CREATE UNIQUE INDEX model_champion ON model (tenant) WHERE state = 'champion';
+
+    CREATE TABLE model_change (
+        id INTEGER PRIMARY KEY,         -- the order of changes, over all tenants
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        model TEXT NOT NULL,
+        state TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        actor TEXT NOT NULL,            -- id of the key, or 'command line'
+        why TEXT NOT NULL               -- said when a gate was overridden
+    ) STRICT;
+
+    CREATE TABLE model_held (
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        from_seq INTEGER NOT NULL,      -- from the event at this position on
+        model TEXT NOT NULL,            -- empty: the scorecard alone
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (tenant, from_seq)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -12,17 +12,21 @@ from typing import Any
 import msgspec
 
 from fourthwatch.decision import Decision, Policy, decide, versions_of
+from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.roster import lists_at
 from fourthwatch.engine.rule_shelf import book_as_it_was, holding
 from fourthwatch.engine.rulings import starter_in_force
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.engine.walk import reduced
 from fourthwatch.entities.supplied import Supplied
-from fourthwatch.errors import LanguageError
+from fourthwatch.errors import LanguageError, ModelRefused
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.definition import Book, Defined, Feature
 from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
+from fourthwatch.model.manifest import Package
+from fourthwatch.model.probe import try_out
+from fourthwatch.model.serving import LiveModel
 from fourthwatch.rules.check import CheckedSet
 from fourthwatch.rules.rule import decoded
 from fourthwatch.rules.ruling import Ruling
@@ -88,7 +92,7 @@ def _position_in(event_id: str) -> int:
 
 
 class _Past:
-    """Histories of all that some versions ask, whose own features are the same."""
+    """Histories of all that some versions, and models, ask, whose own features are the same."""
 
     def __init__(
         self, history: History, tenant: int, book: Book, forget_after_days: int, supplied: Supplied | None
@@ -101,12 +105,16 @@ class _Past:
         self._supplied = supplied
         self._rulings: dict[tuple[int, tuple[str, ...], int], Ruling] = {}
         self._edits = history.list_edits()
+        self.panel = Panel()
 
     def open(self) -> None:
         """When all that will be asked is known."""
         own = {self.tenant: self.book}
         asked = {self.tenant: self.asking}
-        self.windows = Windows(own=own, forget_after_days=self._days, supplied=self._supplied, asked=asked)
+        wanted = self.panel.wanted
+        self.windows = Windows(
+            own=own, forget_after_days=self._days, supplied=self._supplied, asked=asked, wanted=wanted
+        )
         self._subjects = Subjects(self._history, self.windows)
 
     def present(self, event: EventRow) -> Present:
@@ -140,6 +148,7 @@ class _Walk:
         for tenant in history.tenant_ids():
             self._versions[tenant, 0] = (starter_in_force().checked, self._past(tenant, _NO_FEATURES))
         for past in self._pasts.values():
+            _admit(past, history)
             past.open()
 
     def through(self, last: int, event_id: str | None) -> Iterator[Again]:
@@ -181,10 +190,13 @@ class _Walk:
         checked, past = self._versions[event.tenant, version]
         ruling = past.ruling(version, checked, lacking, event.seq)
         degraded = tuple(stored.get("degraded", ()))
-        judgement = ruling.judge(reduced(presents[past], degraded) if degraded else presents[past])
+        present = reduced(presents[past], degraded) if degraded else presents[past]
+        judgement = ruling.judge(present)
         files = None if self._supplied is None else self._supplied.versions
         policy = msgspec.structs.replace(Policy(*limits), version=int(stored.get("policy", 0)))
-        now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded)
+        past.panel.put_by_id(event.tenant, stored.get("model", ""), [name for name, _ in stored.get("shadows", ())])
+        opinion = past.panel.opinion(past.windows, present, policy.red_above)
+        now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded, opinion)
         found, not_compared = self._compared(stored, now, event)
         return Again(event.event_id, event.seq, made.score, made.verdict, version, found, not_compared)
 
@@ -211,6 +223,16 @@ class _Walk:
             _add_what_fits(book, [row for row in self._features if row.tenant == tenant])
             self._pasts[key] = _Past(self._history, tenant, book, self._days, self._supplied)
         return self._pasts[key]
+
+
+def _admit(past: _Past, history: History) -> None:
+    """Every model that ever judged the tenant's orders or looked on, if it is still there and whole."""
+    for row in history.models(past.tenant):
+        package = Package(row.manifest, row.body, row.golden)
+        try:
+            past.panel.admit(past.tenant, LiveModel.of(try_out(package), package), past.book)
+        except ModelRefused:
+            continue  # its decisions then differ in `model`
 
 
 def _add_what_fits(book: Book, rows: list[FeatureRow]) -> None:

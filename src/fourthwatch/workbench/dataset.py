@@ -21,14 +21,16 @@ from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.features.catalogue import DECIDING, built_in
 from fourthwatch.features.definition import Book, Feature
 from fourthwatch.features.observe import Present
+from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import THINGS, key_of
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
 from fourthwatch.language.diagnose import did_you_mean
 from fourthwatch.limits import FORGET_AFTER_DAYS
 from fourthwatch.store.history import History
 from fourthwatch.store.ledger import DecisionRow, EventRow
 from fourthwatch.store.reader import Entry
-from fourthwatch.workbench.labels import LABEL_KINDS, LabelBook, Labels
+from fourthwatch.workbench.labels import LABEL_KINDS, LabelBook, Labels, was_sent_late
 from fourthwatch.workbench.table import Cell, Column, TableWriter
 
 Events = Literal["orders", "all-decided"]
@@ -49,12 +51,15 @@ FIXED: tuple[Column, ...] = (
     Column("score", "whole"),
     Column("flag", "text"),
     Column("verdict", "text"),
+    Column("payment", "text"),
 )
 """Before the features. `day` is UTC, of `occurred_ms`; `person_bucket` is 0 to 99, the same for all rows of one account
-or e-mail address, so that a split by it puts nobody on both sides; unknown when neither was said."""
+or e-mail address, so that a split by it puts nobody on both sides; unknown when neither was said. `payment` is `cash`,
+or the type of the first payment method as it was sent."""
 LABEL_PREFIX, KEY_PREFIX = "label_", "key_"
 
 _BUCKETS = 100
+_PAYMENT_CHARS_MAX = 32
 _PROGRESS_EVERY = 1_000
 _GIVE_BACK_EVERY = 16
 
@@ -80,6 +85,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """As the server has it, or the rows are not what it saw."""
     supplied: Supplied | None = None
     """The same."""
+    definitions: tuple[Feature, ...] = ()
+    """Features besides those that are there, as if the tenant had defined them; among `features` if that is empty."""
+    kept: tuple[str, ...] | None = None
+    """Features whose past is kept besides what a server keeps; those of `features` among them are then read from
+    histories of exactly that. `None`: none besides."""
+    known_by_ms: int | None = None
+    """Labels that arrived from this moment on are untold; `None`: all that are there."""
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -102,20 +114,11 @@ def build(directory: Path, out: Path, wanted: Wanted, progress: Progress) -> Bui
     Raises `UsageError` for a name that is not there, `DatasetError` when there is no such row or no such form,
     `LedgerUnusable` and `LedgerBroken`.
     """
-    _check_keys(wanted)
-    if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
-        raise DatasetError("the range is empty: --from should lie before --to")
     history = History(directory)
     try:
-        tenant = history.tenant_id(wanted.tenant)
-        if tenant is None:
-            raise DatasetError(f"there is no tenant {wanted.tenant!r} in this data file")
-        shelf = Shelf(_stored_features(history))
-        names = _feature_names(shelf.of(tenant), wanted)
-        columns = columns_of(names, wanted)
+        names, columns, walk = opened(history, wanted)
         with TableWriter(out, columns) as table:
             table.open()
-            walk = _Walk(history, tenant, _Known(shelf, tenant, names, wanted), wanted)
             for row in walk.rows(progress):
                 table.add(row)
             if table.rows == 0:
@@ -124,6 +127,24 @@ def build(directory: Path, out: Path, wanted: Wanted, progress: Progress) -> Bui
         return Built(table.rows, len(columns), len(names), walk.walked, walk.ones, walk.told)
     finally:
         history.close()
+
+
+def opened(history: History, wanted: Wanted) -> tuple[tuple[str, ...], tuple[Column, ...], "LedgerWalk"]:
+    """What is wanted of a ledger: names of the features, all columns, and the walk that gives the rows.
+
+    Raises `UsageError` for a name that is not there, `DatasetError` for a tenant that is not or an empty range.
+    """
+    _check_keys(wanted)
+    if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
+        raise DatasetError("the range is empty: --from should lie before --to")
+    tenant = history.tenant_id(wanted.tenant)
+    if tenant is None:
+        raise DatasetError(f"there is no tenant {wanted.tenant!r} in this data file")
+    own = [msgspec.structs.replace(one, tenant=tenant) for one in wanted.definitions]
+    shelf = Shelf([*_stored_features(history), *own])
+    names = _feature_names(shelf.of(tenant), wanted)
+    known = _Known(shelf, tenant, names, wanted)
+    return names, columns_of(names, wanted), LedgerWalk(history, tenant, known, wanted)
 
 
 def columns_of(names: Sequence[str], wanted: Wanted) -> tuple[Column, ...]:
@@ -190,8 +211,9 @@ class _Known:
     def __init__(self, shelf: Shelf, tenant: int, names: Sequence[str], wanted: Wanted) -> None:
         book = shelf.of(tenant)
         days, supplied = wanted.forget_after_days, wanted.supplied
-        self.live = Windows(shelf.built_in, own=shelf.books, forget_after_days=days, supplied=supplied)
-        own = book.with_parts([one.feature.name for one in book.own()])
+        read = {} if wanted.kept is None else {"": WantedFeatures(book, wanted.kept)}
+        self.live = Windows(shelf.built_in, own=shelf.books, forget_after_days=days, supplied=supplied, wanted=read)
+        own = book.with_parts([*(one.feature.name for one in book.own()), *(wanted.kept or ())])
         kept = {one.feature.name for one in (*shelf.built_in.kept(), *own)}
         kept |= {one.feature.name for one in book if one.checked is None}
         awake, resting = [name for name in names if name in kept], [name for name in names if name not in kept]
@@ -231,7 +253,7 @@ class _Known:
             self._rest.applied.add(seq)
 
 
-class _Walk:
+class LedgerWalk:
     """Through the whole ledger once: what is wanted becomes a row, all else counts."""
 
     def __init__(self, history: History, tenant: int, known: _Known, wanted: Wanted) -> None:
@@ -244,7 +266,7 @@ class _Walk:
         self._known = known
         self._subjects = Subjects(history, known.live)
         self._key_names = wanted.keys
-        self._labels = LabelBook(history)
+        self._labels = LabelBook(history, wanted.known_by_ms)
         self._first_ms: int | None = None
         self._last_ms: int | None = None
 
@@ -301,12 +323,13 @@ class _Walk:
             decision.score,
             decision.flag,
             decision.verdict,
+            payment_of(subject),
         ]
         for name in self._key_names:
             texts = THINGS[name].texts(subject)
             row.append(texts[0].partition(":")[2] if texts else None)
         row += [None if value is None else float(value) for value in values]
-        self._add_labels(row, self._labels.of(event.tenant, order_id, user))
+        self._add_labels(row, self._labels.of(event.tenant, order_id, user, sent_late=was_sent_late(event)))
         return row
 
     def _add_labels(self, row: list[Cell], labels: Labels) -> None:
@@ -318,6 +341,14 @@ class _Walk:
                 row += (int(label.value), label.received_ms, label.occurred_ms)
                 self.told[kind] += 1
                 self.ones[kind] += label.value
+
+
+def payment_of(subject: Subject) -> str | None:
+    """How an order is paid: `cash`, or the type of its first payment method in small letters; `None`: not said."""
+    if subject.paid_on_delivery():
+        return "cash"
+    types = [method.payment_type for method in subject.payment_methods() if method.payment_type]
+    return types[0].strip().lower().removeprefix("_")[:_PAYMENT_CHARS_MAX] if types else None
 
 
 def _moment(ms: int) -> str:

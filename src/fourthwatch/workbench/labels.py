@@ -6,10 +6,11 @@ at which it *arrived*, because whoever learns from it could not have known it ea
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
+from fourthwatch.clock import DAY_MS
 from fourthwatch.engine.labels import is_lost, told_by_state
 from fourthwatch.events import (
     KIND_OF_NUMBER,
@@ -28,15 +29,29 @@ from fourthwatch.store.ledger import EventRow
 from fourthwatch.store.reader import order_subject, user_subject
 from fourthwatch.wire.decode import read_stored
 
-LabelKind = Literal["chargeback", "rto", "returned", "bad"]
-LABEL_KINDS: tuple[LabelKind, ...] = ("chargeback", "rto", "returned", "bad")
+LabelKind = Literal["chargeback", "rto", "returned", "bad", "promo_abuse", "account_abuse"]
+LABEL_KINDS: tuple[LabelKind, ...] = ("chargeback", "rto", "returned", "bad", "promo_abuse", "account_abuse")
 """`chargeback`: the order is disputed (0: the shop won); `rto`: the parcel came back unaccepted (0: delivered);
-`returned`: sent back or refunded (0: delivered); `bad`: a mark against the user stands (0: marked as good)."""
+`returned`: sent back or refunded (0: delivered); `bad`: a mark against the user stands (0: marked as good);
+`promo_abuse` and `account_abuse`: the same of a mark whose kind of abuse speaks of promotions, or of accounts."""
+
+_ABUSES: tuple[tuple[LabelKind, tuple[str, ...]], ...] = (
+    ("promo_abuse", ("promo", "coupon", "referral")),
+    ("account_abuse", ("account", "takeover", "ato")),
+)
+"""Words that a kind of abuse has in it; shops name theirs as they like."""
 
 _TAGS = (Tag, Untag)
 _OF_ORDER = (OrderStatus, ItemStatus, Chargeback, CustomEvent, *_TAGS)
 _ORDER_KINDS = tuple(kind.number for kind in KINDS if kind.type in _OF_ORDER)
+OF_ORDER_NUMBERS = tuple(
+    kind.number for kind in KINDS if kind.type in (OrderStatus, ItemStatus, Chargeback, CustomEvent)
+)
+"""Kinds of events that tell labels of the order that they name."""
 _USER_KINDS = tuple(kind.number for kind in KINDS if kind.type in _TAGS)
+
+
+SENT_LATE_MS = DAY_MS
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -47,6 +62,12 @@ class Label(msgspec.Struct, frozen=True):
     """Our clock, when the event arrived that gave it this value."""
     occurred_ms: int
     """The sender's clock, of the same event; in a replayed past the one that means something."""
+
+
+class Tell(Protocol):
+    """Takes in what was told of a kind."""
+
+    def __call__(self, kind: LabelKind, row: EventRow, *, value: bool) -> None: ...
 
 
 Labels = Mapping[LabelKind, Label]
@@ -79,23 +100,45 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
             if value or kind not in told:
                 tell(kind, row, value=value)
         if isinstance(event, _TAGS):
-            if marks:
-                tell("bad", row, value=any(marks.values()))
-            else:
-                told.pop("bad", None)
+            _tell_marks(marks, row, tell, told)
     return told
+
+
+def _tell_marks(marks: Mapping[str | None, bool], row: EventRow, tell: Tell, told: dict[LabelKind, Label]) -> None:
+    """What the marks that stand say of all abuse, and of the kinds that have a label of their own."""
+    standing: list[tuple[LabelKind, Mapping[str | None, bool]]] = [("bad", marks)]
+    standing += [(abuse, _of_abuse(marks, words)) for abuse, words in _ABUSES]
+    for kind, of_it in standing:
+        if of_it:
+            tell(kind, row, value=any(of_it.values()))
+        else:
+            told.pop(kind, None)
+
+
+def _of_abuse(marks: Mapping[str | None, bool], words: tuple[str, ...]) -> dict[str | None, bool]:
+    return {abuse: bad for abuse, bad in marks.items() if any(word in (abuse or "").lower() for word in words)}
+
+
+def was_sent_late(row: EventRow) -> bool:
+    """Whether an event was received so long after it happened that it belongs to a past sent afterwards."""
+    return row.received_ms - row.occurred_ms > SENT_LATE_MS
 
 
 class LabelBook:
     """Labels of orders as of the end of a history, read when they are asked for and kept while warm."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, known_by_ms: int | None = None) -> None:
+        """`known_by_ms`: what came to be known from this moment on is not known yet."""
         self._history = history
-        self._warm: OrderedDict[tuple[int, str | None, str | None], Labels] = OrderedDict()
+        self._known_by_ms = known_by_ms
+        self._warm: OrderedDict[tuple[int, str | None, str | None, bool], Labels] = OrderedDict()
 
-    def of(self, tenant: int, order_id: str | None, user: str | None) -> Labels:
-        """Labels of the order, and of the user whose it is; either may be `None`: not said."""
-        key = (tenant, order_id, user)
+    def of(self, tenant: int, order_id: str | None, user: str | None, *, sent_late: bool = False) -> Labels:
+        """Labels of the order, and of the user whose it is; either may be `None`: not said.
+
+        `sent_late`: the order belongs to a past that was sent afterwards, so the sender's times count.
+        """
+        key = (tenant, order_id, user, sent_late)
         found = self._warm.get(key)
         if found is None:
             found = self._warm[key] = labels_of(self._events(*key))
@@ -103,9 +146,13 @@ class LabelBook:
                 self._warm.popitem(last=False)
         return found
 
-    def _events(self, tenant: int, order_id: str | None, user: str | None) -> list[tuple[EventRow, Event]]:
+    def _events(
+        self, tenant: int, order_id: str | None, user: str | None, sent_late: bool
+    ) -> list[tuple[EventRow, Event]]:
         rows = [] if order_id is None else self._history.about(tenant, order_subject(order_id), _ORDER_KINDS)
         if user is not None:
             rows += self._history.about(tenant, user_subject(user), _USER_KINDS)
             rows.sort(key=lambda row: row.seq)
+        if self._known_by_ms is not None:
+            rows = [row for row in rows if (row.occurred_ms if sent_late else row.received_ms) < self._known_by_ms]
         return [(row, read_stored(KIND_OF_NUMBER[row.kind], row.body, from_go=row.from_go)) for row in rows]

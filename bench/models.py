@@ -1,0 +1,233 @@
+"""`python -m bench.models --data DIR`: how good models are on the public sets, beside what others published on them.
+
+The same program runs as for a shop: converter → events → the product's own walk into a ledger → point-in-time matrix →
+`train` → the serving code. HTTP alone is left out, a million events over it would take an hour: `workbench.intake`.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from fourthwatch.clock import DAY_MS, SystemClock
+from fourthwatch.features.definition import Feature
+from fourthwatch.model.manifest import Manifest, Measured, Package
+from fourthwatch.model.serving import LiveModel
+from fourthwatch.workbench import fraudecom, handbook
+from fourthwatch.workbench.dataset import Wanted
+from fourthwatch.workbench.intake import take_recording
+from fourthwatch.workbench.learning import Learner
+from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
+from fourthwatch.workbench.matrix_file import read_matrix_file, write_matrix_file
+from fourthwatch.workbench.outcomes import history_of
+from fourthwatch.workbench.ranking import (
+    auc_of,
+    average_precision,
+    card_precision,
+    measured,
+    recall_at_false_positives,
+)
+from fourthwatch.workbench.training import Plan, fit
+
+T = TypeVar("T")
+
+FRAUDECOM, HANDBOOK = "fraudecom.csv.gz", "handbook_simulated.parquet"
+HANDBOOK_FEATURES = (
+    "amount", "amount_is_round", "own_mean_amount", "own_mean_amount_24h", "own_mean_amount_7d", "own_mean_amount_30d",
+    "amount_against_own_mean", "amount_against_own_mean_30d", "amount_against_own_max", "amount_against_previous",
+    "amount_against_seller_mean", "amount_against_shop_mean", "amount_by_user_24h", "amount_by_user_30d",
+    "orders_by_user_1h", "orders_by_user_24h", "orders_by_user_7d", "orders_by_user_90d", "order_pace_of_user",
+    "seconds_since_order", "orders_by_seller_24h", "users_by_seller_7d", "seller_age_here", "chargebacks_ever",
+    "disputed_rate_of_seller", "disputed_share_of_user", "days_since_chargeback",
+)  # fmt: skip
+"""The set has customers, terminals, amounts and times; features of anything else are unknown in all of it."""
+HANDBOOK_ENTITIES = ("user", "seller")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of the table."""
+
+    what: str
+    auc: Measured
+    average_precision: Measured
+    recall: Measured
+    cards: float | None = None
+    goal: str = ""
+
+
+def main() -> int:
+    """0 when everything was measured, whether or not a goal was reached."""
+    asked = _parser().parse_args()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    if not asked.only or asked.only == "fraudecom":
+        rows += _fraudecom(asked.data / FRAUDECOM, asked.work / "fraudecom", asked.seconds)
+    if not asked.only or asked.only == "handbook":
+        rows += _handbook(asked.data / HANDBOOK, asked.work / "handbook", asked.seconds)
+    for line in table(rows):
+        print(line)
+    return 0
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """As Markdown."""
+    lines = [
+        "| | AUC | average precision | recall at 1 % false positives | CP@100 | goal |",
+        "|---|---|---|---|---:|---|",
+    ]
+    for row in rows:
+        cards = "" if row.cards is None else f"{row.cards:.3f}"
+        figures = " | ".join(_told(one) for one in (row.auc, row.average_precision, row.recall))
+        lines.append(f"| {row.what} | {figures} | {cards} | {row.goal} |")
+    return lines
+
+
+def _fraudecom(source: Path, work: Path, seconds: float) -> list[Row]:
+    own = history_of("chargeback", fraudecom.CHARGEBACK_DELAY_MS // DAY_MS)
+    matrix = _matrix(source, work, lambda out, truth: fraudecom.convert(source, out, truth), Wanted(definitions=own))
+    test = np.arange(int(len(matrix) * 0.8), len(matrix))
+    until_ms = int(matrix.occurred_ms[test[0]])
+    bad = _bad(matrix)[test]
+    train = np.flatnonzero(matrix.occurred_ms < until_ms)
+    raw = [name for name in ("amount", "account_age") if name in matrix.names]
+    scores = _model(matrix.part(train), matrix.part(test), own, Plan(until_ms=until_ms, seconds=seconds), work)
+    rules = matrix.score[test].astype(np.float64)
+    return [
+        _row("fraudecom, last fifth: amount and time since sign-up alone", bad, _raw(matrix, raw, train, test)),
+        _row("fraudecom, last fifth: rules alone (starter set)", bad, rules, goal="AUC 0.555"),
+        _row("fraudecom, last fifth: model", bad, scores, goal="AUC 0.58"),
+    ]
+
+
+def _handbook(source: Path, work: Path, seconds: float) -> list[Row]:
+    own = tuple(
+        one
+        for one in history_of("chargeback", handbook.CHARGEBACK_DELAY_MS // DAY_MS)
+        if one.name.removesuffix("_ever").rsplit("_of_")[-1].split("_")[0] in HANDBOOK_ENTITIES
+    )
+    names = (*HANDBOOK_FEATURES, *(one.name for one in own))
+    wanted = Wanted(from_ms=_ms(2018, 5, 1), to_ms=_ms(2018, 8, 15), features=names, definitions=own)
+    to_ms = _ms(2018, 8, 23)
+    matrix = _matrix(source, work, lambda out, truth: handbook.convert(source, out, truth, to_ms=to_ms), wanted)
+    test = handbook_test(matrix, _bad(matrix))
+    bad = _bad(matrix)[test]
+    found = []
+    for what, begin, goal in (
+        ("trained 25–31 July", _ms(2018, 7, 25), "AUC 0.88, AP 0.70, CP@100 0.29"),
+        ("trained 1 May–31 July", _ms(2018, 5, 1), "AP 0.74, CP@100 0.30"),
+    ):
+        at = matrix.occurred_ms
+        train = np.flatnonzero((at >= begin) & (at < _ms(2018, 8, 1)))
+        plan = Plan(until_ms=_ms(2018, 8, 8), seconds=seconds)
+        part = matrix.part(test)
+        raw = _raw(matrix, ["amount"], train, test)
+        found.append(_row(f"handbook, {what}: amount alone", bad, raw, cards=_cards(part, bad, raw)))
+        scores = _model(matrix.part(train), part, own, plan, work)
+        found.append(_row(f"handbook, {what}: model", bad, scores, cards=_cards(part, bad, scores), goal=goal))
+    return found
+
+
+def handbook_test(matrix: Matrix, bad: Wholes) -> Wholes:
+    """8–14 August without customers known to be bad by then, as the book defines it (its function get_train_test_set):
+    those found in the training week, and, for each day of the test, those found up to the day a delay earlier."""
+    users, day = np.array(matrix.user, dtype=object), matrix.occurred_ms // DAY_MS
+    first = _ms(2018, 7, 25) // DAY_MS
+    known = set(users[(day >= first) & (day < first + 7) & (bad == 1)])
+    kept = []
+    for number in range(7):
+        known |= set(users[(day == first + 7 + number - 1) & (bad == 1)])
+        today = np.flatnonzero(day == first + 14 + number)
+        kept.append(today[[users[at] not in known for at in today]])
+    return np.concatenate(kept)
+
+
+def _matrix(source: Path, work: Path, convert: Callable[[Path, Path], object], wanted: Wanted) -> Matrix:
+    """What is known as of each order of a set; the ledger and the matrix are kept for the next time."""
+    work.mkdir(parents=True, exist_ok=True)
+    kept, mark = work / "matrix.npz", repr(wanted)
+    found = read_matrix_file(kept, mark)
+    if found is not None:
+        return found
+    recording, data = work / "recording.jsonl.gz", work / "data"
+    if not (work / "taken").exists():
+        _timed(f"{source.name}: converting", lambda: convert(recording, work / "truth.csv"))
+        data.mkdir(exist_ok=True)
+        _timed(f"{source.name}: taking the events in", lambda: take_recording(recording, data, lambda _: None))
+        (work / "taken").touch()
+    found = _timed(f"{source.name}: what is known", lambda: read_matrix(data, wanted, lambda _done, _total: None))
+    write_matrix_file(kept, found, mark)
+    return found
+
+
+def _model(train: Matrix, test: Matrix, own: tuple[Feature, ...], plan: Plan, work: Path) -> Floats:
+    """Probabilities of the test's rows, one by one through the serving code."""
+
+    def learn() -> tuple[Package, str, Manifest]:
+        return fit(train, own, plan, SystemClock(), lambda _what, _share: None, lambda _name, run: run())
+
+    package, card, manifest = _timed(f"learning from {len(train):,} orders", learn)
+    (work / f"card-{len(train)}.html").write_text(card)
+    live = LiveModel.of(manifest, package)
+    rows = test.columns(manifest.names).tolist()
+    found = np.array([live.judge([None if one != one else one for one in row]).probability for row in rows])
+    live.close()
+    print(f"  {len(manifest.names)} features, {manifest.trees} trees: {', '.join(manifest.names)}", file=sys.stderr)
+    return found
+
+
+def _raw(matrix: Matrix, names: Sequence[str], train: Wholes, test: Wholes) -> Floats:
+    values = matrix.columns(names)
+    learner = Learner(names, values[train], _bad(matrix)[train], np.ones(len(train)), 1)
+    found: Floats = learner.fit_plainly(np.arange(len(train))).predict(values[test])
+    return found
+
+
+def _bad(matrix: Matrix) -> Wholes:
+    found: Wholes = (matrix.labels["chargeback"].value == 1).astype(np.int64)
+    return found
+
+
+def _cards(part: Matrix, bad: Wholes, scores: Floats) -> float:
+    return card_precision(bad, scores, part.user, part.occurred_ms)
+
+
+def _row(what: str, bad: Wholes, scores: Floats, *, cards: float | None = None, goal: str = "") -> Row:
+    ours, precise, recall = (
+        measured(one, bad, scores) for one in (auc_of, average_precision, recall_at_false_positives)
+    )
+    return Row(f"{what} ({len(bad):,} orders, {int(bad.sum()):,} bad)", ours, precise, recall, cards, goal)
+
+
+def _told(one: Measured) -> str:
+    return f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})"
+
+
+def _timed(what: str, run: Callable[[], T]) -> T:
+    began = time.monotonic()
+    print(f"{what} …", file=sys.stderr, flush=True)
+    result = run()
+    print(f"{what}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return result
+
+
+def _ms(year: int, month: int, day: int) -> int:
+    return int(datetime(year, month, day, tzinfo=UTC).timestamp()) * 1_000
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.models", description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="directory of the public sets")
+    parser.add_argument("--work", type=Path, default=Path(".cache/models"), help="what is kept for the next time")
+    parser.add_argument("--seconds", type=float, default=240.0, help="for the search for settings, each time")
+    parser.add_argument("--only", choices=["fraudecom", "handbook"], help="one of the two sets")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

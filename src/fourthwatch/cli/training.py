@@ -1,0 +1,104 @@
+"""`fourthwatch train`: a model from the shop's own log."""
+
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fourthwatch.cli.options import data_option
+from fourthwatch.clock import SystemClock
+from fourthwatch.errors import UsageError
+from fourthwatch.logs import set_up_logs
+from fourthwatch.store.changes import COMMAND_LINE
+from fourthwatch.store.models import ModelFiles, ModelStore
+from fourthwatch.wire.times import read_timestamp_ms
+from fourthwatch.workbench.outcomes import TARGETS, Target
+from fourthwatch.workbench.packages import read_package
+
+_STEPS = 1_000
+
+
+@click.command(epilog="Example: fourthwatch train --data ./data --target chargeback --until 2026-06-01")
+@data_option
+@click.option("--target", type=click.Choice(TARGETS), default="chargeback", show_default=True,
+              help="What is to be foretold; `any`: disputed, refused at the door, or marked as bad.")  # fmt: skip
+@click.option(
+    "--until", metavar="TIME", help="What came to be known from this moment on is not looked at; now if not given."
+)
+@click.option(
+    "--from", "from_", metavar="TIME", help="First order that is learned from; what came before is still known of it."
+)
+@click.option("--to", metavar="TIME", help="The moment before which orders lie; --until if not given.")
+@click.option("--features", metavar="NAMES", help="Features to choose among, separated by commas; all if not given.")
+@click.option("--red-means", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.3, show_default=True,
+              help="The chance of a bad outcome that a score of 70 stands for.")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(min=0), default=300.0, show_default=True,
+              help="For the search for settings.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For the learning itself.")
+@click.option("--tenant", default="default", show_default=True, help="Whose log.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path),
+              help="The model directory; below --data if not given.")  # fmt: skip
+def train(
+    directory: Path, target: Target, until: str | None, from_: str | None, to: str | None, features: str | None,
+    red_means: float, seconds: float, threads: int, tenant: str, out: Path | None,
+) -> None:  # fmt: skip
+    """Learn a model from the log, and keep it as a candidate.
+
+    Orders count as good only as far as their bad labels would have arrived by now; what is chosen is chosen on later
+    orders than it was learned from, and measured on later ones still. A training that was stopped goes on where it was
+    when the same command is given again. The server may run meanwhile.
+    """
+    training: Any = import_module("fourthwatch.workbench.training")  # NumPy, SciPy and LightGBM come with it
+    clock = SystemClock()
+    until_ms = _moment("--until", until)
+    if until_ms is None:
+        until_ms = clock.now_ms()
+        if out is None:
+            until_ms -= until_ms % 3_600_000  # so that the same command, given again within the hour, goes on
+    names = tuple(name.strip() for name in (features or "").split(",") if name.strip())
+    plan = training.Plan(
+        tenant=tenant, target=target, until_ms=until_ms, from_ms=_moment("--from", from_), to_ms=_moment("--to", to),
+        features=names, probability_at_70=red_means, seconds=seconds, threads=threads,
+    )  # fmt: skip
+    out = directory / "training" / f"{tenant}-{target}" if out is None else out
+    set_up_logs(level="warning")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with click.progressbar(length=_STEPS, label="training", file=sys.stderr, width=30) as bar:
+
+        def say(what: str, share: float) -> None:
+            bar.label = what
+            bar.update(max(-bar.pos, int(share * _STEPS) - bar.pos))
+
+        trained = training.train(directory, out, plan, clock, say)
+    keep(directory, tenant, out, trained.id)
+    for name, one in trained.manifest.metrics.items():
+        click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
+    for name in trained.manifest.suspects:
+        click.echo(f"too good to be believed: {name} tells bad from good nearly by itself; is it a leak?", err=True)
+    click.echo(f"{trained.id}: {len(trained.manifest.features)} features, {trained.manifest.trees} trees, in {out}")
+
+
+def keep(directory: Path, tenant: str, out: Path, model: str) -> None:
+    """Put a model directory into the data file as a candidate."""
+    package, card = read_package(out)
+    store = ModelStore(directory, SystemClock())
+    try:
+        number = store.tenant_id(tenant)
+        if model in {row.id for row in store.all(number)}:
+            return  # the same bytes were learned before
+        files = ModelFiles(package.body, package.golden, card)
+        store.add(number, model, package.manifest, files, actor=COMMAND_LINE)
+    finally:
+        store.close()
+
+
+def _moment(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    ms = read_timestamp_ms(text)
+    if ms is None:
+        raise UsageError(f"{option} is {text!r}: it should be a time such as 2026-06-01 or 2026-06-01T12:00:00Z")
+    return ms

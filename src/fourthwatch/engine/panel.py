@@ -1,0 +1,150 @@
+"""Which model judges whose orders, which ones look on, and when one may begin: not before its features have their past.
+
+Lives with the walk, on its thread, and outlives it: a walk that begins anew is told what its models read.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from fourthwatch.decision import Opinion
+from fourthwatch.errors import LanguageError, ModelRefused
+from fourthwatch.features.definition import Book, Feature
+from fourthwatch.features.observe import Present
+from fourthwatch.features.wanted import WantedFeatures
+from fourthwatch.features.windows import Windows
+from fourthwatch.limits import MODEL_DECISIONS_REMEMBERED, MODELS_IN_USE_MAX
+from fourthwatch.logs import log
+from fourthwatch.metrics import MODEL_DECISIONS, MODEL_FAULTS
+from fourthwatch.model.manifest import Manifest
+from fourthwatch.model.serving import LiveModel, worth_telling
+from fourthwatch.wire.reply import Reason
+
+SCORECARD = "scorecard"
+"""In place of a model's id: the rules' points judge."""
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A model that was admitted."""
+
+    tenant: int
+    model: LiveModel
+    wanted: WantedFeatures
+    recent: deque[tuple[tuple[float | None, ...], int]]
+    """What it was handed lately and the score it gave, for those who watch."""
+
+    @property
+    def key(self) -> str:
+        """Under which windows know what it reads."""
+        return f"{self.tenant}/{self.model.id}"
+
+
+class Panel:
+    """Models by tenant: admitted, and of those the champion and the shadows."""
+
+    def __init__(self) -> None:
+        self.seats: dict[str, Seat] = {}
+        self._champions: dict[int, Seat] = {}
+        self._shadows: dict[int, tuple[Seat, ...]] = {}
+
+    @property
+    def wanted(self) -> Mapping[str, WantedFeatures]:
+        """What the admitted read, for windows that begin."""
+        return {key: seat.wanted for key, seat in self.seats.items()}
+
+    def admit(self, tenant: int, model: LiveModel, book: Book) -> Seat:
+        """Give a model a seat, without effect yet; raises `ModelRefused` when a feature is not there any more."""
+        if len(self.seats) >= MODELS_IN_USE_MAX:
+            raise ModelRefused(f"{MODELS_IN_USE_MAX} models are in use; retire one first")
+        recent: deque[tuple[tuple[float | None, ...], int]] = deque(maxlen=MODEL_DECISIONS_REMEMBERED)
+        seat = Seat(tenant, model, wanted_by(model.manifest, tenant, book), recent)
+        self.seats[seat.key] = seat
+        return seat
+
+    def dismiss(self, key: str) -> None:
+        """Take a seat away."""
+        seat = self.seats.pop(key)
+        if self._champions.get(seat.tenant) is seat:
+            del self._champions[seat.tenant]
+        self._shadows[seat.tenant] = tuple(one for one in self.shadows(seat.tenant) if one is not seat)
+        seat.model.close()
+
+    def champion(self, tenant: int) -> Seat | None:
+        """Who judges; `None`: the points of the rules do."""
+        return self._champions.get(tenant)
+
+    def shadows(self, tenant: int) -> tuple[Seat, ...]:
+        """Who looks on."""
+        return self._shadows.get(tenant, ())
+
+    def put(self, tenant: int, champion: Seat | None, shadows: tuple[Seat, ...]) -> None:
+        """From the next event on these judge and look on."""
+        if champion is None:
+            self._champions.pop(tenant, None)
+        else:
+            self._champions[tenant] = champion
+        self._shadows[tenant] = shadows
+
+    def put_by_id(self, tenant: int, champion: str, shadows: Sequence[str]) -> None:
+        """The same by id, for decisions that are made again; one that is not there is left out."""
+        seats = [self.seats.get(f"{tenant}/{one}") for one in shadows]
+        self.put(tenant, self.seats.get(f"{tenant}/{champion}"), tuple(one for one in seats if one is not None))
+
+    def opinion(self, windows: Windows, present: Present, red_above: int) -> Opinion | None:
+        """What the champion and the shadows make of an event, before it counts itself; `None` without either.
+
+        A model that fails is left out of this one decision, and counted.
+        """
+        tenant = present.subject.tenant
+        champion, shadows = self._champions.get(tenant), self._shadows.get(tenant, ())
+        if champion is None and not shadows:
+            return None
+        looked_on = tuple([one for one in (_judged(seat, windows, present) for seat in shadows) if one is not None])
+        if champion is None:
+            MODEL_DECISIONS.labels(SCORECARD).inc()
+            return Opinion(shadows=looked_on)
+        vector = windows.wanted_values(champion.key, present)
+        try:
+            made = champion.model.judge(vector)
+            is_told = made.score > red_above and "explanation" not in present.subject.skipped
+            told = champion.model.contributions(vector) if is_told else ()
+        except ModelRefused as error:
+            _failed(champion, error)
+            return Opinion(shadows=looked_on)
+        MODEL_DECISIONS.labels(made.model).inc()
+        champion.recent.append((vector, made.score))
+        reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(told)])
+        return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on)
+
+
+def wanted_by(manifest: Manifest, tenant: int, book: Book) -> WantedFeatures:
+    """What a model reads, of a tenant's book and of what the model brings; raises `ModelRefused` when that is gone."""
+    own = book.for_tenant()
+    for use in manifest.features:
+        try:
+            if use.text:
+                own.add(Feature(use.name, use.text, use.unit, use.says, use.reason, tenant))
+        except LanguageError as error:
+            raise ModelRefused(f"the model's feature {use.name} does not hold any more: {error}") from error
+        if use.name not in own:
+            raise ModelRefused(f"the feature {use.name}, which the model reads, is not there any more")
+    return WantedFeatures(own, manifest.names)
+
+
+def _judged(seat: Seat, windows: Windows, present: Present) -> tuple[str, float] | None:
+    try:
+        return seat.model.id, seat.model.judge(windows.wanted_values(seat.key, present)).probability
+    except ModelRefused as error:
+        _failed(seat, error)
+        return None
+
+
+def _failed(seat: Seat, error: ModelRefused) -> None:
+    MODEL_FAULTS.labels(seat.model.id).inc()
+    log.error("model_failed", tenant=seat.tenant, model=seat.model.id, reason=str(error))
+
+
+def _reason(code: str, says: str, value: float | None, log_odds: float) -> Reason:
+    shown = "unknown" if value is None else f"{value:.6g}"
+    return Reason(code, says, "red" if log_odds > 0 else "green", shown)

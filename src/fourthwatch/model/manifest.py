@@ -1,0 +1,162 @@
+"""What a model says of itself: features in order, what they mean, calibration, score map, and how good it was.
+
+A manifest is read strictly: what is missing, double, out of range or does not fit the model's bytes is a sentence and
+no model. The model's own file is never trusted to say what it is.
+"""
+
+import hashlib
+import math
+from typing import Literal
+
+import msgspec
+
+from fourthwatch.errors import ModelRefused
+from fourthwatch.limits import GOLDEN_ROWS_MAX, MODEL_BYTES_MAX, MODEL_FEATURES_MAX
+
+FORMAT = 1
+MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE, CARD_FILE = "model.txt", "manifest.json", "golden.f64", "card.html"
+ONNX_FILE = "model.onnx"
+
+ModelKind = Literal["lightgbm", "onnx"]
+
+
+class Use(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One feature as the model takes it."""
+
+    name: str
+    text: str = ""
+    """In the language, of a feature that comes with the model; empty: one of the catalogue, or the tenant's own."""
+    unit: str = ""
+    says: str = ""
+    """The sentence for a merchant."""
+    reason: str = ""
+    """Code that a decision shows."""
+    monotone: Literal[-1, 0, 1] = 0
+    """1: more of it never lowers the chance of a bad outcome; -1: never raises it."""
+    gain: float = 0.0
+    """Its part of all gain in training, 0 to 1."""
+    edges: tuple[float, ...] = ()
+    """Bounds between groups of training rows that are about as many, rising."""
+    shares: tuple[float, ...] = ()
+    """Share of training rows in each group, one more than there are edges; behind them that of the unknown."""
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Platt, 1999: the probability is the logistic function of `slope` times the model's margin plus `intercept`."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+class ScoreMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a score of 70 means: the chance of a bad outcome there. Everything else follows along the log-odds."""
+
+    probability_at_70: float = 0.3
+
+
+class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One figure on rows that were not learned from, with the bounds of its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything about a model but its trees."""
+
+    format: int = FORMAT
+    id: str
+    kind: ModelKind = "lightgbm"
+    target: str
+    created_ms: int
+    until_ms: int
+    """Labels that came to be known from this moment on were not."""
+    from_ms: int
+    """First and last order that was learned from."""
+    to_ms: int
+    measured_from_ms: int = 0
+    """First order of the slice that the figures were measured on, by a model of what came before; 0: none."""
+    rows: int
+    bad: int
+    left_out: int = 0
+    """Orders whose label had not had the time to arrive."""
+    delay_days: float = 0.0
+    """By when half of the bad labels had arrived."""
+    data_mark: str = ""
+    features: tuple[Use, ...]
+    calibration: Calibration = Calibration()
+    score_map: ScoreMap = ScoreMap()
+    suspects: tuple[str, ...] = ()
+    """Features that tell bad from good nearly by themselves: a leak until somebody has explained it."""
+    score_shares: tuple[float, ...] = ()
+    """Share of the measured rows by score, in twenty groups of five."""
+    metrics: dict[str, Measured] = {}
+    trees: int = 0
+    versions: dict[str, str | int] = {}
+    """Of the program's parts and of the library that learned it."""
+    model_sha256: str
+    golden_sha256: str = ""
+    golden_rows: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Features in the order in which the model takes them."""
+        return tuple(use.name for use in self.features)
+
+
+class Package(msgspec.Struct, frozen=True):
+    """A model as it is kept: three files that belong together."""
+
+    manifest: bytes
+    body: bytes
+    golden: bytes
+    """Rows of 64-bit floats, little-endian: the features in order, NaN for unknown, then the probability."""
+
+
+_decoder = msgspec.json.Decoder(Manifest)
+
+
+def read_manifest(package: Package) -> Manifest:
+    """The manifest, checked against itself and against the bytes it speaks of; raises `ModelRefused`."""
+    try:
+        manifest = _decoder.decode(package.manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelRefused(f"the manifest cannot be read: {error}") from error
+    _check_self(manifest)
+    if len(package.body) > MODEL_BYTES_MAX:
+        raise ModelRefused(f"the model has more than {MODEL_BYTES_MAX:,} bytes")
+    if hashlib.sha256(package.body).hexdigest() != manifest.model_sha256:
+        raise ModelRefused("the model's file is not the one that its manifest speaks of: the SHA-256 differs")
+    if hashlib.sha256(package.golden).hexdigest() != manifest.golden_sha256:
+        raise ModelRefused("the golden rows are not those that the manifest speaks of: the SHA-256 differs")
+    width = 8 * (len(manifest.features) + 1)
+    if manifest.golden_rows < 1 or len(package.golden) != manifest.golden_rows * width:
+        raise ModelRefused(
+            f"the manifest promises {manifest.golden_rows:,} golden rows of {width} bytes,"
+            f" but there are {len(package.golden):,} bytes"
+        )
+    return manifest
+
+
+def _check_self(manifest: Manifest) -> None:
+    names = manifest.names
+    if manifest.format != FORMAT:
+        raise ModelRefused(f"the manifest has format {manifest.format}; this program reads {FORMAT}")
+    if not 1 <= len(names) <= MODEL_FEATURES_MAX:
+        raise ModelRefused(f"a model has 1 to {MODEL_FEATURES_MAX} features, not {len(names)}")
+    if len(set(names)) != len(names):
+        raise ModelRefused("the manifest names a feature twice")
+    if not 0 < manifest.score_map.probability_at_70 < 1:
+        raise ModelRefused("the score map needs a probability between 0 and 1 for a score of 70")
+    if not (manifest.calibration.slope > 0 and math.isfinite(manifest.calibration.slope)):
+        raise ModelRefused("the calibration's slope must be above 0: a higher margin is a higher probability")
+    if not math.isfinite(manifest.calibration.intercept):
+        raise ModelRefused("the calibration's intercept is no number")
+    if manifest.golden_rows > GOLDEN_ROWS_MAX:
+        raise ModelRefused(f"there are more than {GOLDEN_ROWS_MAX:,} golden rows")
+    for use in manifest.features:
+        if use.shares and len(use.shares) != len(use.edges) + 2:
+            raise ModelRefused(f"the groups of {use.name} do not fit their shares")
+        if list(use.edges) != sorted(use.edges):
+            raise ModelRefused(f"the groups of {use.name} are not in order")

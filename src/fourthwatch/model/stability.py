@@ -1,0 +1,73 @@
+"""How far what comes is from what a model was trained on: the population stability index, by feature and score."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import msgspec
+
+from fourthwatch.model.manifest import Manifest, Use
+
+ALARM = 0.25
+"""From here on much has changed; below 0.1 little has (the usual reading in credit scoring)."""
+ROWS_MIN = 200
+"""With fewer the index is chance."""
+_LEAST = 1e-4
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """Of the newest decisions of one model."""
+
+    model: str
+    decisions: int
+    score: float | None
+    """`None`: too few decisions, or the model was not measured."""
+    features: dict[str, float]
+    """By name; the greatest first."""
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What has moved by more than may be let pass."""
+        moved = [name for name, value in self.features.items() if value >= ALARM]
+        return (*(("score",) if self.score is not None and self.score >= ALARM else ()), *moved)
+
+
+def drift_of(manifest: Manifest, vectors: Sequence[Sequence[float | None]], scores: Sequence[int]) -> Drift:
+    """From the newest vectors that a model was handed, and the scores it gave."""
+    if len(vectors) < ROWS_MIN:
+        return Drift(manifest.id, len(vectors), None, {})
+    found = {
+        use.name: round(population_stability(use.shares, _shares(use, [row[at] for row in vectors])), 4)
+        for at, use in enumerate(manifest.features)
+        if use.shares
+    }
+    ordered = dict(sorted(found.items(), key=lambda one: -one[1]))
+    score = population_stability(manifest.score_shares, _score_shares(scores)) if manifest.score_shares else None
+    return Drift(manifest.id, len(vectors), None if score is None else round(score, 4), ordered)
+
+
+def population_stability(expected: Sequence[float], found: Sequence[float]) -> float:
+    """PSI of two distributions over the same groups.
+
+    >>> round(population_stability([0.5, 0.5], [0.5, 0.5]), 6), round(population_stability([0.5, 0.5], [0.9, 0.1]), 3)
+    (0.0, 0.879)
+    """
+    total = 0.0
+    for before, now in zip(expected, found, strict=True):
+        one, other = max(before, _LEAST), max(now, _LEAST)
+        total += (other - one) * math.log(other / one)
+    return total
+
+
+def _shares(use: Use, values: Sequence[float | None]) -> list[float]:
+    counts = [0] * (len(use.edges) + 2)
+    for value in values:
+        counts[-1 if value is None else bisect_right(use.edges, value)] += 1
+    return [count / len(values) for count in counts]
+
+
+def _score_shares(scores: Sequence[int]) -> list[float]:
+    counts = [0] * 20
+    for score in scores:
+        counts[min(19, score // 5)] += 1
+    return [count / len(scores) for count in counts]

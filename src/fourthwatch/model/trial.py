@@ -1,0 +1,92 @@
+"""A model on trial, in a process of its own: `python -m fourthwatch.model.trial FD`.
+
+Candidates come in on standard input, and each is judged by a child that may use so much memory and time and no more.
+What it says goes out on the descriptor FD; whatever becomes of the child, the one that asked lives on.
+"""
+
+import contextlib
+import math
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+from typing import BinaryIO, Final
+
+import msgspec
+
+from fourthwatch.errors import ModelRefused
+from fourthwatch.limits import TRIAL_CPU_SECONDS, TRIAL_MEMORY_BYTES, TRIAL_SECONDS
+from fourthwatch.model.manifest import Package, read_manifest
+from fourthwatch.model.predictors import predictor_of
+from fourthwatch.model.score import probability_of
+
+LENGTH: Final = struct.Struct("<Q")
+PASSED, REFUSED = b"passed", b"refused"
+_TOLERANCE = 1e-9
+
+
+def judge(package: Package) -> None:
+    """Load a model and let it answer its golden rows; raises `ModelRefused`. Only a process that may die does this."""
+    manifest = read_manifest(package)
+    width = len(manifest.features)
+    predictor = predictor_of(manifest.kind, package.body, width)
+    row = struct.Struct(f"<{width + 1}d")
+    for number, (*values, wanted) in enumerate(row.iter_unpack(package.golden), 1):
+        given = probability_of(
+            predictor.margin([None if value != value else value for value in values]), manifest.calibration
+        )
+        if not math.isfinite(given) or abs(given - wanted) > _TOLERANCE:
+            raise ModelRefused(f"golden row {number} should give {wanted:.6f} and gives {given:.6f}")
+
+
+def main() -> None:
+    """Judge whatever comes in until nothing does."""
+    out = int(sys.argv[1])
+    source: BinaryIO = sys.stdin.buffer
+    while len(head := source.read(LENGTH.size)) == LENGTH.size:
+        content = source.read(LENGTH.unpack(head)[0])
+        said = _in_child(msgspec.msgpack.decode(content, type=Package))
+        os.write(out, LENGTH.pack(len(said)) + said)
+
+
+def _in_child(package: Package) -> bytes:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _confine(len(package.body))
+        try:
+            judge(package)
+            said = PASSED
+        except ModelRefused as refusal:
+            said = REFUSED + str(refusal).encode()[:1_000]
+        except MemoryError:
+            said = REFUSED + b"the model needs more memory than a model may"
+        with contextlib.suppress(OSError):
+            os.write(writing, said)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        ready, _, _ = select.select([pipe], [], [], TRIAL_SECONDS)
+        if not ready:
+            os.kill(child, signal.SIGKILL)
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if said:
+        return said
+    how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"code {os.WEXITSTATUS(status)}"
+    return REFUSED + f"loading the model ended its process with {how}: the file is damaged".encode()
+
+
+def _confine(body_bytes: int) -> None:
+    memory = TRIAL_MEMORY_BYTES + 16 * body_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (TRIAL_CPU_SECONDS, TRIAL_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+if __name__ == "__main__":
+    main()

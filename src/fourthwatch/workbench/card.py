@@ -1,0 +1,168 @@
+"""A model's card: one page for people, HTML with drawings in it, no script and nothing from elsewhere.
+
+Curves are of rows that came after those the model was made of; the drawing of effects is of the model itself.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from fourthwatch.clock import iso_ms
+from fourthwatch.model.manifest import Manifest
+from fourthwatch.model.score import probability_at
+from fourthwatch.workbench.drawing import Line, chart
+from fourthwatch.workbench.learning import Learned, calibrated
+from fourthwatch.workbench.matrix import Floats, Matrix, Wholes
+from fourthwatch.workbench.maturity import Usable
+from fourthwatch.workbench.ranking import auc_of, average_precision
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
+table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:left;border-bottom:1px solid #d0d7de}
+td.n{text-align:right;font-variant-numeric:tabular-nums}figure{display:inline-block;margin:.5rem}
+figcaption{font-weight:600}svg{background:#fff}
+"""
+_MONTH_ROWS_MIN = 50
+_EFFECTS = 6
+_EFFECT_ROWS = 2_000
+_THRESHOLDS = range(5, 100, 5)
+
+
+def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, plan: object) -> str:
+    """The page; `plan` is shown as it was asked for."""
+    measured = rows.rows[learned.measured_rows]
+    bad, told = rows.bad[learned.measured_rows], learned.measured_probability
+    parts = [
+        f"<h1>Model {escape(manifest.id)}</h1>",
+        f"<p>Foretells <b>{escape(manifest.target)}</b>. Made of {manifest.rows:,} orders, {manifest.bad:,} of them"
+        f" bad, from {iso_ms(manifest.from_ms)[:10]} to {iso_ms(manifest.to_ms)[:10]}, with what was known before"
+        f" {iso_ms(manifest.until_ms)[:10]}. {manifest.left_out:,} orders were left out because their labels had not"
+        f" had the time to arrive; half of the bad labels arrive within {manifest.delay_days:g} days."
+        f" {manifest.trees} trees over {len(manifest.features)} features. A score of 70 stands for a chance of"
+        f" {manifest.score_map.probability_at_70:.0%}.</p>",
+        "<h2>How good, on the last fifth of the time</h2>",
+        _figures(manifest, len(bad), int(bad.sum())),
+        _roc(bad, told),
+        _precision_recall(bad, told),
+        _calibration(bad, told),
+        _money(bad, told, matrix.amount[measured], manifest),
+        _by_month(bad, told, matrix.occurred_ms[measured]),
+        "<h2>What it looks at</h2>",
+        _features(manifest),
+        _effects(manifest, learned, matrix, rows),
+        "<h2>How late labels are</h2>",
+        chart(
+            "Bad labels that have arrived, by age in days",
+            [
+                Line(f"{one.kind} {one.payment}".strip(), list(range(len(one.shares))), list(one.shares))
+                for one in rows.curves
+            ],
+        ),
+        "<h2>As it was asked for</h2>",
+        f"<p><code>{escape(repr(plan))}</code></p>",
+        f"<p>Data {escape(manifest.data_mark)}, model SHA-256 {escape(manifest.model_sha256)}.</p>",
+    ]
+    head = f"<meta charset=utf-8><title>{escape(manifest.id)}</title><style>{_STYLE}</style>"
+    return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+
+
+def _figures(manifest: Manifest, rows: int, bad: int) -> str:
+    lines = "".join(
+        f"<tr><td>{escape(name.replace('_', ' '))}</td><td class=n>{one.value:.4f}</td>"
+        f"<td class=n>{one.low:.4f} – {one.high:.4f}</td></tr>"
+        for name, one in manifest.metrics.items()
+    )
+    return (
+        f"<table><tr><th>figure</th><th>value</th><th>95 % interval</th></tr>{lines}</table>"
+        f"<p>Over {rows:,} orders, {bad:,} of them bad.</p>"
+    )
+
+
+def _roc(bad: Wholes, told: Floats) -> str:
+    order = np.argsort(-told, kind="stable")
+    hit, miss = np.cumsum(bad[order]) / max(1, bad.sum()), np.cumsum(1 - bad[order]) / max(1, (1 - bad).sum())
+    lines = [Line("model", _thin(miss), _thin(hit)), Line("guessing", [0, 1], [0, 1])]
+    return chart("Bad orders found, by good orders flagged", lines)
+
+
+def _precision_recall(bad: Wholes, told: Floats) -> str:
+    order = np.argsort(-told, kind="stable")
+    hits = np.cumsum(bad[order])
+    return chart(
+        "Precision, by share of bad orders found",
+        [Line("model", _thin(hits / max(1, bad.sum())), _thin(hits / np.arange(1, len(bad) + 1)))],
+    )
+
+
+def _calibration(bad: Wholes, told: Floats) -> str:
+    parts = [part for part in np.array_split(np.argsort(told, kind="stable"), 10) if len(part)]
+    foretold, came = [float(told[part].mean()) for part in parts], [float(bad[part].mean()) for part in parts]
+    top = max(*foretold, *came, 1e-9)
+    return chart("What came, by what was foretold", [Line("model", foretold, came), Line("exact", [0, top], [0, top])])
+
+
+def _money(bad: Wholes, told: Floats, amount: Floats, manifest: Manifest) -> str:
+    """Amounts of orders above a score: of the bad, saved; of the good, held up."""
+    known = np.nan_to_num(amount)
+    thresholds = [float(one) for one in _THRESHOLDS]
+    above = [told >= probability_at(one, manifest.score_map) for one in thresholds]
+    return chart(
+        "Money, by score above which orders are held",
+        [
+            Line("bad, saved", thresholds, [float(known[one & (bad == 1)].sum()) for one in above]),
+            Line("good, held up", thresholds, [float(known[one & (bad == 0)].sum()) for one in above]),
+        ],
+    )
+
+
+def _by_month(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
+    months = occurred_ms.astype("datetime64[ms]").astype("datetime64[M]")
+    lines = []
+    for month in np.unique(months):
+        of_it = months == month
+        if of_it.sum() >= _MONTH_ROWS_MIN and 0 < bad[of_it].sum() < of_it.sum():
+            lines.append(
+                f"<tr><td>{month}</td><td class=n>{int(of_it.sum()):,}</td><td class=n>{int(bad[of_it].sum()):,}</td>"
+                f"<td class=n>{auc_of(bad[of_it], told[of_it]):.3f}</td>"
+                f"<td class=n>{average_precision(bad[of_it], told[of_it]):.3f}</td>"
+                f"<td class=n>{told[of_it].mean():.4f}</td><td class=n>{bad[of_it].mean():.4f}</td></tr>"
+            )
+    return (
+        "<h3>Month by month</h3><table><tr><th>month</th><th>orders</th><th>bad</th><th>AUC</th><th>average precision"
+        f"</th><th>foretold</th><th>came</th></tr>{''.join(lines)}</table>"
+    )
+
+
+def _features(manifest: Manifest) -> str:
+    lines = "".join(
+        f"<tr><td><code>{escape(use.name)}</code></td><td class=n>{use.gain:.1%}</td>"
+        f"<td>{'+' if use.monotone > 0 else '−' if use.monotone < 0 else ''}</td><td>{escape(use.says)}</td></tr>"
+        for use in sorted(manifest.features, key=lambda use: -use.gain)
+    )
+    return f"<table><tr><th>feature</th><th>part</th><th>must</th><th>what it says</th></tr>{lines}</table>"
+
+
+def _effects(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable) -> str:
+    """Mean probability were a feature so much for every order, the others as they are."""
+    values = matrix.columns(learned.names)[rows.rows]
+    values = values[:: max(1, len(values) // _EFFECT_ROWS)].copy()
+    best = sorted(range(len(learned.names)), key=lambda at: -manifest.features[at].gain)[:_EFFECTS]
+    drawn = []
+    for at in best:
+        levels = manifest.features[at].edges
+        kept = values[:, at].copy()
+        means = []
+        for level in levels:
+            values[:, at] = level
+            margin = learned.model.predict(values, raw_score=True)
+            means.append(float(calibrated(margin, learned.calibration).mean()))
+        values[:, at] = kept
+        if len(levels) > 1:
+            drawn.append(chart(learned.names[at], [Line("mean probability", levels, means)]))
+    return "<h3>Effects</h3>" + "".join(drawn)
+
+
+def _thin(points: Floats, count: int = 200) -> Sequence[float]:
+    where = np.unique(np.linspace(0, len(points) - 1, count).astype(np.int64))
+    return [0.0, *(float(points[at]) for at in where)] if len(points) else [0.0]

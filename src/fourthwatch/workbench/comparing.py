@@ -1,0 +1,179 @@
+"""A model against the champion, or against the scorecard, on the same orders; and the gates that a promotion must pass.
+
+Orders after those that the model learned from are what it is judged by. While there are too few whose labels have had
+time to arrive, its measured slice stands in: figures of a model made of what came before, against the champion there.
+"""
+
+from pathlib import Path
+from statistics import quantiles
+
+import msgspec
+import numpy as np
+
+from fourthwatch.clock import Clock
+from fourthwatch.errors import ModelRefused
+from fourthwatch.features.definition import Feature
+from fourthwatch.model.manifest import Manifest, Package
+from fourthwatch.model.probe import try_out
+from fourthwatch.model.serving import LiveModel
+from fourthwatch.model.stability import population_stability
+from fourthwatch.workbench.dataset import Progress, Wanted
+from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
+from fourthwatch.workbench.maturity import usable
+from fourthwatch.workbench.outcomes import TARGETS
+from fourthwatch.workbench.ranking import auc_of, average_precision, calibration_error
+
+FRESH_ROWS_MIN, FRESH_BAD_MIN = 200, 10
+AUC_SLACK, COST_SLACK = 0.005, 0.02
+CALIBRATION_ERROR_MAX = 0.05
+LATENCY_P99_MICROS_MAX = 1_000.0
+DRIFT_MAX = 0.25
+HELD_UP_COST = 0.1
+"""What it costs to hold up a good order, as a share of its total; a bad one that is let pass costs all of it."""
+RED_ABOVE = 70
+_TIMED = 2_000
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One of the two on the rows."""
+
+    name: str
+    auc: float
+    average_precision: float
+    cost: float
+    """In main units of money: bad orders let pass, and a tenth of good orders held up, at a score above 70."""
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """One condition of a promotion."""
+
+    name: str
+    passed: bool
+    says: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a comparison found."""
+
+    model: str
+    against: str
+    """The champion's id, or `scorecard`."""
+    on: str
+    """`fresh`: orders after training; `measured`: the last slice of training."""
+    orders: int
+    bad: int
+    ours: Side
+    theirs: Side
+    calibration_error: float
+    latency_p99_micros: float
+    drift: float
+    gates: tuple[Gate, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all gates are."""
+        return all(gate.passed for gate in self.gates)
+
+
+def compare(
+    directory: Path, tenant: str, package: Package, champion: Package | None, clock: Clock, progress: Progress
+) -> Report:
+    """Walk the ledger with what each reads; raises `ModelRefused` when either is damaged or nothing can be compared."""
+    manifest = try_out(package)
+    if manifest.target not in TARGETS:
+        raise ModelRefused(f"there are no labels of the target {manifest.target!r} to compare by")
+    now_ms = clock.now_ms()
+    since_ms = manifest.measured_from_ms or manifest.to_ms
+    matrix = _matrix_of(directory, tenant, manifest, since_ms, progress)
+    known = usable(matrix, manifest.target, now_ms)
+    bad_at = np.zeros(len(matrix), np.int64)
+    bad_at[known.rows] = known.bad
+    fresh = known.rows[matrix.occurred_ms[known.rows] > manifest.to_ms]
+    is_fresh = len(fresh) >= FRESH_ROWS_MIN and FRESH_BAD_MIN <= bad_at[fresh].sum() < len(fresh)
+    rows = fresh if is_fresh else known.rows[matrix.occurred_ms[known.rows] <= manifest.to_ms]
+    if not len(rows) or not 0 < bad_at[rows].sum() < len(rows):
+        raise ModelRefused("there are no orders with known outcomes to compare on")
+    live = LiveModel.of(manifest, package)
+    ours_scores, ours_probability, micros = _judged(live, matrix, rows, clock)
+    live.close()
+    theirs, name = matrix.score[rows].astype(np.float64), "scorecard"
+    if champion is not None:
+        theirs, name = _champion_scores(directory, tenant, champion, since_ms, matrix, rows, clock, progress)
+    bad, amount = bad_at[rows], np.nan_to_num(matrix.amount[rows])
+    ours = _side(manifest.id, bad, ours_probability, ours_scores, amount)
+    if not is_fresh:
+        ours = _as_measured(ours, manifest)
+    return _report(manifest, ours, _side(name, bad, theirs, theirs, amount), (bad, ours_probability, ours_scores),
+                   micros, is_fresh=is_fresh)  # fmt: skip
+
+
+def _report(
+    manifest: Manifest, ours: Side, theirs: Side, told: tuple[Wholes, Floats, Floats], micros: float, *, is_fresh: bool
+) -> Report:
+    bad, probability, scores = told
+    error = calibration_error(bad, probability) if is_fresh else _measured(manifest, "calibration_error")
+    shares = np.histogram(scores, 20, (0, 100))[0] / len(scores)
+    has_moved = is_fresh and len(manifest.score_shares) == len(shares)  # the measured slice is what they were made of
+    drift = population_stability(manifest.score_shares, shares.tolist()) if has_moved else 0.0
+    gates = (
+        Gate("auc", ours.auc >= theirs.auc - AUC_SLACK, f"{ours.auc:.4f} against {theirs.auc:.4f} of {theirs.name}"),
+        Gate("cost", ours.cost <= theirs.cost * (1 + COST_SLACK), f"{ours.cost:,.0f} against {theirs.cost:,.0f}"),
+        Gate("calibration", error <= CALIBRATION_ERROR_MAX, f"{error:.4f}, at most {CALIBRATION_ERROR_MAX}"),
+        Gate("latency", micros <= LATENCY_P99_MICROS_MAX, f"p99 {micros:.0f} µs, at most {LATENCY_P99_MICROS_MAX:.0f}"),
+        Gate("drift", drift < DRIFT_MAX, f"PSI of the score {drift:.3f}, below {DRIFT_MAX}"),
+    )
+    return Report(
+        manifest.id, theirs.name, "fresh" if is_fresh else "measured", len(bad), int(bad.sum()), ours, theirs,
+        round(error, 5), round(micros, 1), round(drift, 4), gates,
+    )  # fmt: skip
+
+
+def _matrix_of(directory: Path, tenant: str, manifest: Manifest, since_ms: int, progress: Progress) -> Matrix:
+    own = tuple(Feature(use.name, use.text, use.unit, use.says, use.reason) for use in manifest.features if use.text)
+    names = tuple(dict.fromkeys((*manifest.names, "amount")))
+    wanted = Wanted(tenant=tenant, from_ms=since_ms, features=names, definitions=own, kept=manifest.names)
+    return read_matrix(directory, wanted, progress)
+
+
+def _champion_scores(
+    directory: Path, tenant: str, champion: Package, since_ms: int, matrix: Matrix, rows: Wholes, clock: Clock,
+    progress: Progress,
+) -> tuple[Floats, str]:  # fmt: skip
+    manifest = try_out(champion)
+    theirs = _matrix_of(directory, tenant, manifest, since_ms, progress)
+    place = {int(position): at for at, position in enumerate(theirs.position)}
+    live = LiveModel.of(manifest, champion)
+    same = np.array([place[int(position)] for position in matrix.position[rows]], np.int64)
+    scores, _, _ = _judged(live, theirs, same, clock)
+    live.close()
+    return scores, manifest.id
+
+
+def _judged(live: LiveModel, matrix: Matrix, rows: Wholes, clock: Clock) -> tuple[Floats, Floats, float]:
+    """Scores, probabilities, and the 99th percentile of microseconds that one row takes."""
+    found = []
+    spent: list[float] = []
+    for row in matrix.columns(live.manifest.names)[rows].tolist():
+        values = [None if value != value else value for value in row]
+        began = clock.monotonic_s()
+        found.append(live.judge(values))
+        if len(spent) < _TIMED:
+            spent.append((clock.monotonic_s() - began) * 1e6)
+    p99 = quantiles(spent, n=100)[98] if len(spent) > 1 else spent[0]
+    return np.array([one.score for one in found], float), np.array([one.probability for one in found]), p99
+
+
+def _side(name: str, bad: Wholes, order: Floats, scores: Floats, amount: Floats) -> Side:
+    held = scores > RED_ABOVE
+    cost = float(amount[~held & (bad == 1)].sum() + HELD_UP_COST * amount[held & (bad == 0)].sum())
+    return Side(name, round(auc_of(bad, order), 5), round(average_precision(bad, order), 5), round(cost, 2))
+
+
+def _as_measured(ours: Side, manifest: Manifest) -> Side:
+    """The figures of the manifest: the model itself has learned from these rows."""
+    return Side(ours.name, _measured(manifest, "auc"), _measured(manifest, "average_precision"), ours.cost)
+
+
+def _measured(manifest: Manifest, name: str) -> float:
+    found = manifest.metrics.get(name)
+    return float("nan") if found is None else found.value
