@@ -3,6 +3,7 @@
 Also by the keyboard alone, at both widths, and against the rules of accessibility.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from console.browser import NARROW, WIDE, Browser, axe_faults, browser
 from console.shopfront import RING_DEVICE, open_shop
 from console.visitor import PASSWORD, Visitor, make_user, signed_in
 from served import KEY_HEADER, Served
+from webhooks.listening import Receiver
 
 pytestmark = pytest.mark.slow
 
@@ -21,23 +23,31 @@ RING = "ring-5"
 class Office:
     """The server with a shop in it, and the browser in front of it."""
 
-    def __init__(self, served: Served, opened: Browser, key: str, ring: list[str]) -> None:
+    def __init__(self, served: Served, opened: Browser, key: str, ring: list[str], shop: Receiver) -> None:
+        self.shop = shop
         self.served = served
         self.browser = opened
         self.key = key
         self.ring = ring
 
 
+def told_about(shop: Receiver) -> dict[str, str]:
+    """The operator allows the shop's address, which is on this machine."""
+    return {"FOURTHWATCH_PRIVATE_RECEIVERS": f"127.0.0.1:{shop.port}"}
+
+
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     directory = tmp_path_factory.mktemp("work")
-    with Served(directory) as served:
+    with Receiver() as shop, Served(directory, environment=told_about(shop)) as served:
         key = served.key("ingest", "read", "manage")
+        register = {"secret": key, "action_postback": shop.url + "/action"}
+        assert served.request("POST", "/neo/v1/addpostbackurl", json.dumps(register)).status == 200
         ring = open_shop(served, key)
         make_user(directory, "asha@example.com", "admin")
         with browser(served.url) as opened:
             opened.sign_in("asha@example.com", PASSWORD)
-            yield Office(served, opened, key, ring)
+            yield Office(served, opened, key, ring, shop)
 
 
 PAGES = (
@@ -81,6 +91,11 @@ def test_a_ring_is_found_looked_at_stopped_by_a_rule_decided_together_taken_back
     opened.one(".graph-box canvas")
     for order_id in office.ring:
         opened.see(order_id)
+    # Mark its users bad, all at once.
+    for number in (1, 2):
+        opened.one(f"input[name=thing][value='user:r{number}']").click()
+    opened.one("button[formaction='/console/graph/tag'][value=bad]").click()
+    opened.see("2 users tagged bad.")
     # Write a rule with an inline velocity, see what is wrong with it while it is typed, publish it in shadow.
     opened.open("/console/rules/edit/new")
     opened.fill("input[name=name]", "many_users_one_device")
@@ -112,6 +127,9 @@ def test_a_ring_is_found_looked_at_stopped_by_a_rule_decided_together_taken_back
     opened.see(f"{len(chosen)} orders declined.")
     waiting = {row["order_id"] for row in office.served.get(office.key, "/api/v1/queue?fresh=true").json["orders"]}
     assert not waiting & set(chosen)
+    # The shop is told.
+    for order_id in chosen:
+        office.shop.wait_for(lambda heard, order_id=order_id: order_id.encode() in heard.body)  # type: ignore[misc]
     opened.one(".notice form button").click()
     opened.see(f"{len(chosen)} orders back in the queue")
     waiting = {row["order_id"] for row in office.served.get(office.key, "/api/v1/queue?fresh=true").json["orders"]}
@@ -123,6 +141,9 @@ def test_a_ring_is_found_looked_at_stopped_by_a_rule_decided_together_taken_back
         ("_declined", "asha@example.com"), ("_held", "asha@example.com"),
     ]  # fmt: skip
     assert by_hand[0]["_description"] == "Same ring"
+    opened.open(f"/console/orders/{chosen[0]}")
+    opened.see("delivered")
+    opened.see("Decided by hand")
     # The rule is in the audit trail, by the name of who made it.
     opened.open("/console/settings")
     opened.see("rule.changed")

@@ -8,10 +8,12 @@ from fourthwatch.console.entities import TITLES
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks, address_of, ms_of
 from fourthwatch.console.masking import Personal
+from fourthwatch.console.notices import then
 from fourthwatch.console.visit import Visit
 from fourthwatch.errors import Malformed
 
 _LABEL_CHARS = 24
+_LIST_TYPE = {"billing_address": "address"}
 
 
 class LinkGraph:
@@ -22,7 +24,39 @@ class LinkGraph:
 
     def pages(self) -> list[Page]:
         """Its row."""
-        return [Page("GET", "/graph", "viewer", self.graph)]
+        return [
+            Page("GET", "/graph", "viewer", self.graph),
+            Page("POST", "/graph/list", "analyst", self.add_to_list),
+            Page("POST", "/graph/tag", "analyst", self.tag),
+        ]
+
+    async def add_to_list(self, visit: Visit) -> Response:
+        """Put what was marked, and is of the list's type, into a list."""
+        name = visit.form.get("list")
+        found = await visit.get("lists", name)
+        things = [value for kind, value in _things(visit) if _LIST_TYPE.get(kind, kind) == found["type"]]
+        added = 0
+        for value in things:
+            body = {"value": value, "reason": visit.form.get("reason") or "marked in the link graph"}
+            added += (await visit.ask("POST", "lists", name, "entries", body=body)).is_ok
+        told = (
+            f"{added} put into the list {name}."
+            if added
+            else f"Nothing marked goes into {name}, a list of {found['type']}."
+        )
+        return then(_back(visit), told, tone="good" if added else "warn")
+
+    async def tag(self, visit: Visit) -> Response:
+        """Tag the users that were marked, by events as a shop would send them."""
+        users = [value for kind, value in _things(visit) if kind == "user" and not value.startswith("guest:")]
+        is_bad = visit.form.get("tag") == "bad"
+        for user in users:
+            await visit.send("tag", {
+                "_userId": user, "_isBad": is_bad, "_source": "manualReview", "_analyst": visit.user.name,
+                "_description": "marked in the link graph",
+            })  # fmt: skip
+        told = f"{len(users)} user{'s' if len(users) != 1 else ''} tagged {'bad' if is_bad else 'good'}."
+        return then(_back(visit), told if users else "Mark at least one user first.", tone="good" if users else "warn")
 
     async def graph(self, visit: Visit) -> Response:
         """Who and what is joined, now or as it was known when the order was placed."""
@@ -36,9 +70,11 @@ class LinkGraph:
         }  # fmt: skip
         found = await visit.get("graph", **asked, fresh="true")
         rows = [_row(visit, node) for node in found["nodes"]]
+        lists = (await visit.get("lists", limit=100))["lists"] if visit.may("analyst") else []
         moments = sorted({ms_of(edge["first_at"]) or 0 for edge in found["edges"]})
         return self._looks.page(
             "graph.html", visit, found=found, rows=rows, asked=asked, titles=TITLES, order_id=order_id, entity=entity,
+            lists=lists,
             drawing={
                 "root": found["nodes"][0]["id"],
                 "nodes": rows,
@@ -68,6 +104,17 @@ def _row(visit: Visit, node: dict[str, Any]) -> dict[str, Any]:
         "hub": node["hub"], "root": node["hops"] == 0, "hops": node["hops"], "users": node["users"],
         "more": node["more"], "href": there, "order": order, "user": user,
     }  # fmt: skip
+
+
+def _things(visit: Visit) -> list[tuple[str, str]]:
+    """What was marked, by type and value."""
+    pairs = [thing.partition(":")[::2] for thing in visit.form.all("thing")]
+    return [(kind, value) for kind, value in pairs if kind and value]
+
+
+def _back(visit: Visit) -> str:
+    back = visit.form.get("back")
+    return back if back.startswith("/console/graph?") and back.isprintable() else "/console/queue"
 
 
 def _short(text: str) -> str:

@@ -46,6 +46,7 @@ class Rules:
         rules = await every_rule(visit)
         told = await visit.get("insights", "reasons", **{"from": str(self._clock.now_ms() - _DAYS * DAY_MS)})
         done = {row["name"]: row["sums"] for row in told["rows"]}
+        statistics = await visit.get("rule-sets", "current", "statistics")
         asked_class, state, wanted = (visit.query.get(name, "") for name in ("class", "state", "q"))
         fit = [
             rule for rule in rules
@@ -55,8 +56,9 @@ class Rules:
         proposals = (await visit.get("rule-proposals"))["proposals"]
         return self._looks.page(
             "rules.html", visit, rules=[whole(rule) for rule in fit], total=len(rules), done=done,
-            currency=told["currency"], classes=CLASSES,
-            asked_class=asked_class, state=state, wanted=wanted, proposals=proposals, days=_DAYS,
+            currency=told["currency"], classes=CLASSES, asked_class=asked_class, state=state, wanted=wanted,
+            proposals=proposals, days=_DAYS, decisions=statistics["decisions"],
+            hits={row["rule"]: row for row in statistics["rules"]},
             counts={one: sum(rule["class"] == one for rule in rules) for one in CLASSES},
         )  # fmt: skip
 
@@ -155,6 +157,7 @@ class Rules:
             rule = rule_of(visit)
         except Malformed as error:
             return _Fault(error.message)
+        rule["name"], rule["says"] = rule["name"] or "draft_being_written", rule["says"] or "not said yet"
         others = [one for one in rules if one["name"] not in (was, rule["name"])]
         body = {"rules": [*others, rule], "prior": current["prior"], "presets": current["presets"]}
         return await visit.ask("POST", "rule-sets", body=body, query={"dry_run": "true"})

@@ -41,7 +41,7 @@ const look = HighlightStyle.define([
 ]);
 
 const theme = EditorView.theme({
-  "&": { color: "var(--ink)", backgroundColor: "var(--sheet)", fontSize: "13px" },
+  "&": { color: "var(--ink)", backgroundColor: "var(--sheet)", fontSize: "13px", fontWeight: "400" },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: 'ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace', lineHeight: "1.6", minHeight: "8rem" },
   ".cm-gutters": { backgroundColor: "var(--sunk)", color: "var(--ink-3)", border: "none" },
