@@ -25,7 +25,7 @@ PAGES = {
     "insights-scores": "/console/insights/scores", "developers": "/console/developers",
     "settings": "/console/settings", "users": "/console/settings/users", "account": "/console/account",
 }  # fmt: skip
-_HEIGHT_MAX = 1_500
+_HEIGHT_MAX = 1_000
 
 
 def main() -> None:

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const TONES = { accent: "--accent-ink", good: "--good-line", bad: "--bad-line", warn: "--warn-line", flat: "--ink-3" };
+const DAY_S = 86_400;
 const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
 
 export function enliven(element) {
@@ -19,7 +20,7 @@ export function enliven(element) {
   }));
   const options = {
     width: Math.max(240, element.clientWidth), height: Number(element.dataset.height ?? 190),
-    scales: { x: { time: given.time !== false }, y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
+    scales: { x: { time: given.time !== false, range: (_plot, low, high) => (low === high ? [low - DAY_S, high + DAY_S] : [low, high]) }, y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
     axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 52, values: (_plot, ticks) => ticks.map((tick) => number.format(tick)) }],
     series: [{ value: given.time === false ? (_plot, value) => value ?? "" : "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...series],
     cursor: { points: { size: 7 } }, legend: { live: true },
