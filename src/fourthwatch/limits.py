@@ -266,8 +266,8 @@ QUESTION_THREADS = 2
 """Questions to the index that are answered at the same time."""
 QUESTIONS_WAITING_MAX = 64
 """Questions that wait or are being answered; beyond it 503."""
-TAIL_EVENTS_MAX = 500
-"""Events that the index lacks and a timeline is looked for in all the same; of more, it is as old as the index."""
+NEAR_EVENTS_MAX = 500
+"""So many events the index may lack for a timeline to wait for it; behind more, it is as old as the index."""
 COUNTED_ROWS_MAX = 10_000
 """Orders of a list that are counted; where there are as many, there may be more."""
 

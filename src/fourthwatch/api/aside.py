@@ -35,6 +35,10 @@ class Follower(Protocol):
         """When the index has all that was durable when this was asked, or cannot have it soon."""
         ...
 
+    def behind(self) -> int:
+        """Events that are durable and not in the index yet."""
+        ...
+
     def damaged(self) -> None:
         """Told when a question met damage."""
         ...
@@ -70,6 +74,10 @@ class Aside:
             raise Unavailable("the index is being made again; ask again shortly", retry_after_s=2) from error
         finally:
             self._waiting -= 1
+
+    def behind(self) -> int:
+        """Events that are durable and not in the index yet."""
+        return self._follower.behind()
 
     async def run(self, work: Callable[[], T]) -> T:
         """Something else that waits for the disk, on the same threads."""

@@ -1,6 +1,6 @@
 """What is known of one thing, for people: its normal form, its features, and the events that it was part of.
 
-The index leads from a thing to its events, but for those of the last moment, which are looked through here.
+The index leads from a thing to its events; what else was in them is told here.
 """
 
 from collections import Counter

@@ -48,6 +48,10 @@ class Indexing:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(reached, _PATIENCE_S)
 
+    def behind(self) -> int:
+        """Events that are durable and not in the index yet."""
+        return self._corridor.definitions.walk.ledger.last_seq - self._indexer.position
+
     def damaged(self) -> None:
         """Somebody met damage in the index: it is made again."""
         self._is_damaged = True
