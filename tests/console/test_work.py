@@ -250,3 +250,18 @@ def test_a_key_from_the_console_works_and_is_never_shown_again(office: Office) -
     assert office.served.request("GET", "/api/v1/orders", headers={KEY_HEADER: key}).status == 200
     assert key not in Visitor(office.served).get("/console/sign-in").body.decode()
     assert key not in visitor.get("/console/developers/keys").body.decode()
+
+
+def test_a_label_and_a_list_entry_are_made_where_the_thing_is_looked_at(office: Office) -> None:
+    visitor = signed_in(office.served, "manager")
+    there = "/console/orders/good-2"
+    assert "Nobody has said" in visitor.get(there).body.decode()
+    visitor.post("/console/label", {"order": "good-2", "label": "good", "back": there})
+    assert "The order is labelled good." in visitor.get(there).body.decode()
+    assert office.served.get(office.key, "/api/v1/orders/good-2/labels").json["is_fraud"] is False
+    visitor.get("/console/lists")
+    visitor.post("/console/lists", {"name": "watched_devices", "type": "device", "kind": "watch", "says": "x"})
+    page = f"/console/entities/device/{RING_DEVICE}"
+    assert "In no list." in visitor.get(page).body.decode()
+    visitor.post("/console/graph/list", {"list": "watched_devices", "thing": f"device:{RING_DEVICE}", "back": page})
+    assert "/console/lists/watched_devices" in visitor.get(page).body.decode()

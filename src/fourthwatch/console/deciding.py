@@ -38,6 +38,7 @@ class Deciding:
             Page("POST", "/decide/undo", "analyst", self.undo),
             Page("POST", "/claim", "analyst", self.claim),
             Page("POST", "/note", "analyst", self.note),
+            Page("POST", "/label", "analyst", self.label),
             Page("GET", "/presence/{order_id:path}", "viewer", self.presence, touches=False),
             Page("POST", "/reveal", "viewer", self.reveal),
         ]
@@ -119,6 +120,13 @@ class Deciding:
                 "_customInfo": {"text": text, "author": visit.user.name},
             })  # fmt: skip
         return then(_back(visit), "The note is kept." if text else "")
+
+    async def label(self, visit: Visit) -> Response:
+        """What is true of an order, apart from what was decided: models learn from it."""
+        label = visit.form.get("label")
+        body = {"order_id": visit.form.get("order"), "label": label, "author": visit.user.name}
+        await visit.do("POST", "labels", body=body)
+        return then(_back(visit), "The label is taken back." if label == "none" else f"The order is labelled {label}.")
 
     async def presence(self, visit: Visit) -> Response:
         """Who else looks at this order now; the page asks every few seconds."""

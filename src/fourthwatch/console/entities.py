@@ -18,6 +18,10 @@ TITLES = {
 }  # fmt: skip
 
 
+LIST_TYPES = {"billing_address": "address", "item_code": "item"}
+"""By what a list of such things is called, where it has another name."""
+
+
 class Entities:
     """Handlers of the pages below `/console/entities`."""
 
@@ -52,9 +56,17 @@ class Entities:
         )
         if found is None:
             raise NotFound("nothing was heard of this")
+        labels = await visit.find("users", value, "labels") if kind == "user" else None
+        lists = (await visit.get("lists", limit=200))["lists"]
+        wanted = LIST_TYPES.get(kind, kind)
+        fitting = [one for one in lists if one["type"] == wanted]
+        holding = [
+            one["name"] for one in fitting
+            if (there := await visit.find("lists", one["name"], "entries", found["value"])) and there["is_in"]
+        ]  # fmt: skip
         known = [row for row in found["features"] if row["value"] is not None]
         unknown = [row for row in found["features"] if row["value"] is None]
         return self._looks.page(
             "entity.html", visit, entity=found, kind=kind, title=TITLES.get(kind, kind), known=known, unknown=unknown,
-            titles=TITLES,
+            titles=TITLES, labels=labels, lists=fitting, holding=holding,
         )  # fmt: skip

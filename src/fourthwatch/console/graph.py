@@ -37,7 +37,7 @@ class LinkGraph:
         things = [value for kind, value in _things(visit) if _LIST_TYPE.get(kind, kind) == found["type"]]
         added = 0
         for value in things:
-            body = {"value": value, "reason": visit.form.get("reason") or "marked in the link graph"}
+            body = {"value": value, "reason": visit.form.get("reason") or "marked in the console"}
             added += (await visit.ask("POST", "lists", name, "entries", body=body)).is_ok
         told = (
             f"{added} put into the list {name}."
@@ -53,7 +53,7 @@ class LinkGraph:
         for user in users:
             await visit.send("tag", {
                 "_userId": user, "_isBad": is_bad, "_source": "manualReview", "_analyst": visit.user.name,
-                "_description": "marked in the link graph",
+                "_description": visit.form.get("reason") or "marked in the console",
             })  # fmt: skip
         told = f"{len(users)} user{'s' if len(users) != 1 else ''} tagged {'bad' if is_bad else 'good'}."
         return then(_back(visit), told if users else "Mark at least one user first.", tone="good" if users else "warn")
@@ -114,7 +114,8 @@ def _things(visit: Visit) -> list[tuple[str, str]]:
 
 def _back(visit: Visit) -> str:
     back = visit.form.get("back")
-    return back if back.startswith("/console/graph?") and back.isprintable() else "/console/queue"
+    plain = back.startswith("/console/") and "\\" not in back and back.isprintable()
+    return back if plain else "/console/queue"
 
 
 def _short(text: str) -> str:

@@ -36,7 +36,14 @@ class Orders:
             told = await visit.find("deliveries", entity=f"order:{order_id}", limit=10)
             deliveries = [] if told is None else told["deliveries"]
         claim = self._presence.claim_of(visit.user.tenant, order_id)
-        return self._looks.page("order.html", visit, claim=claim, deliveries=deliveries, **shown_of(order))
+        return self._looks.page(
+            "order.html",
+            visit,
+            claim=claim,
+            deliveries=deliveries,
+            labels=await visit.find("orders", order_id, "labels"),
+            **shown_of(order),
+        )
 
 
 def shown_of(order: dict[str, Any]) -> dict[str, Any]:
