@@ -14,7 +14,7 @@ import msgspec
 from fourthwatch.clock import Clock
 from fourthwatch.errors import InUse, NameTaken, NotFound
 from fourthwatch.store.changes import Change, Write, apply_alone
-from fourthwatch.store.file import open_file
+from fourthwatch.store.file import open_file, writing
 
 ModelState = Literal["candidate", "shadow", "champion", "retired"]
 STATES: tuple[ModelState, ...] = get_args(ModelState)
@@ -182,7 +182,7 @@ class ModelStore:
 
     def report(self, tenant: int, model: str, report: bytes) -> None:
         """Keep what a comparison with the champion said."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute("UPDATE model SET report = ? WHERE tenant = ? AND id = ?", (report, tenant, model))
 
     def changes(self, tenant: int, model: str | None = None) -> list[ChangeRow]:
@@ -196,7 +196,7 @@ class ModelStore:
 
     def hold(self, tenant: int, from_seq: int, model: str) -> None:
         """Write down that from a position on this model judges; an empty id: none does."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "INSERT INTO model_held (tenant, from_seq, model, at_ms) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (tenant, from_seq) DO UPDATE SET model = excluded.model, at_ms = excluded.at_ms",

@@ -13,7 +13,7 @@ import msgspec
 from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS, Clock, Millis
 from fourthwatch.errors import NameTaken, UsageError
 from fourthwatch.store.changes import COMMAND_LINE, Change, Write, apply_alone
-from fourthwatch.store.file import open_file
+from fourthwatch.store.file import open_file, writing
 
 ROLES = ("viewer", "analyst", "manager", "admin")
 """Each may do what those before it may."""
@@ -161,7 +161,7 @@ class UserStore:
 
     def take_totp_step(self, user: User, step: int) -> bool:
         """Note that the code of this time step was used; whether it was the first time."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "UPDATE console_user SET totp_step = ? WHERE id = ? AND totp_step < ?", (step, user.id, step)
             )
@@ -173,7 +173,7 @@ class UserStore:
     def begin_session(self, user: User) -> str:
         """A new session; returns what the browser keeps. Clears away what has ended."""
         token, now_ms = secrets.token_urlsafe(32), self._clock.now_ms()
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "DELETE FROM console_session WHERE created_ms < ? OR seen_ms < ?",
                 (now_ms - ABSOLUTE_MS, now_ms - IDLE_MS),
@@ -196,7 +196,7 @@ class UserStore:
             return None
         created_ms, seen_ms = row[_USER_WIDTH:]
         if touch and now_ms - seen_ms > _SEEN_EVERY_MS:
-            with self._connection:
+            with writing(self._connection):
                 self._connection.execute(
                     "UPDATE console_session SET seen_ms = ? WHERE hash = ?", (now_ms, secret_hash(token))
                 )
@@ -205,7 +205,7 @@ class UserStore:
 
     def end_session(self, session_hash: bytes) -> None:
         """Sign out."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute("DELETE FROM console_session WHERE hash = ?", (session_hash,))
 
     # Links and devices.
@@ -234,14 +234,14 @@ class UserStore:
 
     def use_link(self, link: Link) -> bool:
         """Use it up; whether it was there to be used."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute("DELETE FROM console_link WHERE hash = ?", (link.hash,))
             return self._connection.changes() > 0
         raise AssertionError  # a connection's `with` lets errors through
 
     def remember_device(self, user: User, token: str) -> None:
         """This browser has signed the user in."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "INSERT INTO console_device (hash, tenant, user, created_ms) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from fourthwatch.clock import Clock
-from fourthwatch.store.file import open_file
+from fourthwatch.store.file import open_file, writing
 
 VIEWS_MAX = 50
 """Per user; the oldest goes when there is one more."""
@@ -46,7 +46,7 @@ class ViewStore:
 
     def save(self, tenant: int, user: str, page: str, name: str, query: str, *, shared: bool) -> None:
         """Keep a view; one of the same name and owner is replaced."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "INSERT INTO console_view (id, tenant, user, page, name, query, shared, created_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, user, page, name)"
@@ -61,7 +61,7 @@ class ViewStore:
 
     def remove(self, tenant: int, user: str, view_id: str) -> None:
         """Forget a view of the user's own."""
-        with self._connection:
+        with writing(self._connection):
             self._connection.execute(
                 "DELETE FROM console_view WHERE tenant = ? AND user = ? AND id = ?", (tenant, user, view_id)
             )
