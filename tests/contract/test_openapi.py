@@ -56,6 +56,7 @@ OTHERS = {
     ("post", "/api/v1/webhook-endpoints/{endpoint_id}/test"), ("get", "/api/v1/deliveries"),
     ("post", "/api/v1/deliveries/replay"), ("get", "/api/v1/deliveries/{delivery_id}"),
     ("post", "/api/v1/deliveries/{delivery_id}/replay"),
+    ("get", "/api/v1/models"), ("get", "/api/v1/models/{model_id}"), ("post", "/api/v1/models/{model_id}/state"),
 }  # fmt: skip
 
 
@@ -159,6 +160,7 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/features"): shop.get("/api/v1/features").json,
         ("get", "/api/v1/features/{name}"): shop.get("/api/v1/features/account_age").json,
         ("get", "/api/v1/entities/{type}/{value}"): shop.get("/api/v1/entities/user/u").json,
+        ("get", "/api/v1/models"): shop.get("/api/v1/models").json,
         ("get", "/api/v1/audit"): shop.get("/api/v1/audit").json,
         ("get", "/api/v1/orders"): shop.get("/api/v1/orders?fresh=true").json,
         ("get", "/api/v1/queue"): shop.get("/api/v1/queue").json,

@@ -43,6 +43,7 @@ from fourthwatch.api.list_views import (
     NewEntry,
 )
 from fourthwatch.api.management import EventView, OrderView, PostbacksView
+from fourthwatch.api.model_paths import MODEL_TYPES, model_paths
 from fourthwatch.api.people_paths import PEOPLE_TYPES, people_paths
 from fourthwatch.api.policy import PolicyChoice, PolicyVersionsView, PolicyView
 from fourthwatch.api.reviews import CasesView, DecidedView, DecisionChoice, PostbackChoice
@@ -59,6 +60,7 @@ TYPES: tuple[Any, ...] = (
     AgainChoice, AgainView, DeliveriesView, DeliveryDetailView, AskedView, EndpointChoice, EndpointView, EndpointsView,
     RotationChoice, SecretsView, CasesView, DecidedView, DecisionChoice, PostbackChoice,
     *PEOPLE_TYPES,
+    *MODEL_TYPES,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -295,5 +297,5 @@ def _deliveries(by_type: ByType) -> Paths:
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
     _ledger, _features, _entities, _labels, _policy, _lists, rule_paths, decision_paths, _audit, _reviews, _endpoints,
-    _deliveries, *read_paths.GROUPS, people_paths,
+    _deliveries, *read_paths.GROUPS, people_paths, model_paths,
 )  # fmt: skip

@@ -23,6 +23,7 @@ from fourthwatch.api.labels import Labels
 from fourthwatch.api.lists import Lists
 from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
+from fourthwatch.api.models import Models
 from fourthwatch.api.neo import Neo
 from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
@@ -43,6 +44,7 @@ from fourthwatch.store.delivery_log import DeliveryLog
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.lists import ListReader
+from fourthwatch.store.models import ModelStore
 from fourthwatch.store.policies import PolicyReader
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
@@ -78,14 +80,13 @@ class Assembly:
         self.reader = LedgerReader(directory)
         self.configuration = Configuration(directory, clock)
         addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
-        rule_sets = RuleSetReader(directory)
         endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
-        policies = PolicyReader(directory)
+        policies, models, rule_sets = PolicyReader(directory), ModelStore(directory, clock), RuleSetReader(directory)
         self.users, views = UserStore(directory, clock), ViewStore(directory, clock)
         changed_here = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, views, changed_here, policies,
+            self.users, views, changed_here, policies, models,
         )  # fmt: skip
         self.access = Access(self.keys, clock)
         throttle = Throttle(settings.events_per_second, clock)
@@ -117,6 +118,7 @@ class Assembly:
                 Decisions(self.access, corridor, self.reader, rule_sets),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Audit(self.access, trail, cursors),
+                Models(changes, models),
                 People(changes, self.users, changed_here, cursors),
                 Pages(lambda: corridor.state),
             ),

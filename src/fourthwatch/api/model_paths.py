@@ -1,0 +1,23 @@
+"""Models, for OpenAPI."""
+
+from typing import Any
+
+from fourthwatch.api.description import IDEMPOTENCY_KEY, ByType, Operation, managed, parameter
+from fourthwatch.api.models import ModelDetailView, ModelMove, ModelsView, ModelView
+
+MODEL_TYPES: tuple[Any, ...] = (ModelsView, ModelView, ModelDetailView, ModelMove)
+
+
+def model_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
+    """What there are, one of them, and its state."""
+    model = parameter("model_id", "path", "Id of a model", "string")
+    return {
+        "/api/v1/models": {"get": managed("listModels", "All models", by_type[ModelsView], by_type)},
+        "/api/v1/models/{model_id}": {
+            "get": managed("getModel", "One model", by_type[ModelDetailView], by_type, parameters=[model])
+        },
+        "/api/v1/models/{model_id}/state": {
+            "post": managed("moveModel", "Bring a model into a state", by_type[ModelView], by_type,
+                            body=by_type[ModelMove], parameters=[model, IDEMPOTENCY_KEY])
+        },
+    }  # fmt: skip

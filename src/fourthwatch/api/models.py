@@ -1,0 +1,161 @@
+"""`/api/v1/models`: what models there are, which one judges, from where on; and changes of state behind their gates."""
+
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fourthwatch.api.changes import Asked, Changes, Made, json_reply
+from fourthwatch.clock import iso_ms
+from fourthwatch.errors import InUse, Malformed
+from fourthwatch.store.models import ModelRow, ModelStore
+
+_WHY_CHARS_MAX = 500
+
+
+class ModelView(msgspec.Struct, frozen=True):
+    """A model, without its features."""
+
+    id: str
+    state: str
+    """candidate, shadow, champion or retired."""
+    created_at: str
+    changed_at: str
+    target: str
+    """What it foretells."""
+    rows: int
+    """Orders that it was made of."""
+    bad: int
+    trees: int
+    metrics: msgspec.Raw
+    """By name: value, and bounds of the 95 % interval, on orders that came after those it was made of."""
+
+
+class ModelsView(msgspec.Struct, frozen=True):
+    """All models of the tenant."""
+
+    models: tuple[ModelView, ...]
+    """The newest first."""
+
+
+class ModelChangeView(msgspec.Struct, frozen=True):
+    """A change of state."""
+
+    state: str
+    at: str
+    actor: str
+    why: str
+
+
+class ModelDetailView(msgspec.Struct, frozen=True):
+    """A model with all that is known of it."""
+
+    model: ModelView
+    manifest: msgspec.Raw
+    """Features in order, with sentences; spans, calibration, score map, hashes."""
+    report: msgspec.Raw | None
+    """The newest comparison with the champion and its gates; null while there was none."""
+    changes: tuple[ModelChangeView, ...]
+    """Oldest first."""
+    judged_from: tuple[int, ...]
+    """Positions of the log from which on a server judged with it."""
+
+
+class ModelMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A state that a model is to come into."""
+
+    state: Literal["shadow", "champion", "retired"]
+    override: str = ""
+    """Why a model becomes the champion whatever its gates say; goes into the audit trail."""
+
+
+class Models:
+    """Handlers of `/api/v1/models`."""
+
+    def __init__(self, changes: Changes, models: ModelStore) -> None:
+        self._changes = changes
+        self._models = models
+
+    def routes(self) -> list[Route]:
+        """For the router."""
+        return [
+            Route("/api/v1/models", self.all, methods=["GET"]),
+            Route("/api/v1/models/{model_id}", self.one, methods=["GET"]),
+            Route("/api/v1/models/{model_id}/state", self.move, methods=["POST"]),
+        ]
+
+    async def all(self, request: Request) -> Response:
+        """Every model of the tenant."""
+        caller = self._changes.caller(request, "read")
+        return json_reply(ModelsView(tuple(_view(row) for row in self._models.all(caller.tenant))))
+
+    async def one(self, request: Request) -> Response:
+        """One model."""
+        caller = self._changes.caller(request, "read")
+        return json_reply(self._detail(caller.tenant, request.path_params["model_id"]))
+
+    async def move(self, request: Request) -> Response:
+        """Another state; a champion wants a comparison that it passed, or a reason to do without."""
+        model = request.path_params["model_id"]
+
+        def make(asked: Asked) -> Made:
+            try:
+                wanted = msgspec.convert(asked.document, ModelMove)
+            except msgspec.ValidationError as error:
+                raise Malformed(f"a state is shadow, champion or retired: {error}") from error
+            why = wanted.override.strip()[:_WHY_CHARS_MAX]
+            row = self._models.get(asked.caller.tenant, model)
+            if wanted.state == "champion" and not why and not _passed(row):
+                raise InUse("the model has not passed its gates: run `fourthwatch models compare`, or say `override`")
+            said = f"gates overridden: {why}" if why else ""
+            change = self._models.moved(asked.caller.tenant, model, wanted.state, actor=asked.caller.key_id, why=said)
+            return Made(change=change, view=_view(msgspec.structs.replace(row, state=wanted.state)))
+
+        return await self._changes.take(request, "manage", make)
+
+    def _detail(self, tenant: int, model: str) -> ModelDetailView:
+        row = self._models.get(tenant, model)
+        return ModelDetailView(
+            _view(row),
+            msgspec.Raw(row.manifest),
+            None if row.report is None else msgspec.Raw(row.report),
+            tuple(
+                ModelChangeView(one.state, iso_ms(one.at_ms), one.actor, one.why)
+                for one in self._models.changes(tenant, model)
+            ),
+            tuple(one.from_seq for one in self._models.held(tenant) if one.model == model),
+        )
+
+
+def _passed(row: ModelRow) -> bool:
+    """Whether the newest comparison let it pass."""
+    if row.report is None:
+        return False
+    gates = msgspec.json.decode(row.report, type=_Report).gates
+    return bool(gates) and all(gate.passed for gate in gates)
+
+
+class _Gate(msgspec.Struct):
+    passed: bool
+
+
+class _Report(msgspec.Struct):
+    gates: tuple[_Gate, ...] = ()
+
+
+class _Told(msgspec.Struct):
+    target: str
+    rows: int
+    bad: int
+    trees: int = 0
+    metrics: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+def _view(row: ModelRow) -> ModelView:
+    told: Any = msgspec.json.decode(row.manifest, type=_Told)
+    return ModelView(
+        row.id, row.state, iso_ms(row.created_ms), iso_ms(row.changed_ms), told.target, told.rows, told.bad, told.trees,
+        told.metrics,
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Models in a running server: tried apart, given their past, taking over between two events; the damaged never do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fourthwatch.clock import SystemClock
+from fourthwatch.model.manifest import Package, Use
+from fourthwatch.store.models import ModelFiles, ModelStore
+from served import KEY_HEADER, Served
+from small_model import package_of, small_model
+
+pytestmark = pytest.mark.slow
+
+NAMES = (
+    "amount", "account_age", "orders_by_user_24h", "orders_by_user_7d", "own_mean_amount", "chargebacks_ever",
+    "neighbours", "orders_by_user_90d",
+)  # fmt: skip
+PATIENCE = 400
+
+
+class Shop:
+    """A merchant whose models lie in the server's data file."""
+
+    def __init__(self, served: Served, directory: Path) -> None:
+        self.served = served
+        self.key = served.key("ingest", "read", "manage")
+        self.store = ModelStore(directory, SystemClock())
+        self.sent = 0
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        sent = None if body is None else json.dumps(body)
+        return self.served.request(method, path, sent, {KEY_HEADER: self.key})
+
+    def add(self, package: Package, name: str) -> None:
+        files = ModelFiles(package.body, package.golden, b"<p>card</p>")
+        self.store.add(1, name, package.manifest, files, actor="test")
+
+    def decision(self) -> dict[str, Any]:
+        self.sent += 1
+        order = {"_orderId": f"o-{self.sent}", "_userId": f"u-{self.sent % 7}", "_amount": str(10 * self.sent)}
+        told = self.ask("POST", "/event/v1/createOrder", order).json
+        found: dict[str, Any] = self.ask("GET", f"/api/v1/decisions/{told['event_id']}").json
+        return found
+
+
+def _package(name: str, trees: int = 20) -> Package:
+    good = small_model(trees)
+    return package_of(good.body, good.golden, 300, id=name, features=tuple(Use(name=one) for one in NAMES))
+
+
+def test_a_model_takes_over_when_it_is_promoted_and_a_damaged_one_never_does(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        shop = Shop(served, tmp_path)
+        for _ in range(20):
+            shop.decision()
+        shop.add(_package("first"), "first")
+        refused = shop.ask("POST", "/api/v1/models/first/state", {"state": "champion"})
+        assert refused.status == 409
+        moved = shop.ask("POST", "/api/v1/models/first/state", {"state": "champion", "override": "a test"})
+        assert (moved.status, moved.json["state"]) == (200, "champion")
+        _wait_for(shop, "first")
+        good = _package("broken", 30)
+        shop.add(Package(good.manifest, good.body[: len(good.body) // 2], good.golden), "broken")
+        shop.ask("POST", "/api/v1/models/broken/state", {"state": "champion", "override": "a test"})
+        for _ in range(30):
+            shop.decision()
+        assert shop.store.held(1)[-1].model == "first"
+        detail = shop.ask("GET", "/api/v1/models/first").json
+        assert detail["judged_from"] == [shop.store.held(1)[-1].from_seq]
+        assert [one["state"] for one in detail["changes"]] == ["candidate", "champion", "retired"]
+        assert {one["id"] for one in shop.ask("GET", "/api/v1/models").json["models"]} == {"first", "broken"}
+        audit = shop.ask("GET", "/api/v1/audit?action=models.moved").json["entries"]
+        assert "gates overridden: a test" in json.dumps(audit)
+        shop.store.close()
+
+
+def _wait_for(shop: Shop, name: str) -> None:
+    for _ in range(PATIENCE):
+        shop.decision()
+        held = shop.store.held(1)
+        if held and held[-1].model == name:
+            return
+    raise AssertionError(f"{name} did not take over")
