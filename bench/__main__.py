@@ -16,6 +16,7 @@ from bench.console import measure_console
 from bench.figures import Figure, as_json, table
 from bench.growth import measure_growth, measure_restart
 from bench.latency import measure_latency
+from bench.model import measure_model
 from bench.peak import DECISIONS, measure_peak
 from bench.rules import measure_rules
 from bench.steps import measure_steps, profile
@@ -30,7 +31,7 @@ _SECONDS = 5.0
 _QUIET = 0.5
 _STORED = 1_000_000
 _STORED_QUICK = 100_000
-_PARTS = ("peak", "latency", "steps", "windows", "rules", "webhooks", "growth", "restart", "console")
+_PARTS = ("peak", "latency", "steps", "windows", "model", "rules", "webhooks", "growth", "restart", "console")
 
 
 def main() -> int:
@@ -48,6 +49,7 @@ def main() -> int:
         "latency": lambda: measure_latency(tool, _reached(figures), asked.seconds, asked.runs),
         "steps": lambda: measure_steps(asked.runs),
         "windows": lambda: measure_windows(asked.runs),
+        "model": lambda: measure_model(asked.runs),
         "rules": lambda: measure_rules(asked.runs),
         "webhooks": lambda: measure_webhooks(tool, asked.seconds, asked.runs),
         "growth": lambda: measure_growth(events, asked.runs, anew=asked.fresh),

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.errors import UsageError
 from fourthwatch.workbench.fraudecom import convert as convert_fraudecom
 from fourthwatch.workbench.fraudecom import read_truth
+from fourthwatch.workbench.handbook import convert as convert_handbook
 from fourthwatch.workbench.measures import auc
 from fourthwatch.workbench.replay import Progress, Replayed
 from fourthwatch.workbench.replay import replay as run_replay
@@ -94,7 +94,7 @@ def _report(done: Replayed, quality: dict[str, float | int | None] | None, *, as
 
 
 @click.command(epilog="Example: fourthwatch convert fraudecom purchases.csv.gz --out rec.jsonl.gz --truth truth.csv")
-@click.argument("form", type=click.Choice(["fraudecom"]))
+@click.argument("form", type=click.Choice(["fraudecom", "handbook"]))
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The recording; .gz packs it."
@@ -104,9 +104,8 @@ def _report(done: Replayed, quality: dict[str, float | int | None] | None, *, as
 def convert(form: str, source: Path, out: Path, truth: Path, limit: int | None) -> None:
     """Turn a public data set into a recording, and keep its labels aside.
 
-    fraudecom: web shop purchases of 2015 (user, sign-up and purchase time, value, device, IP, class).
+    fraudecom: web shop purchases of 2015 (user, sign-up and purchase time, value, device, IP, class), CSV. handbook:
+    simulated card payments of 2018 (customer, terminal, amount, fraud), Parquet.
     """
-    if form != "fraudecom":
-        raise UsageError(f"{form} is not known")
-    done = convert_fraudecom(source, out, truth, limit)
+    done = (convert_fraudecom if form == "fraudecom" else convert_handbook)(source, out, truth, limit)
     click.echo(f"{done.rows:,} rows, {done.bad:,} of them bad, became {sum(done.events.values()):,} events", err=True)

@@ -144,7 +144,7 @@ class ModelStore:
         row = self._connection.execute(
             "SELECT c.model FROM model_change c JOIN model m ON m.tenant = c.tenant AND m.id = c.model"
             " WHERE c.tenant = ? AND c.state = 'champion' AND c.model != ? AND m.state = 'retired'"
-            " AND c.id < (SELECT max(id) FROM model_change WHERE tenant = ? AND model = ? AND state = 'champion')"
+            " AND c.id < (SELECT min(id) FROM model_change WHERE tenant = ? AND model = ? AND state = 'champion')"
             " ORDER BY c.id DESC LIMIT 1",
             (tenant, champion.id, tenant, champion.id),
         ).fetchone()
