@@ -265,3 +265,24 @@ def test_a_label_and_a_list_entry_are_made_where_the_thing_is_looked_at(office: 
     assert "In no list." in visitor.get(page).body.decode()
     visitor.post("/console/graph/list", {"list": "watched_devices", "thing": f"device:{RING_DEVICE}", "back": page})
     assert "/console/lists/watched_devices" in visitor.get(page).body.decode()
+
+
+def test_every_feature_is_in_the_list_and_an_unchanged_rule_changes_nothing(office: Office) -> None:
+    visitor = signed_in(office.served, "manager")
+    total = 0
+    cursor = ""
+    while True:
+        page = office.served.get(office.key, f"/api/v1/features?limit=200{cursor}").json
+        total += len(page["features"])
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert total > 400
+    assert f"{total} of them" in visitor.get("/console/features").body.decode()
+    rule = office.served.get(office.key, "/api/v1/rules?limit=3").json["rules"][1]
+    visitor.get("/console/rules")
+    form = {name: rule[name] for name in ("name", "class", "when", "says")} | {"was": rule["name"]}
+    form |= {"weight": str(rule["weight"]), "reason": rule.get("reason", ""), "examples": json.dumps(rule["examples"])}
+    told = visitor.post("/console/rules/check", form).body.decode()
+    assert "holds" in told
+    assert "would change" not in told

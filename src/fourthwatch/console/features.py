@@ -1,5 +1,7 @@
 """Features: the catalogue and the shop's own, what each says, and how far the past of a new one is counted."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from fourthwatch.console.gate import Page
@@ -52,8 +54,7 @@ class Features:
         return then("/console/features", f"The feature {name} is gone.")
 
     async def _list(self, visit: Visit, *, status: int = 200, fault: object = None, draft: object = None) -> Response:
-        features = await visit.get("features")
-        rows = features["features"]
+        rows = await every_feature(visit)
         wanted = visit.query.get("q", "").lower().strip()
         kind = visit.query.get("kind", "")
         fit = [
@@ -68,7 +69,19 @@ class Features:
         )  # fmt: skip
 
 
-def _kind(row: dict[str, object]) -> str:
-    if row.get("own"):
+async def every_feature(visit: Visit) -> list[dict[str, Any]]:
+    """All of them; more than one page of the API has."""
+    rows: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        found = await visit.get("features", limit=500, cursor=cursor)
+        rows += found["features"]
+        cursor = found["next"]
+        if cursor is None:
+            return rows
+
+
+def _kind(row: dict[str, Any]) -> str:
+    if row["own"]:
         return "own"
-    return "expression" if row.get("text") else "fact"
+    return "fact" if row["text"] == row["name"] else "expression"

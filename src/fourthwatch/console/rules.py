@@ -6,6 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from fourthwatch.clock import DAY_MS, Clock
+from fourthwatch.console.features import every_feature
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks, address_of
 from fourthwatch.console.notices import then
@@ -158,8 +159,12 @@ class Rules:
         except Malformed as error:
             return _Fault(error.message)
         rule["name"], rule["says"] = rule["name"] or "draft_being_written", rule["says"] or "not said yet"
-        others = [one for one in rules if one["name"] not in (was, rule["name"])]
-        body = {"rules": [*others, rule], "prior": current["prior"], "presets": current["presets"]}
+        at = next((at for at, one in enumerate(rules) if one["name"] in (was, rule["name"])), len(rules))
+        body = {
+            "rules": [*rules[:at], rule, *rules[at + 1 :]],
+            "prior": current["prior"],
+            "presets": current["presets"],
+        }
         return await visit.ask("POST", "rule-sets", body=body, query={"dry_run": "true"})
 
     async def _editor(
@@ -236,10 +241,5 @@ async def _names(visit: Visit) -> list[dict[str, str]]:
         {"label": name, "type": "function", "detail": function.says} for name, function in FUNCTIONS.items()
     ]
     rows += [{"label": form.usage.partition("(")[0], "type": "function", "detail": form.says} for form in FORMS]
-    cursor: str | None = None
-    while True:
-        found = await visit.get("features", limit=500, cursor=cursor)
-        rows += [{"label": row["name"], "type": "variable", "detail": row["says"]} for row in found["features"]]
-        cursor = found["next"]
-        if cursor is None:
-            return rows
+    rows += [{"label": row["name"], "type": "variable", "detail": row["says"]} for row in await every_feature(visit)]
+    return rows
