@@ -55,6 +55,7 @@ PAGES = (
     f"/console/graph?order={RING}", f"/console/entities/device/{RING_DEVICE}", "/console/entities/user/r1",
     "/console/search", "/console/search?q=ring", "/console/rules", "/console/rules/edit/new", "/console/rules/versions",
     "/console/lists", "/console/features", "/console/features/account_age", "/console/insights",
+    "/console/models",
     "/console/insights/scores", "/console/insights/reasons", "/console/insights/groups", "/console/insights/quality",
     "/console/developers", "/console/developers/keys", "/console/developers/deliveries", "/console/settings",
     "/console/settings/users", "/console/account", "/console/orders/never-was",

@@ -10,7 +10,7 @@ MODEL_TYPES: tuple[Any, ...] = (ModelsView, ModelView, ModelDetailView, ModelMov
 
 def model_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
     """What there are, one of them, and its state."""
-    model = parameter("model_id", "path", "Id of a model", "string")
+    model = parameter("model_id", "path", "Id of a model", "string", required=True)
     return {
         "/api/v1/models": {"get": managed("listModels", "All models", by_type[ModelsView], by_type)},
         "/api/v1/models/{model_id}": {

@@ -23,6 +23,7 @@ from fourthwatch.console.guesses import Guesses
 from fourthwatch.console.insights import Insights
 from fourthwatch.console.lists import Lists
 from fourthwatch.console.looks import Looks, Statics
+from fourthwatch.console.models import ModelPages
 from fourthwatch.console.orders import Orders
 from fourthwatch.console.overview import Overview
 from fourthwatch.console.passwords import Passwords
@@ -61,6 +62,7 @@ class Console:
             *Features(self._looks).pages(),
             *Rules(self._looks, clock).pages(),
             *Lists(self._looks).pages(),
+            *ModelPages(self._looks).pages(),
             *Insights(self._looks).pages(),
             *Developers(self._looks).pages(),
             *SettingsPages(self._looks).pages(),

@@ -30,6 +30,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Rules", "/console/rules", "rules", "viewer"),
             ("Lists", "/console/lists", "lists", "viewer"),
             ("Features", "/console/features", "features", "viewer"),
+            ("Models", "/console/models", "models", "viewer"),
         ),
     ),
     ("Results", (("Insights", "/console/insights", "insights", "viewer"),)),
