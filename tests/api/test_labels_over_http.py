@@ -68,6 +68,27 @@ def test_the_bank_stands_over_an_analyst_and_an_analyst_over_the_shop_and_over_a
     ]  # fmt: skip
 
 
+def test_a_key_that_may_only_send_events_cannot_speak_for_an_analyst_a_rule_or_the_console(shop: Shop) -> None:
+    order_id = order_of(shop)
+    forger = Shop(shop.served, shop.served.key("ingest", "read"))
+    for name, info in (
+        ("order_labelled", {"label": "fraud", "source": "analyst", "author": "dana"}),
+        ("order_labelled", {"label": "fraud", "source": "rule"}),
+        ("order_decided_again", {"event_id": "ev_1"}),
+        ("note", {"text": "all is well", "author": "dana"}),
+    ):
+        before = (labels(shop, order_id)["labels"], shop.order(order_id)["decision"])
+        body = {"_orderId": order_id, "_eventName": name, "_customInfo": info}
+        receipt = forger.taken("custom_event", body)
+        assert [one["code"] for one in receipt["warnings"]] == ["own_name"]
+        now = shop.order(order_id)
+        assert (now["timeline"][-1]["name"], now["timeline"][-1]["own"]) == (name, False), "kept, as the shop's"
+        assert (labels(shop, order_id)["labels"], now["decision"]) == before
+        shop.taken("custom_event", body)  # of who may manage, as a replay of an export is
+        assert shop.order(order_id)["timeline"][-1]["own"] is True
+    assert [one["source"] for one in labels(shop, order_id)["labels"]] == ["analyst", "rule"]
+
+
 def test_a_label_that_is_corrected_or_taken_back_stays_in_the_history(shop: Shop) -> None:
     order_id = order_of(shop)
     for word, truth in (("fraud", True), ("good", False), ("none", None), ("fraud", True)):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fourthwatch.engine.identity import IDENTITY_BYTES, Identity, fresh_identity, identity_of, subject_of
+from fourthwatch.engine.identity import IDENTITY_BYTES, Identity, fresh_identity, identity_of, own_identity, subject_of
 from fourthwatch.events import KIND_OF_NAME, KINDS
 from story import NOW_MS, decoded
 
@@ -122,3 +122,20 @@ def test_a_subject_is_the_order_or_user_whose_state_is_set(
 def test_any_key_text_has_an_identity() -> None:
     keys = ["", "k", "é", "\udc80", "x" * 10_000]
     assert len({identity(key=key).exact for key in keys}) == len(keys)
+
+
+def test_no_submission_of_somebody_else_has_an_identity_of_our_own() -> None:
+    ours = [
+        identity_of(decoded("custom_event", timed=timed, **ORDER), key, is_own=True).exact
+        for timed in (True, False) for key in (None, "again ev_1")
+    ]  # fmt: skip
+    assert ours[1] == ours[3] == own_identity("again ev_1")
+    assert ours[2] is None, "untimed and without a key it is a new event each time"
+    own = {one[:1] for one in (*ours, fresh_identity(b"\x01" * 10, is_own=True)) if one is not None}
+    theirs = {
+        (identity(key="again ev_1").exact or b"")[:1],
+        (identity().exact or b"")[:1],
+        fresh_identity(b"\x01" * 10)[:1],
+    }
+    assert len(own) == 1
+    assert not own & theirs

@@ -298,9 +298,23 @@ def test_what_an_analyst_says_is_true_stands_over_a_rule_and_can_be_taken_back(s
         [("fraud", "rule", 1), ("good", "analyst", 0), ("fraud", "rule", 0), ("fraud", "analyst", 1),
          ("none", "analyst", None), ("maybe", "analyst", None), ("good", "passer-by", None)], 1,
     ):  # fmt: skip
-        told(shelf, "custom_event", NOW_MS + number, _eventName="order_labelled", _orderId="ord-1", label=label,
-             source=source)  # fmt: skip
+        told(shelf, "custom_event", NOW_MS + number, is_own=True, _eventName="order_labelled", _orderId="ord-1",
+             label=label, source=source)  # fmt: skip
         assert shelf.line("ord-1").fraud == expected, label
+
+
+def test_a_label_under_our_name_that_is_not_our_own_event_is_none(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER)
+    forged: dict[str, Any] = {
+        "_eventName": "order_labelled",
+        "_orderId": "ord-1",
+        "label": "fraud",
+        "source": "analyst",
+    }
+    told(shelf, "custom_event", NOW_MS + 1, **forged)
+    assert shelf.line("ord-1").fraud is None
+    told(shelf, "custom_event", NOW_MS + 1, is_own=True, **forged)
+    assert shelf.line("ord-1").fraud == 1
 
 
 def test_a_mark_of_a_user_is_on_older_and_newer_orders_and_goes_when_it_is_cleared(shelf: Shelf) -> None:

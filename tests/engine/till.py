@@ -22,7 +22,7 @@ from story import NOW_MS, Memory, decoded, memory_of
 
 def submission(
     kind: str, at_ms: int = NOW_MS, *, tenant: int = 1, key: str | None = None, wants_score: bool = False,
-    timed: bool = True, **body: Any,
+    timed: bool = True, is_own: bool = False, **body: Any,
 ) -> Submission:  # fmt: skip
     """An event on its way in."""
     return Submission(
@@ -31,6 +31,7 @@ def submission(
         received_ms=Millis(at_ms),
         idempotency_key=key,
         wants_score=wants_score,
+        is_own=is_own,
     )
 
 

@@ -59,7 +59,7 @@ def answers_early() -> None:
 
 def counts_twice() -> None:
     """No submission is known again."""
-    walk.identity_of = lambda decoded, idempotency_key: Identity(None)  # type: ignore[attr-defined]
+    walk.identity_of = lambda *_: Identity(None)  # type: ignore[attr-defined]
 
 
 def forgets_at_start() -> None:

@@ -39,6 +39,8 @@ class LoggedView(msgspec.Struct, frozen=True):
     """The kind, as in the path it is sent to."""
     name: str | None
     """Of a custom event."""
+    own: bool
+    """Whether it is one of Fourthwatch's own, as a label or a note; else the shop sent it."""
     occurred_at: str
     """By the sender's clock."""
     received_at: str
@@ -166,6 +168,7 @@ def _logged_view(entry: Entry) -> LoggedView:
         event_id=event.event_id,
         event=KIND_OF_NUMBER[event.kind].name,
         name=event.name,
+        own=event.is_own,
         occurred_at=iso_ms(event.occurred_ms),
         received_at=iso_ms(event.received_ms),
         body=msgspec.Raw(event.body),

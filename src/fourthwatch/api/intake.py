@@ -11,12 +11,14 @@ from fourthwatch.api.refusals import Refusals
 from fourthwatch.api.request import REPLAYED, Pair, Receive, Scope, Send, bounded, decompressed, read_body, send_json
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock, Millis
+from fourthwatch.engine.again import OWN_NAMES
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Malformed, Refused
 from fourthwatch.events import Kind
+from fourthwatch.limits import WARNINGS_MAX
 from fourthwatch.wire.decode import Decoded, decode_event
-from fourthwatch.wire.reply import encode
+from fourthwatch.wire.reply import BodyWarning, encode
 
 _KEY_HEADER = b"x-thirdwatch-api-key"
 _PRIORITY_HEADER = b"fourthwatch-priority"
@@ -109,6 +111,10 @@ class Intake:
             caller, kind = admitted.caller, admitted.kind.name
             self.refusals.note(caller.tenant, caller.key_id, kind, admitted.user_agent, len(body), refusal, received_ms)
             raise
+        is_own = False
+        if decoded.name in OWN_NAMES:
+            is_own = _speaks_for_us(admitted.caller)
+            decoded = decoded if is_own else _not_ours(decoded)
         submission = Submission(
             tenant=admitted.caller.tenant,
             decoded=decoded,
@@ -116,6 +122,7 @@ class Intake:
             idempotency_key=admitted.idempotency_key,
             wants_score=admitted.wants_score,
             is_bulk=admitted.is_bulk,
+            is_own=is_own,
         )
         self._corridor.submit(submission, Ticket(told))
 
@@ -142,9 +149,22 @@ class Intake:
             received_ms=received_ms,
             idempotency_key=idempotency_key,
             by_analyst=by_analyst,
+            is_own=decoded.name in OWN_NAMES and _speaks_for_us(caller),
         )
         self._corridor.submit(submission, Ticket(_waking(future)))
         return await _answer_of(future)
+
+
+def _speaks_for_us(caller: Caller) -> bool:
+    """Whether events under our own names count as ours: of who may label orders anyway."""
+    return "manage" in caller.scopes
+
+
+def _not_ours(decoded: Decoded) -> Decoded:
+    if len(decoded.warnings) >= WARNINGS_MAX:
+        return decoded
+    told = f"{decoded.name} is a name of ours, which counts only from a key with the scope manage; kept as your event"
+    return msgspec.structs.replace(decoded, warnings=(*decoded.warnings, BodyWarning("/_eventName", "own_name", told)))
 
 
 def _waking(future: "asyncio.Future[Answer | Refused]") -> Told:

@@ -61,6 +61,8 @@ class EventView(msgspec.Struct, frozen=True):
     body: msgspec.Raw
     """Exactly what was sent, save for masked card data."""
     warnings: tuple[BodyWarning, ...]
+    own: bool
+    """Whether it is one of Fourthwatch's own, as a label or a note; else the shop sent it."""
     decision: DecisionView | None
 
 
@@ -156,6 +158,7 @@ def event_view(entry: Entry) -> EventView:
         occurred_at=iso_ms(event.occurred_ms),
         received_at=iso_ms(event.received_ms),
         body=msgspec.Raw(event.body),
+        own=event.is_own,
         warnings=() if event.warnings is None else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...]),
         decision=None if entry.decision is None else _decision_view(entry),
     )

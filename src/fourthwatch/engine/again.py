@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fourthwatch.clock import Clock, Millis
 from fourthwatch.engine.flight import NOBODY, Ticket
+from fourthwatch.engine.labels import LABEL_EVENT
 from fourthwatch.engine.walk import Submission
 from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER
 from fourthwatch.store.ledger import EventRow
@@ -15,6 +16,10 @@ from fourthwatch.wire.reply import encode
 
 AGAIN = "order_decided_again"
 """Name of the event; `event_id` in its fields is the one whose decision was put off in part."""
+NOTE = "note"
+"""Name of the event by which somebody at the console leaves word about an order."""
+OWN_NAMES = frozenset({AGAIN, LABEL_EVENT, NOTE})
+"""Names of our own events. One of these from a shop's key is kept as an event of the shop's, and is not ours."""
 
 
 def in_full(events: Sequence[EventRow], clock: Clock) -> list[tuple[Submission, Ticket]]:
@@ -28,5 +33,5 @@ def _again(event: EventRow, now_ms: Millis) -> Submission:
     decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms)
     return Submission(
         tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=f"again {event.event_id}",
-        wants_score=True, is_bulk=True, in_full=True,
+        wants_score=True, is_bulk=True, in_full=True, is_own=True,
     )  # fmt: skip

@@ -21,6 +21,7 @@ from fourthwatch.events import (
     UpdateOrder,
 )
 from fourthwatch.events.kinds import KIND_OF_NAME, KIND_OF_TYPE
+from fourthwatch.store.ledger import OWN_IDENTITY
 from fourthwatch.store.reader import order_subject, user_subject
 from fourthwatch.wire.decode import Decoded
 
@@ -58,8 +59,10 @@ def subject_of(kind: Kind, event: Event) -> str | None:
     return None
 
 
-def identity_of(decoded: Decoded, idempotency_key: str | None) -> Identity:
-    """How this submission is to be recognised."""
+def identity_of(decoded: Decoded, idempotency_key: str | None, is_own: bool = False) -> Identity:
+    """How this submission is to be recognised; one of our own never by what others may send."""
+    if is_own:
+        return _own_identity(decoded, idempotency_key)
     if idempotency_key is not None:
         digest = hashlib.blake2b(idempotency_key.encode("utf-8", "surrogatepass"), digest_size=IDENTITY_BYTES - 1)
         return Identity(_BY_KEY + digest.digest(), by_key=True)
@@ -70,9 +73,26 @@ def identity_of(decoded: Decoded, idempotency_key: str | None) -> Identity:
     return Identity(None)
 
 
-def fresh_identity(nonce: bytes) -> bytes:
+def fresh_identity(nonce: bytes, *, is_own: bool = False) -> bytes:
     """The identity of an event that no later submission repeats by identity alone."""
-    return (_BY_NONCE + nonce).ljust(IDENTITY_BYTES, b"\0")
+    return ((OWN_IDENTITY if is_own else _BY_NONCE) + nonce).ljust(IDENTITY_BYTES, b"\0")
+
+
+def own_identity(key: str) -> bytes:
+    """The identity of an event of our own that happens once under this key."""
+    return OWN_IDENTITY + _digest(b"key " + key.encode("utf-8", "surrogatepass"))
+
+
+def _own_identity(decoded: Decoded, key: str | None) -> Identity:
+    if key is not None:
+        return Identity(own_identity(key), by_key=True)
+    if decoded.sent_ms is None:
+        return Identity(None)
+    return Identity(OWN_IDENTITY + _digest(b"time %d " % decoded.sent_ms + decoded.fingerprint))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=IDENTITY_BYTES - 1).digest()
 
 
 def _family(number: int) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ Source = Literal["bank", "analyst", "shop", "rule"]
 SOURCES: tuple[Source, ...] = ("bank", "analyst", "shop", "rule")
 """The one that stands over the others first."""
 LABEL_EVENT = "order_labelled"
-"""Name of the custom event by which an analyst, or a rule, says that an order is fraud or good."""
+"""Name of the custom event, one of our own, by which an analyst, or a rule, says that an order is fraud or good."""
 _OF_ORDER = (OrderStatus, ItemStatus, Chargeback, CustomEvent, Tag, Untag)
 ORDER_LABEL_KINDS = tuple(kind.number for kind in KINDS if kind.type in _OF_ORDER)
 """Kinds of events that can tell something about the order that they name."""
@@ -83,7 +83,9 @@ def tellings_of(row: EventRow, event: Event) -> tuple[Telling, ...]:
             Telling(row=row, kind="tag", value=None, source=one, author=event.analyst, abuse_type=event.abuse_type)
             for one in sources
         )
-    confirmed = _confirmed(row, event) if isinstance(event, CustomEvent) and row.name == LABEL_EVENT else ()
+    confirmed: tuple[Telling, ...] = ()
+    if row.is_own and row.name == LABEL_EVENT and isinstance(event, CustomEvent):
+        confirmed = _confirmed(row, event)
     states = tuple(Telling(row=row, kind=kind, value=value, source="shop") for kind, value in told_by_state(event))
     return (*confirmed, *states)
 

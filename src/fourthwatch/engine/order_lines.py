@@ -112,7 +112,7 @@ def _labels(line: OrderLine, subject: Subject) -> Iterator[tuple[str, int | None
     for name, came_back in told_by_state(event):
         if came_back or getattr(line, name) is None:
             yield name, int(came_back)
-    if subject.name == LABEL_EVENT and event.custom_info:
+    if subject.is_own and subject.name == LABEL_EVENT and event.custom_info:
         told, source = event.custom_info.get("label"), event.custom_info.get("source")
         is_over = source == "analyst" or (source == "rule" and line.fraud is None)
         if is_over and told in ("fraud", "good", "none"):

@@ -28,6 +28,8 @@ class Subjects:
         occurred_ms: int,
         name: str | None = None,
         received_ms: int = 0,
+        *,
+        is_own: bool = False,
     ) -> Present:
         """The event as judged at its position."""
         involved = involved_in(event)
@@ -46,6 +48,7 @@ class Subjects:
         subject = Subject(
             tenant=tenant, seq=seq, kind=kind, event=event, occurred_ms=occurred_ms, involved=involved, order=order,
             name=name, supplied=self._windows.supplied, received_ms=received_ms,
+            is_own=is_own,
         )  # fmt: skip
         return Present(subject, {})
 
@@ -53,7 +56,9 @@ class Subjects:
         """A stored event as it was judged when it came in."""
         kind = KIND_OF_NUMBER[row.kind]
         event = read_stored(kind, row.body, from_go=row.from_go)
-        return self.present(row.tenant, row.seq, kind, event, row.occurred_ms, row.name, row.received_ms)
+        return self.present(
+            row.tenant, row.seq, kind, event, row.occurred_ms, row.name, row.received_ms, is_own=row.is_own
+        )
 
     def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
         """A session id in the user's place is a guest; a linked session is its user (contract, section 9, row 7)."""

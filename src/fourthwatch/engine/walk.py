@@ -47,6 +47,8 @@ class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Whether it is history, or other work that may wait: it walks when nobody else does."""
     in_full: bool = False
     """Whether all of the decision is made, however long it takes."""
+    is_own: bool = False
+    """Whether it is an event of our own, whose word counts as ours."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -151,7 +153,7 @@ class Walk:
         """
         taken = Taken() if taken is None else taken
         for submission in batch:
-            identity = identity_of(submission.decoded, submission.idempotency_key)
+            identity = identity_of(submission.decoded, submission.idempotency_key, submission.is_own)
             seen = self._find(submission, identity)
             if seen is None:
                 taken.outcomes.append(self._take(submission, identity, taken))
@@ -187,8 +189,9 @@ class Walk:
         self.windows.pass_to(seq, submission.received_ms)
         nonce = self._random_bytes(NONCE_BYTES)
         present = self._subjects.present(
-            tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name, submission.received_ms
-        )
+            tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name, submission.received_ms,
+            is_own=submission.is_own,
+        )  # fmt: skip
         answered = decoded.kind.decided or submission.wants_score
         decision: Decision | None = None
         if answered or decoded.kind.rescores:
@@ -205,7 +208,7 @@ class Walk:
             seq=seq,
             tenant=tenant,
             nonce=nonce,
-            identity=identity.exact or fresh_identity(nonce),
+            identity=identity.exact or fresh_identity(nonce, is_own=submission.is_own),
             fingerprint=decoded.fingerprint,
             kind=decoded.kind.number,
             name=decoded.name,

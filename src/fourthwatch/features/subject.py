@@ -43,6 +43,8 @@ class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Stages of the decision that are put off; what they would have told is unknown."""
     received_ms: int = 0
     """When we got it, by our clock; entries of lists expire by it."""
+    is_own: bool = False
+    """Whether it is an event of our own, as what an analyst or a rule says of an order."""
 
     def ip_place(self) -> IpPlace | None:
         """Where the IP is, as far as a file tells."""

@@ -45,6 +45,11 @@ class EventRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """As shown to shops; leads to the row without an index and cannot be guessed."""
         return f"ev_{self.seq:012x}{self.nonce.hex()}"
 
+    @property
+    def is_own(self) -> bool:
+        """Whether we made it, or somebody who may speak for us: its identity is one that nobody else can have."""
+        return self.identity.startswith(OWN_IDENTITY)
+
 
 class DecisionRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One decision as it is stored."""
@@ -61,6 +66,8 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 NONCE_BYTES = 10
+OWN_IDENTITY = b"\xfd"
+"""First byte of the identities of our own events."""
 EVENT_COLUMNS = (
     "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings, from_go"
 )
