@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fourthwatch.errors import UsageError
-from fourthwatch.limits import FORGET_AFTER_DAYS, FORGET_AFTER_DAYS_MIN
+from fourthwatch.limits import DEADLINE_MS_MAX, FORGET_AFTER_DAYS, FORGET_AFTER_DAYS_MIN
 
 _PREFIX = "FOURTHWATCH_"
 
@@ -20,6 +20,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     red_above: int = 70
     """FOURTHWATCH_RED_ABOVE: scores above it are red, 0 to 100."""
+    deadline_ms: int = 50
+    """FOURTHWATCH_DEADLINE_MS: what a decision may take before parts of it are put off; up to 10000, 0 for no end."""
     disk_reserve_bytes: int = 64 * 1024 * 1024
     """FOURTHWATCH_DISK_RESERVE_BYTES: with less free space than this no event is taken."""
     events_per_second: float | None = None
@@ -75,6 +77,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise UsageError(f"a {_PREFIX}… variable cannot be read: {error}") from None
     if not 0 <= settings.red_above <= 100:
         raise UsageError(f"{_PREFIX}RED_ABOVE must be from 0 to 100")
+    if not 0 <= settings.deadline_ms <= DEADLINE_MS_MAX:
+        raise UsageError(f"{_PREFIX}DEADLINE_MS must be from 0 to {DEADLINE_MS_MAX}")
     if settings.disk_reserve_bytes < 0:
         raise UsageError(f"{_PREFIX}DISK_RESERVE_BYTES must not be negative")
     if settings.snapshot_every_events < 1:

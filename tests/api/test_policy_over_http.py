@@ -31,7 +31,7 @@ class Merchant:
 
 @pytest.fixture
 def merchant(tmp_path: Path) -> Iterator[Merchant]:
-    with Served(tmp_path) as served:
+    with Served(tmp_path, environment={"FOURTHWATCH_DEADLINE_MS": "50"}) as served:
         yield Merchant(served, served.key("ingest", "read", "manage"))
 
 

@@ -63,7 +63,7 @@ class Built(NamedTuple):
 def built(tmp_path: Path) -> Iterator[Built]:
     clock = SystemClock()
     settings = CorridorSettings(
-        directory=tmp_path, policy=Policy(), disk_reserve_bytes=0, snapshot_every_events=1_000_000
+        directory=tmp_path, policy=Policy(deadline_ms=0), disk_reserve_bytes=0, snapshot_every_events=1_000_000
     )  # fmt: skip
     corridor = Corridor(settings, clock, bytes, lambda settled: None, lambda: None, lambda call: None)
     corridor.start()

@@ -50,7 +50,7 @@ class House:
 
     async def _open(self) -> None:
         wanted = CorridorSettings(
-            directory=self.directory, policy=Policy(), disk_reserve_bytes=0, snapshot_every_events=1_000_000
+            directory=self.directory, policy=Policy(deadline_ms=0), disk_reserve_bytes=0, snapshot_every_events=10**6
         )  # fmt: skip
         loop = asyncio.get_running_loop()
         self.corridor = Corridor(wanted, self.clock, os.urandom, settle, lambda: None, loop.call_soon_threadsafe)

@@ -45,7 +45,7 @@ class House:
     def open(self) -> None:
         """As a server starts: snapshot, tail, features, rules."""
         settings = CorridorSettings(
-            directory=self.directory, policy=Policy(), disk_reserve_bytes=0, snapshot_every_events=1_000_000,
+            directory=self.directory, policy=Policy(deadline_ms=0), disk_reserve_bytes=0, snapshot_every_events=10**6,
             forget_after_days=FORGET_AFTER_DAYS,
         )  # fmt: skip
         opened = open_walk(settings, self.clock, self._random.randbytes)

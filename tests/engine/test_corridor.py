@@ -25,10 +25,21 @@ PATIENCE_S = 60.0
 """A test that waits longer than this for a commit fails; nothing is measured against it."""
 
 
+UNHURRIED = Policy(deadline_ms=0)
+"""Decides in full, however long an event has waited: what these tests submit was received long ago."""
+
+
 class Owner:
     """The thread that a corridor lives on: this one. Work is done when `work` is called, and not before."""
 
-    def __init__(self, directory: Path, *, disk_reserve_bytes: int = 0, snapshot_every_events: int = 10_000) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        disk_reserve_bytes: int = 0,
+        snapshot_every_events: int = 10_000,
+        policy: Policy = UNHURRIED,
+    ) -> None:
         self.directory = directory
         self.settled: list[tuple[object, object]] = []
         self.broken = 0
@@ -38,7 +49,7 @@ class Owner:
         self._byte = 0
         settings = CorridorSettings(
             directory=directory,
-            policy=Policy(),
+            policy=policy,
             disk_reserve_bytes=disk_reserve_bytes,
             snapshot_every_events=snapshot_every_events,
         )

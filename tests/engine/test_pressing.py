@@ -10,6 +10,7 @@ import pytest
 from engine.test_corridor import Owner
 from engine.till import submission
 from fourthwatch.clock import ManualClock
+from fourthwatch.decision import Policy
 from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.corridor import Ticket
 from fourthwatch.engine.walk import STAGES, Answer, Submission
@@ -21,7 +22,7 @@ from story import NOW_MS
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Owner]:
-    made = Owner(tmp_path)
+    made = Owner(tmp_path, policy=Policy())
     made.corridor.start()
     yield made
     made.stop()
@@ -125,3 +126,12 @@ def test_a_deadline_of_nothing_puts_nothing_off(owner: Owner) -> None:
     policy = msgspec.structs.replace(walk.policies.of(1), deadline_ms=0)
     walk.policies.put(1, policy, "somebody", NOW_MS, 1)
     assert decided_after(owner, 10_000).receipt.degraded is msgspec.UNSET
+
+
+def test_history_is_decided_in_full_however_long_it_has_waited(owner: Owner) -> None:
+    late = msgspec.structs.replace(order(1), received_ms=NOW_MS - 10_000, is_bulk=True)
+    owner.submit(late)
+    (outcome,) = owner.work(1)
+    assert isinstance(outcome, Answer)
+    assert outcome.receipt.degraded is msgspec.UNSET
+    assert outcome.receipt.reasons

@@ -121,7 +121,7 @@ class Inside:
         clock = SystemClock()
         self._loop = asyncio.get_running_loop()
         settings = CorridorSettings(
-            directory=directory, policy=Policy(red_above=70), disk_reserve_bytes=0, snapshot_every_events=20_000
+            directory=directory, policy=Policy(deadline_ms=0), disk_reserve_bytes=0, snapshot_every_events=20_000
         )
         self._corridor = Corridor(settings, clock, os.urandom, settle, lambda: None, self._post)
         self._corridor.start()

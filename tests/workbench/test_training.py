@@ -119,7 +119,7 @@ def test_what_a_champion_is_handed_live_is_what_it_was_trained_on(
     seat = panel.admit(1, LiveModel.of(manifest, package), Shelf(()).of(1))
     panel.put(1, seat, (seat,))
     settings = CorridorSettings(
-        directory=data, policy=Policy(), disk_reserve_bytes=0, snapshot_every_events=10**9, panel=panel
+        directory=data, policy=Policy(deadline_ms=0), disk_reserve_bytes=0, snapshot_every_events=10**9, panel=panel
     )
     recording = tmp_path / "past.jsonl"
     write_lines(recording, (line for _, line in events()))

@@ -33,5 +33,5 @@ def _again(event: EventRow, now_ms: Millis) -> Submission:
     decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms)
     return Submission(
         tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=f"again {event.event_id}",
-        wants_score=True, is_bulk=True, in_full=True, is_own=True,
+        wants_score=True, is_bulk=True, is_own=True,
     )  # fmt: skip

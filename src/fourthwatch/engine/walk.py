@@ -44,9 +44,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by_analyst: bool = False
     """Whether it is an analyst's decision, made here, of which the shop has to hear."""
     is_bulk: bool = False
-    """Whether it is history, or other work that may wait: it walks when nobody else does."""
-    in_full: bool = False
-    """Whether all of the decision is made, however long it takes."""
+    """Whether it is history, or other work that may wait: it walks when nobody else does, and is decided in full."""
     is_own: bool = False
     """Whether it is an event of our own, whose word counts as ours."""
 
@@ -260,7 +258,7 @@ class Walk:
         """Stages to skip because of how long the event has waited; nothing for nearly all."""
         budget_ms = self.policies.of(submission.tenant).deadline_ms
         waited_ms = self.now_ms - submission.received_ms
-        if waited_ms * 2 < budget_ms or budget_ms == 0 or submission.in_full:
+        if waited_ms * 2 < budget_ms or budget_ms == 0 or submission.is_bulk:
             return ()
         return STAGES[: sum(waited_ms * 4 >= budget_ms * quarters for quarters in _SKIPPED_AT_QUARTERS)]
 

@@ -89,7 +89,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         CorridorSettings(
             directory=directory,
             panel=panel,
-            policy=Policy(red_above=settings.red_above),
+            policy=Policy(red_above=settings.red_above, deadline_ms=settings.deadline_ms),
             disk_reserve_bytes=settings.disk_reserve_bytes,
             snapshot_every_events=settings.snapshot_every_events,
             forget_after_days=settings.forget_after_days,
