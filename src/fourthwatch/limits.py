@@ -48,6 +48,8 @@ SECONDS_BELOW = 10**11
 # The engine.
 QUEUE_MAX = 2_048
 """Events waiting for the engine; beyond it 503."""
+UNFINISHED_LOOKED_MAX = 10_000
+"""Newest events whose decisions are looked at when the server starts, for what the last run did not come to."""
 BULK_QUEUE_MAX = 512
 """Events of history waiting, which walk when nobody else does; beyond it 503."""
 PRESSED_QUEUE = 256

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fourthwatch.engine.corridor as corridor
+import fourthwatch.engine.flight as flight
 import fourthwatch.engine.opening as opening
 import fourthwatch.engine.recovery as recovery
 import fourthwatch.engine.walk as walk
@@ -88,7 +88,7 @@ def swallows_write_errors() -> None:
 
 def ignores_the_reserve() -> None:
     """The disk is filled to the brim."""
-    corridor.free_bytes = lambda directory: 1 << 60  # type: ignore[attr-defined]
+    flight.free_bytes = lambda directory: 1 << 60  # type: ignore[attr-defined]
 
 
 def stumbles() -> None:

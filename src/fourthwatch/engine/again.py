@@ -22,6 +22,11 @@ OWN_NAMES = frozenset({AGAIN, LABEL_EVENT, NOTE})
 """Names of our own events. One of these from a shop's key is kept as an event of the shop's, and is not ours."""
 
 
+def key_of_again(event_id: str) -> str:
+    """The key under which the event that decides it again happens once."""
+    return f"again {event_id}"
+
+
 def in_full(events: Sequence[EventRow], clock: Clock) -> list[tuple[Submission, Ticket]]:
     """For each event on which something was put off, the one that brings its full decision about."""
     return [(_again(event, clock.now_ms()), NOBODY) for event in events]
@@ -32,6 +37,6 @@ def _again(event: EventRow, now_ms: Millis) -> Submission:
     body = {"_orderId": about.order_id, "_eventName": AGAIN, "_customInfo": {"event_id": event.event_id}}
     decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms)
     return Submission(
-        tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=f"again {event.event_id}",
+        tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=key_of_again(event.event_id),
         wants_score=True, is_bulk=True, is_own=True,
     )  # fmt: skip

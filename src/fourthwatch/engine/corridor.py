@@ -21,14 +21,14 @@ from fourthwatch.engine.listing import listed
 from fourthwatch.engine.opening import Opened, open_walk
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
+from fourthwatch.engine.unfinished import Unfinished
 from fourthwatch.engine.upkeep import Upkeep
-from fourthwatch.engine.walk import Submission, Walk
+from fourthwatch.engine.walk import Submission, Taken, Walk
 from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
 from fourthwatch.features.definition import Feature
 from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, BULK_QUEUE_MAX, PRESSED_QUEUE, QUEUE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING
-from fourthwatch.store.file import free_bytes
 
 _WALK_AT_ONCE = 8
 """Events that walk before the loop looks at its sockets again."""
@@ -70,7 +70,6 @@ class Corridor:
         self.feed = Feed()  # what has just become durable, for the index
         self._walk: Walk | None = None
         self._opened: Opened | None = None
-        self._brake = Brake(settings.directory, clock, self.publish)
         self._stopping = False
         self._turn_is_posted = False
         self._idle = threading.Event()
@@ -83,7 +82,7 @@ class Corridor:
     @property
     def state(self) -> State:
         """Whether events are taken; a full disk is looked at again each time."""
-        if self._state == "full" and self._has_room():
+        if self._state == "full" and self._settings.has_room:
             self._state = "ready"
         return self._state
 
@@ -122,19 +121,18 @@ class Corridor:
         """Let a rule set judge from the next event on; what is written of it must be on its way to the disk."""
         definitions = self.definitions
         if definitions.ask(tenant, in_force.checked.asking):
-            self._upkeep.drop()  # as in `withdraw`
+            self._upkeep.drop()  # as in `adjust`
         definitions.walk.rulings.put(tenant, in_force, ready)
         self._post_turn()
 
     def withdraw(self, tenant: int, name: str) -> None:
         """Take out a feature that is no longer stored."""
-        if self.definitions.withdraw(tenant, name):
-            self._upkeep.drop()  # the one under way would hold what is now forgotten only in part
+        self.adjust(lambda definitions: definitions.withdraw(tenant, name))
 
     def adjust(self, change: Callable[[Definitions], bool]) -> None:
         """Let what is kept for models change; `change` says whether something was forgotten."""
         if change(self.definitions):
-            self._upkeep.drop()  # as in `withdraw`
+            self._upkeep.drop()  # the one under way would hold what is now forgotten only in part
         self._post_turn()
 
     def submit(self, submission: Submission, ticket: Ticket) -> None:
@@ -207,7 +205,7 @@ class Corridor:
         if not queue and not is_edit:
             return False
         if flight is None:
-            if not self._has_room():
+            if not self._settings.has_room:
                 self._state = "full"
                 self._refuse(self._everyone(), unavailable("full"))
                 return True
@@ -279,9 +277,7 @@ class Corridor:
                 self._give_up(failure)
             else:
                 self._writing = None
-                self._write_when_due(
-                    walk, more=bool(self._waiting or self._bulk)
-                )  # the disk need not wait for the answers
+                self._write_when_due(walk, more=bool(self._waiting or self._bulk))  # the disk need not wait for answers
                 self._answer(walk, flight)
                 if self._faulty is not None:
                     self._isolate()
@@ -296,10 +292,9 @@ class Corridor:
             return
         outcomes = walk.answers(flight.taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
-        wanted = listed(flight.taken.wishes, self.roster, self._clock) if flight.taken.wishes else []
-        self._edits.extend((edit, _NOBODY) for edit in [*self._brake.after(walk, flight.taken.decisions), *wanted])
+        self._edits.extend((edit, _NOBODY) for edit in self._brake.after(walk, flight.taken.decisions))
         self.feed.add(flight.taken)
-        self._bulk += in_full(flight.taken.degraded, self._clock)  # behind everybody who waits now
+        self._follow(self.roster, flight.taken)
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
         BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
@@ -308,6 +303,13 @@ class Corridor:
         self._upkeep.advance()
         walk.windows.give_back()
         self._count_past(BESIDE_A_BATCH)
+
+    def _follow(self, roster: Roster, left: Taken | Unfinished) -> None:
+        """Do what decisions that are durable want done: behind everybody who waits now."""
+        if left.degraded or left.wishes:
+            self._edits.extend((edit, _NOBODY) for edit in listed(left.wishes, roster, self._clock))
+            self._bulk += in_full(left.degraded, self._clock)
+            self._idle.clear()
 
     @property
     def is_pressed(self) -> bool:
@@ -387,14 +389,12 @@ class Corridor:
     def _refuse(self, everyone: Sequence[tuple[object, Ticket]], refusal: Refused) -> None:
         self._settle([(ticket, refusal) for _, ticket in everyone])
 
-    def _has_room(self) -> bool:
-        return free_bytes(self._settings.directory) >= self._settings.disk_reserve_bytes
-
     def _recover(self) -> Walk:
         opened = self._opened = open_walk(self._settings, self._clock, self._random_bytes)
         self._upkeep.snapshot_seq = opened.snapshot_seq
         self._brake = Brake(self._settings.directory, self._clock, self.publish)
         self._brake.learn(opened.walk, opened.tenants_with_rules)
+        self._follow(opened.roster, opened.left)
         EVENTS_STORED.set(opened.walk.ledger.last_seq)
         ENTITIES.set(len(opened.walk.windows))
         return opened.walk

@@ -13,6 +13,7 @@ from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import Refused, Unavailable
 from fourthwatch.limits import FORGET_AFTER_DAYS
 from fourthwatch.store.changes import Change
+from fourthwatch.store.file import free_bytes
 
 State = Literal["starting", "ready", "full", "broken", "stopped"]
 Ticket = NewType("Ticket", object)
@@ -53,6 +54,11 @@ class CorridorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Files of the operator's to look things up in."""
     heard: Container[int] = frozenset()
     """Tenants of which somebody wants to hear; may change while the corridor is used."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the disk has room for more."""
+        return free_bytes(self.directory) >= self.disk_reserve_bytes
 
 
 class Flight:

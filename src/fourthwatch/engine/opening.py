@@ -12,6 +12,7 @@ from fourthwatch.engine.recovery import read_again, recover_windows
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rule_shelf import RuleShelf
 from fourthwatch.engine.rulings import Rulings
+from fourthwatch.engine.unfinished import Unfinished, unfinished
 from fourthwatch.engine.walk import Walk
 from fourthwatch.logs import log
 from fourthwatch.store.ledger import Ledger
@@ -27,6 +28,8 @@ class Opened(msgspec.Struct, frozen=True):
     """Those that have published a set."""
     snapshot_seq: int
     """Position of the snapshot that was read; 0 for none."""
+    left: Unfinished
+    """What the last run did not come to."""
 
 
 def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[int], bytes]) -> Opened:
@@ -52,4 +55,5 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     walk.policies = Policies(settings.policy, directory)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
-    return Opened(walk, Definitions(shelf, walk, seq), roster, tuple(rules.in_force), seq)
+    left = unfinished(walk, roster, directory)
+    return Opened(walk, Definitions(shelf, walk, seq), roster, tuple(rules.in_force), seq, left)

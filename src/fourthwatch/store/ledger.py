@@ -253,6 +253,20 @@ class Ledger:
         assert row is not None
         return event_row(row), None if made is None else decision_row(made)
 
+    def decided_with_more(self, after_seq: int) -> list[int]:
+        """Positions of decisions after one in which something was put off, or that want something done; oldest first.
+
+        They may be a few too many.
+        """
+        marks = " OR ".join(f"instr(detail, CAST('\"{word}\":[' AS BLOB)) > 0" for word in ("degraded", "actions"))
+        try:
+            rows = self._reading.execute(
+                f"SELECT seq FROM decision WHERE seq > ? AND ({marks}) ORDER BY seq", (after_seq,)
+            )
+            return [row[0] for row in rows]
+        except apsw.Error as error:
+            raise LedgerBroken(f"the data file could not be read: {error}") from error
+
     def read_after(self, seq: int) -> Iterator[EventRow]:
         """Every event after a position, in order, that was durable when the first was asked for."""
         try:

@@ -92,6 +92,14 @@ class ListReader:
         )
         return [_entry(row) for row in rows]
 
+    def is_edited_after(self, list_id: int, value: str, seq: int) -> bool:
+        """Whether the value came into the list, or went out of it, after the event at a position."""
+        rows = self._connection.execute(
+            "SELECT 1 FROM list_entry WHERE list = ? AND value = ? AND (from_seq > ? OR until_seq > ?) LIMIT 1",
+            (list_id, value, seq, seq),
+        )
+        return rows.fetchone() is not None
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

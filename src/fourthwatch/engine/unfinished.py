@@ -1,0 +1,71 @@
+"""What a stop left undone behind decisions that are durable: found at a start, so that nothing is lost in a crash.
+
+An order whose decision was put off in part is due until our own event about it is there; what a rule wants put into a
+list is due until the list was edited about it, by the rule or by a person who knew better.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from fourthwatch.engine.again import key_of_again
+from fourthwatch.engine.identity import own_identity
+from fourthwatch.engine.roster import Roster
+from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.walk import Walk, Wish
+from fourthwatch.errors import NotFound
+from fourthwatch.features.list_types import forms_read
+from fourthwatch.limits import UNFINISHED_LOOKED_MAX
+from fourthwatch.rules.rule import Action
+from fourthwatch.store.ledger import EventRow
+from fourthwatch.store.lists import ListReader
+
+
+class Unfinished(msgspec.Struct, frozen=True):
+    """What is to be done yet, oldest first."""
+
+    degraded: list[EventRow]
+    """Events about orders of whose decision something was put off."""
+    wishes: list[Wish]
+
+
+class _Detail(msgspec.Struct):
+    degraded: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+
+
+_detail = msgspec.json.Decoder(_Detail)
+
+
+def unfinished(walk: Walk, roster: Roster, directory: Path) -> Unfinished:
+    """Looks at the newest decisions, which are more than ever wait."""
+    ledger = walk.ledger
+    subjects = Subjects(ledger, walk.windows)  # its own: an older order must not take the place of a newer one
+    left = Unfinished([], [])
+    reader = ListReader(directory)
+    try:
+        for seq in ledger.decided_with_more(ledger.last_seq - UNFINISHED_LOOKED_MAX):
+            event, made = ledger.stored(seq)
+            assert made is not None
+            detail = _detail.decode(made.detail)
+            if detail.degraded and event.subject is not None:
+                again = own_identity(key_of_again(event.event_id))
+                if ledger.find(event.tenant, again) is None:
+                    left.degraded.append(event)
+            wanted = [one for one in detail.actions if one.do == "list"]
+            if wanted:
+                subject = subjects.stored(event).subject
+                left.wishes.extend((subject, one) for one in wanted if _is_due((subject, one), roster, reader))
+    finally:
+        reader.close()
+    return left
+
+
+def _is_due(wish: Wish, roster: Roster, reader: ListReader) -> bool:
+    subject, action = wish
+    try:
+        row = roster.row(subject.tenant, action.to)
+    except NotFound:
+        return False
+    forms = forms_read(row.type, action.thing)
+    return forms is not None and not any(reader.is_edited_after(row.id, one, subject.seq) for one in forms(subject))

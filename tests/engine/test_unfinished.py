@@ -1,0 +1,111 @@
+"""Killed between a decision and what it wants done: the next start does it, once, and never over a person's word."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.house import House
+from engine.test_corridor import Owner
+from engine.till import submission
+from fourthwatch.engine.again import AGAIN
+from fourthwatch.engine.unfinished import Unfinished, unfinished
+from fourthwatch.rules.rule import Action
+from fourthwatch.store.lists import ListReader
+from fourthwatch.store.reader import LedgerReader
+from rules.judging import rule
+from story import NOW_MS
+
+CATCHING = rule("dear", "amount > 400", "review", actions=(Action("list", "bad", thing="user"),))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Its rule wants buyers of dear things in a list; a walk alone decides and does nothing of what is wanted."""
+    opened = House(tmp_path)
+    opened.edit_list("bad", "somebody")
+    opened.publish((CATCHING,))
+    yield opened
+    opened.close()
+
+
+def buy(house: House, number: int, amount: str = "500") -> None:
+    house.tell("createOrder", NOW_MS + number, _orderId=f"o-{number}", _userId=f"u-{number}", _amount=amount)
+
+
+def put_off(house: House, number: int) -> None:
+    """An order that has waited for too long."""
+    house.walk.now_ms = NOW_MS + 60_000
+    buy(house, number, "10")
+
+
+def left_of(house: House) -> Unfinished:
+    return unfinished(house.walk, house.roster, house.directory)
+
+
+def started(directory: Path) -> None:
+    """A server starts, works until nothing is left to do, and stops."""
+    owner = Owner(directory)
+    owner.corridor.start()
+    owner.stop()
+
+
+def held_in(directory: Path) -> list[str]:
+    reader = ListReader(directory)
+    (row,) = reader.lists()
+    values = [one.value for one in reader.entries(row.id, "", 100)]
+    reader.close()
+    return values
+
+
+def names_in(directory: Path, order_id: str) -> list[str | None]:
+    reader = LedgerReader(directory)
+    names = [one.event.name for one in reader.order_events(1, order_id, 0, 100)]
+    reader.close()
+    return names
+
+
+def test_what_a_rule_wanted_in_a_list_is_put_there_by_the_start_after_a_kill(house: House) -> None:
+    for number, amount in ((1, "500"), (2, "10"), (3, "500")):
+        buy(house, number, amount)
+    assert held_in(house.directory) == ["somebody"], "killed before"
+    house.walk.ledger.close()
+    for _ in range(2):
+        started(house.directory)
+        assert held_in(house.directory) == ["somebody", "u-1", "u-3"]
+    house.open()
+    assert left_of(house).wishes == []
+
+
+def test_what_a_person_has_taken_out_again_is_not_put_back(house: House) -> None:
+    buy(house, 1)
+    house.edit_list("bad", "u-1")
+    house.edit_list("bad", "u-1", out=True)
+    house.restart(snapshot=False)
+    assert left_of(house).wishes == []
+    buy(house, 1_001)
+    assert [subject.involved.user for subject, _ in left_of(house).wishes] == ["u-1001"]
+
+
+def test_an_order_that_waits_for_its_full_decision_gets_it_after_a_kill_and_once(house: House) -> None:
+    put_off(house, 1)
+    assert [event.subject for event in left_of(house).degraded] == ["order:o-1"]
+    house.walk.ledger.close()
+    for _ in range(2):
+        started(house.directory)
+        assert names_in(house.directory, "o-1") == [None, AGAIN]
+    house.open()
+    assert left_of(house).degraded == []
+
+
+def test_an_event_of_somebody_else_under_our_name_and_key_does_not_take_its_place(house: House) -> None:
+    put_off(house, 1)
+    (event,) = left_of(house).degraded
+    forged: dict[str, Any] = {
+        "_eventName": AGAIN, "_orderId": "o-1", "_customInfo": {"event_id": event.event_id},
+    }  # fmt: skip
+    sent = submission("custom_event", NOW_MS + 9, key=f"again {event.event_id}", **forged)
+    house.walk.run([msgspec.structs.replace(sent, is_bulk=True)])
+    assert [one.event_id for one in left_of(house).degraded] == [event.event_id]
