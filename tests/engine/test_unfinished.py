@@ -11,10 +11,13 @@ from engine.house import House
 from engine.test_corridor import Owner
 from engine.till import submission
 from fourthwatch.engine.again import AGAIN
+from fourthwatch.engine.labels import tellings_of
 from fourthwatch.engine.unfinished import Unfinished, unfinished
+from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.lists import ListReader
 from fourthwatch.store.reader import LedgerReader
+from fourthwatch.wire.decode import read_stored
 from rules.judging import rule
 from story import NOW_MS
 
@@ -98,6 +101,37 @@ def test_an_order_that_waits_for_its_full_decision_gets_it_after_a_kill_and_once
         assert names_in(house.directory, "o-1") == [None, AGAIN]
     house.open()
     assert left_of(house).degraded == []
+
+
+def told_of(directory: Path, order_id: str) -> list[tuple[str, bool | None]]:
+    reader = LedgerReader(directory)
+    rows = [one.event for one in reader.order_events(1, order_id, 0, 100)]
+    reader.close()
+    told = [one for row in rows for one in tellings_of(row, read_stored(KIND_OF_NUMBER[row.kind], row.body))]
+    return [(one.source, one.value) for one in told]
+
+
+def test_what_a_rule_says_of_an_order_is_told_once_also_after_a_kill_and_never_from_shadow(house: House) -> None:
+    saying = rule("dear", "amount > 400", "review", actions=(Action("label", "fraud"),))
+    tried = rule("tried", "amount > 1", "review", state="shadow", actions=(Action("label", "good"),))
+    house.publish((saying, tried))
+    buy(house, 1)
+    buy(house, 2, "10")
+    assert told_of(house.directory, "o-1") == [], "killed before"
+    house.walk.ledger.close()
+    for _ in range(2):
+        started(house.directory)
+        assert told_of(house.directory, "o-1") == [("rule", True)]
+        assert told_of(house.directory, "o-2") == []
+    owner = Owner(house.directory)
+    owner.corridor.start()
+    bought = submission("createOrder", NOW_MS + 3, _orderId="o-3", _userId="u-3", _amount="500")
+    owner.submit(bought, bought)
+    owner.work(2)
+    owner.stop()
+    assert told_of(house.directory, "o-3") == [("rule", True)]
+    house.open()
+    assert left_of(house).wishes == []
 
 
 def test_an_event_of_somebody_else_under_our_name_and_key_does_not_take_its_place(house: House) -> None:

@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from fourthwatch.clock import Clock
-from fourthwatch.engine.again import in_full
 from fourthwatch.engine.brake import Brake
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import Batch, CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
-from fourthwatch.engine.listing import listed
+from fourthwatch.engine.following import following
 from fourthwatch.engine.opening import Opened, open_walk
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
@@ -307,8 +306,9 @@ class Corridor:
     def _follow(self, roster: Roster, left: Taken | Unfinished) -> None:
         """Do what decisions that are durable want done: behind everybody who waits now."""
         if left.degraded or left.wishes:
-            self._edits.extend((edit, _NOBODY) for edit in listed(left.wishes, roster, self._clock))
-            self._bulk += in_full(left.degraded, self._clock)
+            edits, events = following(left, roster, self._clock)
+            self._edits.extend((edit, _NOBODY) for edit in edits)
+            self._bulk += events
             self._idle.clear()
 
     @property

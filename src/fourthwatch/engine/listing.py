@@ -20,7 +20,7 @@ RULE = "rule"
 
 def listed(wishes: Sequence[Wish], roster: Roster, clock: Clock) -> list[Edit]:
     """The edits that bring it about; one about a list that is gone, or holds other things, changes nothing."""
-    return [_edit(wish, roster, clock) for wish in wishes]
+    return [_edit(wish, roster, clock) for wish in wishes if wish[1].do == "list"]
 
 
 def _edit(wish: Wish, roster: Roster, clock: Clock) -> Edit:

@@ -1,7 +1,7 @@
 """What a stop left undone behind decisions that are durable: found at a start, so that nothing is lost in a crash.
 
 An order whose decision was put off in part is due until our own event about it is there; what a rule wants put into a
-list is due until the list was edited about it, by the rule or by a person who knew better.
+list is due until the list was edited about it, by the rule or by a person who knew better; a label until it is told.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from fourthwatch.engine.again import key_of_again
 from fourthwatch.engine.identity import own_identity
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.subjects import Subjects
-from fourthwatch.engine.walk import Walk, Wish
+from fourthwatch.engine.walk import DONE_BEHIND, Walk, Wish
 from fourthwatch.errors import NotFound
 from fourthwatch.features.list_types import forms_read
 from fourthwatch.limits import UNFINISHED_LOOKED_MAX
@@ -37,6 +37,11 @@ class _Detail(msgspec.Struct):
 _detail = msgspec.json.Decoder(_Detail)
 
 
+def key_of_label(seq: int, label: str) -> str:
+    """The key under which what a rule said of the order of an event is told once."""
+    return f"rule {seq} label {label}"
+
+
 def unfinished(walk: Walk, roster: Roster, directory: Path) -> Unfinished:
     """Looks at the newest decisions, which are more than ever wait."""
     ledger = walk.ledger
@@ -52,17 +57,20 @@ def unfinished(walk: Walk, roster: Roster, directory: Path) -> Unfinished:
                 again = own_identity(key_of_again(event.event_id))
                 if ledger.find(event.tenant, again) is None:
                     left.degraded.append(event)
-            wanted = [one for one in detail.actions if one.do == "list"]
+            wanted = [one for one in detail.actions if one.do in DONE_BEHIND]
             if wanted:
                 subject = subjects.stored(event).subject
-                left.wishes.extend((subject, one) for one in wanted if _is_due((subject, one), roster, reader))
+                left.wishes.extend((subject, one) for one in wanted if _is_due((subject, one), walk, roster, reader))
     finally:
         reader.close()
     return left
 
 
-def _is_due(wish: Wish, roster: Roster, reader: ListReader) -> bool:
+def _is_due(wish: Wish, walk: Walk, roster: Roster, reader: ListReader) -> bool:
     subject, action = wish
+    if action.do == "label":
+        is_told = walk.ledger.find(subject.tenant, own_identity(key_of_label(subject.seq, action.to))) is not None
+        return subject.event.order_id is not None and not is_told
     try:
         row = roster.row(subject.tenant, action.to)
     except NotFound:

@@ -59,6 +59,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 Outcome = Answer | Conflict
 Wish = tuple[Subject, Action]
+DONE_BEHIND = ("list", "label")
+"""Of the actions of rules those that are carried out here, behind the decision that wants them."""
 
 
 class Taken:
@@ -74,7 +76,7 @@ class Taken:
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
         self.wishes: list[Wish] = []
-        """What rules that count want put into lists."""
+        """What rules that count want put into lists, and said of orders."""
         self.degraded: list[EventRow] = []
         """Events about orders of whose decision something was put off."""
         self.hits: dict[int, tuple[int, int]] = {}
@@ -198,7 +200,7 @@ class Walk:
             degraded = self._put_off(submission)
             decision = self.decided(reduced(present, degraded) if degraded else present)
             if decision.actions:
-                taken.wishes += [(present.subject, one) for one in decision.actions if one.do == "list"]
+                taken.wishes += [(present.subject, one) for one in decision.actions if one.do in DONE_BEHIND]
             if found:
                 taken.found(found, submission.received_ms)
         self.windows.add(present)

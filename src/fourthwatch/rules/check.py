@@ -125,6 +125,8 @@ def _action_faults(rule: Rule) -> Iterator[tuple[str, str]]:
                 yield "bad_action", f"the class {rule.rule_class} is the verdict; only score rules name one"
             if action.to not in _VERDICTS:
                 yield "bad_action", "a verdict is approve, review or decline"
+        if action.do == "label" and action.to not in ("fraud", "good"):
+            yield "bad_action", "a label is fraud or good"
         if action.do == "list" and action.thing not in THINGS:
             yield "bad_action", "`thing` says what goes into the list: card, email, phone, device, ip, address, …"
         if action.do != "list" and (action.thing or action.days):
