@@ -10,8 +10,10 @@ import pytest
 from engine.house import House
 from engine.test_corridor import Owner
 from engine.till import submission
+from fourthwatch.decision import Policy
 from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.labels import tellings_of
+from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.unfinished import Unfinished, unfinished
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.rules.rule import Action
@@ -40,6 +42,7 @@ def buy(house: House, number: int, amount: str = "500") -> None:
 
 def put_off(house: House, number: int) -> None:
     """An order that has waited for too long."""
+    house.walk.policies = Policies(Policy(deadline_ms=50))
     house.walk.now_ms = NOW_MS + 60_000
     buy(house, number, "10")
 

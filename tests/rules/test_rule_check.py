@@ -30,6 +30,7 @@ BAD: tuple[Rule, ...] = (
     rule("verdict_of_block", rule_class="block", actions=(Action("verdict", "approve"),)),
     rule("verdict_unheard", actions=(Action("verdict", "maybe"),)),
     rule("list_of_nothing", actions=(Action("list", "cards"),)),
+    rule("label_of_another_word", actions=(Action("label", "reseller"),)),
     rule("tag_with_days", actions=(Action("tag", "x", days=3),)),
     rule("example_kind", examples=(Example("hit", event="orders"),)),
     rule("example_future", examples=(Example("hit", before=(Told("login", seconds_before=-1),)),)),
