@@ -45,6 +45,7 @@ OTHERS = {
     ("delete", "/api/v1/rules/{name}"), ("get", "/api/v1/rule-sets"), ("post", "/api/v1/rule-sets"),
     ("get", "/api/v1/rule-sets/{version}"), ("get", "/api/v1/rule-sets/{version}/differences"),
     ("get", "/api/v1/rule-sets/{version}/statistics"),
+    ("post", "/api/v1/rule-sets/{version}/decide-again"),
     ("post", "/api/v1/rule-sets/{version}/rollback"), ("get", "/api/v1/rule-proposals"),
     ("delete", "/api/v1/rule-proposals/{proposal}"), ("post", "/api/v1/rule-proposals/{proposal}/approval"),
     ("get", "/api/v1/cases"), ("post", "/api/v1/orders/{order_id}/decisions"),
@@ -115,7 +116,7 @@ def test_every_operation_has_what_3_1_demands(document: dict[str, Any]) -> None:
             assert parameter["schema"]
         assert all(response["description"] for response in operation["responses"].values())
         assert all(re.fullmatch(r"[1-5]\d\d|default", status) for status in operation["responses"])
-        asks_for_nothing = path.endswith(("/test", "}/replay"))
+        asks_for_nothing = path.endswith(("/test", "}/replay", "}/decide-again"))
         assert ("requestBody" in operation) == (method in ("post", "put", "patch") and not asks_for_nothing)
         for requirement in operation.get("security", document["security"]):
             assert set(requirement) <= set(schemes)

@@ -13,6 +13,7 @@ from fourthwatch.api.description import (
     managed,
     parameter,
 )
+from fourthwatch.api.redeciding import DecidingAgainView
 from fourthwatch.api.rule_views import (
     CheckedView,
     DifferencesView,
@@ -31,7 +32,7 @@ from fourthwatch.rules.rule import Rule
 RULE_TYPES: tuple[Any, ...] = (
     Rule, RuleView, RulesView, RuleSetSent, RuleSetView, RuleSetsView, CheckedView, PublishedView, DifferencesView,
     ProposalsView, NoteSent, DecisionDetail, TraceView, CounterfactualView,
-    StatisticsView,
+    StatisticsView, DecidingAgainView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -91,6 +92,10 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/rule-sets/{version}/rollback": {
             "post": _publishing("rollBackRuleSet", "Publish an older version again", by_type,
                                 body=by_type[NoteSent], parameters=[_VERSION, IF_MATCH, IDEMPOTENCY_KEY])
+        },
+        "/api/v1/rule-sets/{version}/decide-again": {
+            "post": managed("decideAgain", "Decide again what a rule touched before the brake took it out",
+                            by_type[DecidingAgainView], by_type, status=202, parameters=[_VERSION, IDEMPOTENCY_KEY])
         },
         "/api/v1/rule-proposals": {
             "get": managed("listRuleProposals", "Sets that wait for a second key", by_type[ProposalsView], by_type)

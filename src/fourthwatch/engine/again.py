@@ -29,14 +29,23 @@ def key_of_again(event_id: str) -> str:
 
 def in_full(events: Sequence[EventRow], clock: Clock) -> list[tuple[Submission, Ticket]]:
     """For each event on which something was put off, the one that brings its full decision about."""
-    return [(_again(event, clock.now_ms()), NOBODY) for event in events]
+    return [(_again(event, key_of_again(event.event_id), clock.now_ms()), NOBODY) for event in events]
 
 
-def _again(event: EventRow, now_ms: Millis) -> Submission:
+def decided_again(events: Sequence[EventRow], clock: Clock, why: str) -> list[tuple[Submission, Ticket]]:
+    """For each event about an order one that decides it once more by what judges now; once for each `why`."""
+    return [
+        (_again(event, f"{key_of_again(event.event_id)} {why}", clock.now_ms()), NOBODY)
+        for event in events
+        if read_stored(KIND_OF_NUMBER[event.kind], event.body, from_go=event.from_go).order_id is not None
+    ]
+
+
+def _again(event: EventRow, key: str, now_ms: Millis) -> Submission:
     about = read_stored(KIND_OF_NUMBER[event.kind], event.body, from_go=event.from_go)
     body = {"_orderId": about.order_id, "_eventName": AGAIN, "_customInfo": {"event_id": event.event_id}}
     decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms)
     return Submission(
-        tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=key_of_again(event.event_id),
+        tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=key,
         wants_score=True, is_bulk=True, is_own=True,
     )  # fmt: skip

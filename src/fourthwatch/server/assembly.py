@@ -30,6 +30,7 @@ from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
 from fourthwatch.api.people import People
 from fourthwatch.api.policy import Policies
+from fourthwatch.api.redeciding import Redeciding
 from fourthwatch.api.refusals import RefusalLog
 from fourthwatch.api.reviews import Reviews
 from fourthwatch.api.rules import Rules
@@ -88,8 +89,7 @@ class Assembly:
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
             self.users, views, changed_here, policies, models,
         )  # fmt: skip
-        self.access = Access(self.keys, clock)
-        throttle = Throttle(settings.events_per_second, clock)
+        self.access, throttle = Access(self.keys, clock), Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
         changes = Changes(self.access, self.configuration, corridor)
         fault_of = partial(fault_of_url, named=named_receivers(settings.private_receivers))
@@ -117,6 +117,7 @@ class Assembly:
                 RefusalLog(self.access, intake.refusals),
                 Decisions(self.access, corridor, self.reader, rule_sets),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
+                Redeciding(changes, corridor, self.reader, trail, clock),
                 Audit(self.access, trail, cursors),
                 Models(changes, models),
                 People(changes, self.users, changed_here, cursors),
