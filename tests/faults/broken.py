@@ -6,7 +6,7 @@ A way replaces one function of the program before it starts.
 import importlib
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,19 @@ from fourthwatch.cli.main import main
 from fourthwatch.engine.identity import Identity
 from fourthwatch.errors import LedgerError
 from fourthwatch.store.ledger import Ledger, Sealed
+
+
+class _Rows:
+    """What a statement has answered, as a cursor hands it out."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self._rows = iter(rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+    def fetchone(self) -> Any:
+        return next(self._rows, None)
 
 
 class LazyConnection:
@@ -32,14 +45,16 @@ class LazyConnection:
     def execute(self, statement: str, *bindings: Any) -> Any:
         with self._one_at_a_time:
             is_batch = statement.startswith("INSERT INTO temp.inbox")
-            if is_batch and not self._connection.in_transaction:
+            if (is_batch or statement.startswith("BEGIN")) and not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
+            if statement.startswith(("BEGIN", "COMMIT")):  # around a batch that has more to write
+                return _Rows([])
             answer = list(self._connection.execute(statement, *bindings))
             if is_batch:
                 self._commits += 1
                 if self._commits % self._every == 0:
                     self._connection.execute("COMMIT")
-            return iter(answer)
+            return _Rows(answer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
