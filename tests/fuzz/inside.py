@@ -19,6 +19,7 @@ from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
 from fourthwatch.events import KIND_OF_NUMBER
+from fourthwatch.limits import HEADER_BYTES_MAX
 from fourthwatch.server.assembly import Assembly, MakeIntake
 from fourthwatch.settings import Settings
 from fourthwatch.store.keys import KeyStore
@@ -28,6 +29,7 @@ from fuzz.mutation import Mutator, Request
 
 _IN_FLIGHT = 256
 _SHOWN_MAX = 20
+_HEADERS_SURELY_TAKEN = HEADER_BYTES_MAX // 4
 _STATUSES = frozenset({200, 400, 401, 404, 413, 422})
 
 
@@ -81,6 +83,8 @@ class Findings:
     def _problem(self, request: Request, reply: Reply) -> str | None:
         if reply.status >= 500:
             return f"a {reply.status}"
+        if reply.status == 431 and len(request.path) + len(request.query) > _HEADERS_SURELY_TAKEN:
+            return None  # before anything of ours has seen it
         if reply.status not in _STATUSES or (request.is_event and reply.status == 404):
             return f"an unexpected {reply.status}"
         if request.with_key and reply.status == 401 and request.is_event:

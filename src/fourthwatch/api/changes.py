@@ -80,6 +80,10 @@ class Changes:
         """Who calls; raises `Unauthorised` or `Forbidden`."""
         return caller_of(self._access, request, scope)
 
+    def look_at_keys(self) -> None:
+        """Know keys that were just made or revoked at once, not at the next look."""
+        self._access.refresh()
+
     async def take(self, request: Request, scope: str, make: Make, *, has_body: bool = True) -> Response:
         """One change, to its end. `make` checks it, while no other is made, and raises `Refused`; or it answers itself.
 

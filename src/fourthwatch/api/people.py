@@ -205,7 +205,9 @@ class People:
             newest = [one for one in self._keys.all() if one.tenant == asked.caller.tenant][-1]
             return Response(encode(MadeKeyView(key, newest.id)), 201, media_type="application/json")
 
-        return await self._changes.take(request, "manage", make)
+        reply = await self._changes.take(request, "manage", make)
+        self._changes.look_at_keys()
+        return reply
 
     async def revoke(self, request: Request) -> Response:
         """Revoke a key; it is refused within half a second."""
@@ -216,7 +218,9 @@ class People:
             self._keys.revoke(key.id, asked.caller.key_id)
             return Response(status_code=204)
 
-        return await self._changes.take(request, "manage", make)
+        reply = await self._changes.take(request, "manage", make)
+        self._changes.look_at_keys()
+        return reply
 
     def _linked(self, asked: Asked, user: User, status: int) -> Response:
         secret = self._users.link_for(user.tenant, user, asked.caller.key_id)
