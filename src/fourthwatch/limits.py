@@ -344,6 +344,8 @@ MODELS_IN_USE_MAX = 64
 """Champions and shadows of all tenants together; what each reads is kept for it."""
 MODEL_DECISIONS_REMEMBERED = 2_000
 """Newest vectors of a champion that drift is measured on."""
+EXPLAINING_MODELS_MAX = 4
+"""Models that do not serve any more and are kept in memory to tell the parts of decisions that they made."""
 TREES_MAX = 400
 """Trees of a model that is learned here; 200 take 7 µs for one row of 40 features."""
 TRIAL_SECONDS = 30

@@ -40,7 +40,7 @@ OTHERS = {
     *(("get", f"/api/v1/insights/{name}")
       for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality")),
     ("get", "/api/v1/decisions/{event_id}"), ("get", "/api/v1/decisions/{event_id}/trace"),
-    ("get", "/api/v1/decisions/{event_id}/counterfactual"),
+    ("get", "/api/v1/decisions/{event_id}/counterfactual"), ("get", "/api/v1/decisions/{event_id}/contributions"),
     ("get", "/api/v1/rules"), ("get", "/api/v1/rules/{name}"), ("put", "/api/v1/rules/{name}"),
     ("delete", "/api/v1/rules/{name}"), ("get", "/api/v1/rule-sets"), ("post", "/api/v1/rule-sets"),
     ("get", "/api/v1/rule-sets/{version}"), ("get", "/api/v1/rule-sets/{version}/differences"),
@@ -161,6 +161,9 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/features"): shop.get("/api/v1/features").json,
         ("get", "/api/v1/features/{name}"): shop.get("/api/v1/features/account_age").json,
         ("get", "/api/v1/entities/{type}/{value}"): shop.get("/api/v1/entities/user/u").json,
+        ("get", "/api/v1/decisions/{event_id}/contributions"): shop.get(
+            f"/api/v1/decisions/{receipt['event_id']}/contributions"
+        ).json,
         ("get", "/api/v1/models"): shop.get("/api/v1/models").json,
         ("get", "/api/v1/audit"): shop.get("/api/v1/audit").json,
         ("get", "/api/v1/orders"): shop.get("/api/v1/orders?fresh=true").json,

@@ -1,6 +1,7 @@
 """Models in a running server: tried apart, given their past, taking over between two events; the damaged never do."""
 
 import json
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,19 @@ class Shop:
         files = ModelFiles(package.body, package.golden, b"<p>card</p>")
         self.store.add(1, name, package.manifest, files, actor="test")
 
-    def decision(self) -> dict[str, Any]:
+    def decision(self, amount: str = "") -> dict[str, Any]:
         self.sent += 1
-        order = {"_orderId": f"o-{self.sent}", "_userId": f"u-{self.sent % 7}", "_amount": str(10 * self.sent)}
+        order = {
+            "_orderId": f"o-{self.sent}",
+            "_userId": f"u-{self.sent % 7}",
+            "_amount": amount or str(10 * self.sent),
+        }
         told = self.ask("POST", "/event/v1/createOrder", order).json
         found: dict[str, Any] = self.ask("GET", f"/api/v1/decisions/{told['event_id']}").json
+        return found
+
+    def parts(self, decision: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask("GET", f"/api/v1/decisions/{decision['event_id']}/contributions").json
         return found
 
 
@@ -75,6 +84,40 @@ def test_a_model_takes_over_when_it_is_promoted_and_a_damaged_one_never_does(tmp
         audit = shop.ask("GET", "/api/v1/audit?action=models.moved").json["entries"]
         assert "gates overridden: a test" in json.dumps(audit)
         shop.store.close()
+
+
+def test_any_decision_is_taken_apart_when_somebody_asks_also_of_a_model_that_has_retired(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        shop = Shop(served, tmp_path)
+        by_points = shop.decision()
+        told = shop.parts(by_points)
+        assert told["model"] is None
+        assert _total(told) == pytest.approx(_log_odds(by_points["probability"]))
+        shop.add(_package("first"), "first")
+        shop.ask("POST", "/api/v1/models/first/state", {"state": "champion", "override": "a test"})
+        _wait_for(shop, "first")
+        by_model = shop.decision(amount="0.10")
+        assert by_model["flag"] == "green"  # of which no contribution was given when it was decided
+        told = shop.parts(by_model)
+        assert (told["model"], told["is_exact"], len(told["contributions"])) == ("first", True, len(NAMES))
+        assert _total(told) == pytest.approx(_log_odds(by_model["probability"]))
+        sizes = [abs(part["log_odds"]) for part in told["contributions"]]
+        assert sizes == sorted(sizes, reverse=True)
+        shop.ask("POST", "/api/v1/models/first/state", {"state": "retired"})
+        _wait_for(shop, "")
+        assert shop.parts(by_model) == told
+        nobody = shop.ask("GET", "/api/v1/decisions/ev_0000000000ff00000000000000000000/contributions")
+        assert nobody.status == 404
+        shop.store.close()
+
+
+def _total(told: dict[str, Any]) -> float:
+    found: float = told["baseline"] + sum(part["log_odds"] for part in told["contributions"])
+    return found
+
+
+def _log_odds(probability: float) -> float:
+    return log(probability / (1 - probability))
 
 
 def _wait_for(shop: Shop, name: str) -> None:

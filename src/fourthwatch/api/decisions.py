@@ -116,7 +116,7 @@ class Decisions:
 
     async def one(self, request: Request) -> Response:
         """The decision on an event."""
-        entry, made, then = await self._found(request)
+        entry, made, then = await self.found(request)
         detail: dict[str, Any] = msgspec.json.decode(made.detail)
         results = detail.get("results", "")
         return json_reply(
@@ -147,7 +147,7 @@ class Decisions:
 
     async def trace(self, request: Request) -> Response:
         """What each rule said of the event."""
-        entry, made, then = await self._found(request)
+        entry, made, then = await self.found(request)
         explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
         lines = await asyncio.to_thread(explained.lines)
         told = tuple(TraceLine(*[getattr(line, name) for name in TraceLine.__struct_fields__]) for line in lines)
@@ -156,13 +156,14 @@ class Decisions:
 
     async def counterfactual(self, request: Request) -> Response:
         """What would have had to be otherwise for another verdict."""
-        entry, made, then = await self._found(request)
+        entry, made, then = await self.found(request)
         explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
         found = await asyncio.to_thread(explained.flip)
         would_be, changes = (None, ()) if found is None else (found.verdict, found.changes)
         return json_reply(CounterfactualView(entry.event.event_id, made.verdict, would_be, changes))
 
-    async def _found(self, request: Request) -> tuple[Entry, DecisionRow, RuleSetThen]:
+    async def found(self, request: Request) -> tuple[Entry, DecisionRow, RuleSetThen]:
+        """The event, its decision and the rule set of then; raises `Unauthorised`, `Forbidden` or `NotFound`."""
         caller = caller_of(self._access, request, "read")
         entry = self._reader.event(caller.tenant, request.path_params["event_id"])
         if entry is None or entry.decision is None:

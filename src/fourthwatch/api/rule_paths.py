@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fourthwatch.api.contributions import ContributionsView
 from fourthwatch.api.decisions import CounterfactualView, DecisionDetail, TraceView
 from fourthwatch.api.description import (
     DRY_RUN,
@@ -32,6 +33,7 @@ from fourthwatch.rules.rule import Rule
 RULE_TYPES: tuple[Any, ...] = (
     Rule, RuleView, RulesView, RuleSetSent, RuleSetView, RuleSetsView, CheckedView, PublishedView, DifferencesView,
     ProposalsView, NoteSent, DecisionDetail, TraceView, CounterfactualView,
+    ContributionsView,
     StatisticsView, DecidingAgainView,
 )  # fmt: skip
 """What bodies and replies are of."""
@@ -126,5 +128,9 @@ def decision_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/decisions/{event_id}/counterfactual": {
             "get": managed("getCounterfactual", "The smallest change that gives another verdict",
                            by_type[CounterfactualView], by_type, parameters=[event_id])
+        },
+        "/api/v1/decisions/{event_id}/contributions": {
+            "get": managed("getContributions", "What made the probability, part by part",
+                           by_type[ContributionsView], by_type, parameters=[event_id])
         },
     }  # fmt: skip

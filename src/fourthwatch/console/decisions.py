@@ -28,16 +28,18 @@ class DecisionPages:
         ]
 
     async def decision(self, visit: Visit) -> Response:
-        """One decision with the trace of every rule, and the smallest change that would give another verdict."""
+        """One decision with the trace of every rule, what made its score, and what would change its verdict."""
         event_id = visit.request.path_params["event_id"]
         found = await visit.find("decisions", event_id)
         if found is None:
             raise NotFound("there is no decision with this id")
         trace = await visit.get("decisions", event_id, "trace")
         other = await visit.ask("GET", "decisions", event_id, "counterfactual")
+        parts = await visit.ask("GET", "decisions", event_id, "contributions")
         rules = sorted(trace["rules"], key=lambda rule: (_RESULTS.get(rule["result"], 3), not rule["counted"]))
         return self._looks.page(
             "decision.html", visit, found=found, rules=rules, other=other.json if other.is_ok else None,
+            parts=parts.json if parts.is_ok else None,
             counts={word: sum(rule["result"] == word for rule in rules) for word in _RESULTS},
         )  # fmt: skip
 

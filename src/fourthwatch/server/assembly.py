@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 from fourthwatch.api.access import Access
-from fourthwatch.api.app import Application
+from fourthwatch.api.app import Application, Part
 from fourthwatch.api.aside import Aside
 from fourthwatch.api.audit import Audit
 from fourthwatch.api.changes import Changes
+from fourthwatch.api.contributions import Contributions
 from fourthwatch.api.decisions import Decisions
 from fourthwatch.api.deliveries import Deliveries
 from fourthwatch.api.endpoints import Endpoints
@@ -84,19 +85,19 @@ class Assembly:
         endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
         policies, models, rule_sets = PolicyReader(directory), ModelStore(directory, clock), RuleSetReader(directory)
         self.users, views = UserStore(directory, clock), ViewStore(directory, clock)
+        self.indexing = Indexing(directory, corridor)
+        aside = Aside(directory, self.indexing)
         changed_here = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, views, changed_here, policies, models,
+            self.users, views, changed_here, policies, models, aside, self.indexing,
         )  # fmt: skip
         self.access, throttle = Access(self.keys, clock), Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
         changes = Changes(self.access, self.configuration, corridor)
         fault_of = partial(fault_of_url, named=named_receivers(settings.private_receivers))
         cursors = Cursors(self.configuration.secret("cursors"))
-        self.indexing = Indexing(directory, corridor)
-        aside = Aside(directory, self.indexing)
-        self._opened = (*self._opened, aside, self.indexing)
+        decisions = Decisions(self.access, corridor, self.reader, rule_sets)
         self.application = Application(
             intake,
             Neo(intake, self.reader, addresses, clock, on_listening),
@@ -115,11 +116,11 @@ class Assembly:
                 Insights(self.access, aside, clock),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
                 RefusalLog(self.access, intake.refusals),
-                Decisions(self.access, corridor, self.reader, rule_sets),
+                decisions,
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Redeciding(changes, corridor, self.reader, trail, clock),
                 Audit(self.access, trail, cursors),
-                Models(changes, models),
+                *_of_models(changes, corridor, models, decisions),
                 People(changes, self.users, changed_here, cursors),
                 Pages(lambda: corridor.state),
             ),
@@ -132,6 +133,11 @@ class Assembly:
         """Close every connection."""
         for part in self._opened:
             part.close()
+
+
+def _of_models(changes: Changes, corridor: Corridor, models: ModelStore, decisions: Decisions) -> tuple[Part, ...]:
+    """Whatever is asked about models."""
+    return (Models(changes, models), Contributions(decisions, corridor, models))
 
 
 class _Closable(Protocol):

@@ -1,0 +1,125 @@
+"""`/api/v1/decisions/{event_id}/contributions`: what made the probability of a decision, part by part, whoever asks.
+
+A decision holds what its model was handed, so its parts can be told again at any time, exactly; also those of an order
+that was not flagged, and of a model that has retired.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fourthwatch.api.changes import json_reply
+from fourthwatch.api.decisions import Decisions
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.engine.explaining import Explained
+from fourthwatch.errors import ModelRefused, NotFound
+from fourthwatch.limits import EXPLAINING_MODELS_MAX
+from fourthwatch.model.manifest import Package
+from fourthwatch.model.probe import try_out
+from fourthwatch.model.score import log_odds_of
+from fourthwatch.model.serving import Contribution, LiveModel
+from fourthwatch.store.models import ModelStore
+
+_LOG_ODDS_OF_A_POINT = math.log(10) / 10
+_DIGITS = 9
+
+
+class ContributionView(msgspec.Struct, frozen=True):
+    """One part of what made a probability."""
+
+    name: str
+    """The feature that the model reads, or the rule that hit."""
+    reason: str
+    says: str
+    value: float | None
+    """What the feature was; null: unknown, or it is a rule."""
+    log_odds: float
+    """What it adds to the log-odds of a bad outcome; below 0 it speaks for the order."""
+
+
+class ContributionsView(msgspec.Struct, frozen=True):
+    """What made the probability of a decision: `baseline` and all `log_odds` add up to the log-odds of it."""
+
+    event_id: str
+    model: str | None
+    """Null: the points of the rules judged."""
+    probability: float
+    baseline: float
+    """Log-odds before anything is known of the order."""
+    contributions: tuple[ContributionView, ...]
+    """The strongest first; every feature of a model, every rule that counted."""
+    is_exact: bool
+    """False for kinds of models that do not tell their parts; then there are none."""
+
+
+class Contributions:
+    """The handler."""
+
+    def __init__(self, decisions: Decisions, corridor: Corridor, models: ModelStore) -> None:
+        self._decisions = decisions
+        self._corridor = corridor
+        self._models = models
+        self._loaded: OrderedDict[tuple[int, str], LiveModel] = OrderedDict()
+        self._asking = asyncio.Lock()
+
+    def routes(self) -> list[Route]:
+        """For the router."""
+        return [Route("/api/v1/decisions/{event_id}/contributions", self.one, methods=["GET"])]
+
+    async def one(self, request: Request) -> Response:
+        """The parts of one decision's probability."""
+        entry, made, then = await self._decisions.found(request)
+        detail: dict[str, Any] = msgspec.json.decode(made.detail)
+        probability = float(detail["probability"])
+        event_id, model = entry.event.event_id, str(detail.get("model", ""))
+        if not model:
+            explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
+            parts = _of_rules(await asyncio.to_thread(explained.lines))
+            baseline = then.checked.rule_set.prior * _LOG_ODDS_OF_A_POINT
+            return json_reply(ContributionsView(event_id, None, probability, baseline, parts, is_exact=True))
+        found = await self._told(made.tenant, model, detail.get("model_vector", ()))
+        views = tuple(ContributionView(*msgspec.structs.astuple(one)) for one in found)
+        baseline = log_odds_of(probability) - sum(one.log_odds for one in found)
+        return json_reply(
+            ContributionsView(event_id, model, probability, round(baseline, _DIGITS), views, is_exact=bool(found))
+        )
+
+    async def _told(self, tenant: int, model: str, vector: list[float | None]) -> tuple[Contribution, ...]:
+        seat = self._corridor.definitions.walk.panel.seats.get(f"{tenant}/{model}")
+        if seat is not None:
+            return seat.model.contributions(vector)  # on the loop, which has it; about a millisecond
+        async with self._asking:
+            live = self._loaded.get((tenant, model))
+            if live is None:
+                row, files = self._models.get(tenant, model), self._models.files(tenant, model)
+                try:
+                    live = await asyncio.to_thread(_loaded, Package(row.manifest, files.body, files.golden))
+                except ModelRefused as refusal:
+                    raise NotFound(
+                        f"the model that made this decision cannot be loaded any more: {refusal}"
+                    ) from refusal
+                self._loaded[tenant, model] = live
+            self._loaded.move_to_end((tenant, model))
+            if len(self._loaded) > EXPLAINING_MODELS_MAX:
+                self._loaded.popitem(last=False)[1].close()
+            return await asyncio.to_thread(live.contributions, vector)
+
+
+def _loaded(package: Package) -> LiveModel:
+    """A model that does not serve; raises `ModelRefused`. It is tried as if it did."""
+    return LiveModel.of(try_out(package), package)
+
+
+def _of_rules(lines: Any) -> tuple[ContributionView, ...]:
+    parts = [
+        ContributionView(line.rule, line.reason, line.says, None, line.weight * _LOG_ODDS_OF_A_POINT)
+        for line in lines
+        if line.counted and line.weight
+    ]
+    return tuple(sorted(parts, key=lambda one: (-abs(one.log_odds), one.name)))
