@@ -15,9 +15,13 @@ from fourthwatch.metrics import INDEX_BEHIND
 
 _SLICE = 8
 """Events between two looks of the loop at its sockets: well under a millisecond."""
-_GIVING_WAY_S = 0.01
+_GIVING_WAY_S = 0.1
 """Between two slices while events wait for their answers: nobody waits for the index, and at full load it falls behind
 rather than take a fifth of the loop."""
+_FAR_BEHIND = 100_000
+"""Events, about half a minute of full load; from then on the index gets its share all the same."""
+_FAR_BEHIND_S = 0.01
+"""Between two slices then."""
 _REST_S = 0.2
 """Between two batches when the index has come to the end: many events at a time cost less than one by one."""
 _TROUBLE_REST_S = 2.0
@@ -113,5 +117,11 @@ class Indexing:
         for number, fresh in enumerate(self._indexer.next_events(walk), 1):
             self._indexer.derive(fresh, derived)
             if number % _SLICE == 0:
-                await asyncio.sleep(_GIVING_WAY_S if self._corridor.is_busy and not self._waiting else 0)
+                await asyncio.sleep(self._pause_s())
         return derived
+
+    def _pause_s(self) -> float:
+        """Until the next slice."""
+        if self._waiting or not self._corridor.is_busy:
+            return 0
+        return _FAR_BEHIND_S if self.behind() > _FAR_BEHIND else _GIVING_WAY_S
