@@ -62,6 +62,12 @@ setup(
             extra_compile_args=_C,
             optional=True,
         ),
+        Extension(
+            "fourthwatch.language._machine",
+            ["src/fourthwatch/language/_machine.c"],
+            extra_compile_args=_C,
+            optional=True,
+        ),
         Extension("fourthwatch.wire._scan", ["src/fourthwatch/wire/_scan.c"], extra_compile_args=_C, optional=True),
     ],
 )

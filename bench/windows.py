@@ -21,9 +21,9 @@ from fourthwatch.engine.subjects import Subjects
 from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.events import KIND_OF_NAME
 from fourthwatch.features.catalogue import DECIDING, built_in
-from fourthwatch.features.definition import Reading
 from fourthwatch.features.kernel import COMPILED, Kernel, Mode, Op
 from fourthwatch.features.observe import Present
+from fourthwatch.features.reading import Reading
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import BATCH_MAX
 from fourthwatch.store.keys import KeyStore

@@ -5,8 +5,8 @@ Only real parts: events as read off the wire, real windows, a reading compiled f
 
 from typing import Any
 
-from fourthwatch.features.definition import Reading
 from fourthwatch.features.observe import Present
+from fourthwatch.features.reading import Reading
 from fourthwatch.features.specification import Plan
 from story import NOW_MS, Story
 

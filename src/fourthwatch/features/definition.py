@@ -1,40 +1,28 @@
 """A feature is data: a name, an expression or a fact, a unit, a sentence for a merchant and a reason code.
 
-The book holds those that come with the program and, of each tenant, its own; whoever needs some of them compiled gets a
-`Reading`, which asks the kernel once for all.
+The book holds those that come with the program and, of each tenant, its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from fourthwatch.features.facts import FACT_OF_NAME, FACTS, Fact
+from fourthwatch.features.facts import FACTS
 from fourthwatch.features.facts import UNITS as FACT_UNITS
-from fourthwatch.features.fields import reader_of
-from fourthwatch.features.kernel import Kernel
-from fourthwatch.features.observe import By, Present
-from fourthwatch.features.questions import Answers, Questions
+from fourthwatch.features.observe import By
 from fourthwatch.features.recollections import RECOLLECTION_OF, RECOLLECTIONS, Recollection
-from fourthwatch.features.series import Registry, Series, series_of
+from fourthwatch.features.series import Series, series_of
 from fourthwatch.features.vocabulary import schema_with
 from fourthwatch.language import (
     NUMERIC,
     Aggregate,
-    AggregateInput,
-    Call,
     Checked,
-    Compiled,
-    FieldInput,
     Input,
-    ListInput,
     Schema,
     Type,
-    Value,
     children,
-    compile_expression,
     inputs_of,
     read,
 )
@@ -253,11 +241,6 @@ class Book:
         return list(found.values())
 
 
-def _as_number(told: Value | None) -> float | None:
-    """Yes and no as 1 and 0: a vector is numbers."""
-    return None if told is None else 1.0 if told else 0.0
-
-
 def needs_of(features: Iterable[Defined]) -> tuple[dict[str, Series], dict[By, set[str]]]:
     """Series that features ask by their text, and which of them histories of which entities keep."""
     series: dict[str, Series] = {}
@@ -269,132 +252,3 @@ def needs_of(features: Iterable[Defined]) -> tuple[dict[str, Series], dict[By, s
                 series[each.text] = each
                 kept.add(each.text)
     return series, routes
-
-
-Step = Callable[[Answers, Present, list[Any]], Any]
-"""How one feature comes about: from the kernel's answers, the present event, and the features made before it; or the
-numbers of a named reading of the past, of which there are several."""
-
-
-class Reading:
-    """Some features, compiled to be read together."""
-
-    def __init__(self, features: Sequence[Defined], wanted: Sequence[str], registry: Registry, kernel: Kernel) -> None:
-        self.questions = Questions(registry)
-        self._registry = registry
-        self._kernel = kernel
-        self._steps: list[Step] = []
-        self._answered: dict[str, int] = {}
-        """Features that are no more than an answer of the kernel's, and which."""
-        self._made: dict[str, int] = {}
-        """The others, and the step that makes them."""
-        self._unfinished: set[str] = set()
-        """Features whose past is not in, or that of a part of theirs."""
-        self._recalled: dict[str, int | Step] = {}
-        """Named readings of the past."""
-        for one in features:
-            self._take_in(one)
-        first = len(self.questions.queries)
-        places = [self._answered[name] if name in self._answered else first + self._made[name] for name in wanted]
-        self._pick: Callable[[list[Any]], Any] = itemgetter(*places, *places[:1])  # one more, so that it is a tuple
-        self._wanted = len(places)
-
-    def values(self, answers: list[int | float | None], present: Present) -> tuple[float | None, ...]:
-        """The wanted features in their order, from the kernel's answers: numbers, and 1 and 0 for yes and no.
-
-        `None` is unknown.
-        """
-        made: list[Any] = []
-        for step in self._steps:
-            made.append(step(answers, present, made))
-        values: tuple[float | None, ...] = self._pick([*answers, *made])
-        return values[: self._wanted]
-
-    def _take_in(self, one: Defined) -> None:
-        name = one.feature.name
-        unfinished = self._unfinished & one.names or not all(self._registry.is_complete(each) for each in one.series)
-        if one.checked is not None and not unfinished:
-            for recollection in one.recollections:
-                self._recall(recollection)
-            compiled = compile_expression(one.checked)
-            inputs = [self._input(each, one) for each in compiled.inputs]
-            if isinstance(one.checked.tree, Aggregate) and isinstance(inputs[0], int):
-                self._answered[name] = inputs[0]
-                return
-            step = _step(compiled, inputs, one.checked)
-        elif one.checked is not None:
-            step = _unknown
-            self._unfinished.add(name)
-        else:
-            step = _of_fact(FACT_OF_NAME[name])
-        self._made[name] = len(self._steps)
-        self._steps.append(step)
-
-    def _recall(self, recollection: Recollection) -> None:
-        """Its numbers come about in a step of their own, once for all who use them."""
-        if recollection.names[0] in self._recalled:
-            return
-        prepared = recollection.prepare(self.questions, self._kernel)
-        if not callable(prepared):
-            self._recalled |= zip(recollection.names, prepared, strict=True)
-            return
-        recall, at = prepared, len(self._steps)
-        self._steps.append(lambda _answers, present, _made: recall(present))
-        for number, name in enumerate(recollection.names):
-            self._recalled[name] = _part_of(at, number)
-
-    def _input(self, one: Input, owner: Defined) -> int | Step:
-        """The place of an answer that is taken as it is, or how the input comes about."""
-        assert not isinstance(one, ListInput)  # a feature asks no list
-        if isinstance(one, AggregateInput):
-            asked = self.questions.ask(one.node, owner.asked(one.node))
-            answer = asked.answer
-            return asked.place if asked.place >= 0 else lambda answers, present, _: answer(answers, present)
-        if isinstance(one, FieldInput):
-            get = reader_of(one.path)
-            return lambda _answers, present, _made: get(present.subject)
-        if one.name in self._recalled:
-            return self._recalled[one.name]
-        if one.name in self._answered:
-            return self._answered[one.name]
-        at = self._made[one.name]
-        return lambda _answers, _present, made: made[at]
-
-
-def _part_of(at: int, number: int) -> Step:
-    return lambda _answers, _present, made: made[at][number]
-
-
-def _unknown(_answers: Answers, _present: Present, _made: list[Any]) -> None:
-    """A feature whose past is not in yet."""
-
-
-def _of_fact(fact: Fact) -> Step:
-    compute = fact.compute
-    return lambda _answers, present, _made: compute(present.subject)
-
-
-def _step(compiled: Compiled, inputs: list[int | Step], checked: Checked) -> Step:
-    tree, run = checked.tree, compiled.run
-    places = [one for one in inputs if isinstance(one, int)]
-    if isinstance(tree, Call) and tree.function == "greatest" and len(places) == len(inputs) == len(tree.arguments) > 1:
-        return _greatest_of(places)
-    gets = [_answer_at(one) if isinstance(one, int) else one for one in inputs]
-    if checked.type == "truth":
-        return lambda answers, present, made: _as_number(run([get(answers, present, made) for get in gets]))
-    return lambda answers, present, made: run([get(answers, present, made) for get in gets])
-
-
-def _answer_at(place: int) -> Step:
-    return lambda answers, _present, _made: answers[place]
-
-
-def _greatest_of(places: Sequence[int]) -> Step:
-    """The most frequent form, without going through the expression."""
-    pick: Callable[[Answers], tuple[Any, ...]] = itemgetter(*places)
-
-    def step(answers: Answers, _present: Present, _made: list[Any]) -> Value | None:
-        known = [value for value in pick(answers) if value is not None]
-        return max(known) if known else None
-
-    return step

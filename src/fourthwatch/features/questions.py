@@ -5,6 +5,7 @@ adds what the event itself would bring.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +15,9 @@ from fourthwatch.features.modes import Op, Query
 from fourthwatch.features.observe import AMOUNT_SCALE, By, Present, condition_of, field_mark, first_of, order_mark
 from fourthwatch.features.series import HEARD, Registry, Series
 from fourthwatch.features.things import THINGS
-from fourthwatch.language import Aggregate, Value
+from fourthwatch.language import Aggregate, Run, Value
+from fourthwatch.language.machine import calculated, constant, taken
+from fourthwatch.language.operators import ARITHMETIC, calculate
 
 Answers = Sequence[int | float | None]
 Answer = Callable[[Answers, Present], Value | None]
@@ -22,9 +25,12 @@ MarkOf = Callable[[Present], int]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """An aggregate, ready to be answered from the kernel's answers and the present event."""
+    """An aggregate, ready to be answered in one of three ways."""
 
-    answer: Answer
+    answer: Answer | None = None
+    """From the kernel's answers and the present event."""
+    run: Run | None = None
+    """From the kernel's answers alone."""
     place: int = -1
     """Where the answer stands among the kernel's, when it is no more than that."""
 
@@ -156,15 +162,20 @@ def _own_mark_of(of: tuple[str, ...]) -> MarkOf:
 
 
 def _plain(place: int) -> Asked:
-    return Asked(lambda answers, _: answers[place], place)
+    return Asked(place=place)
 
 
 def _scaled(place: int, factor: float) -> Asked:
-    def answer(answers: Answers, _: Present) -> Value | None:
-        value = answers[place]
-        return None if value is None else value * factor
+    return Asked(run=calculated("*", _TIMES, taken(place), constant(factor)))
 
-    return Asked(answer)
+
+def _share(part: int, whole: int) -> Asked:
+    """Unknown where there is no whole."""
+    return Asked(run=calculated("/", _OVER, taken(part), taken(whole)))
+
+
+_TIMES = partial(calculate, ARITHMETIC["*"])
+_OVER = partial(calculate, ARITHMETIC["/"])
 
 
 def _selects(series: Series) -> Callable[[Present], bool]:
@@ -237,14 +248,6 @@ def _seen(place: int, own: MarkOf) -> Asked:
     def answer(answers: Answers, present: Present) -> Value | None:
         told = answers[place]
         return None if told is None or own(present) == 0 else bool(told)
-
-    return Asked(answer)
-
-
-def _share(part: int, whole: int) -> Asked:
-    def answer(answers: Answers, _: Present) -> Value | None:
-        some, every = answers[part], answers[whole]
-        return some / every if some is not None and every else None
 
     return Asked(answer)
 

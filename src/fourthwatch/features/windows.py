@@ -14,12 +14,13 @@ from fourthwatch.entities.supplied import Supplied
 from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
 from fourthwatch.features.backfiller import Backfiller, add_in_parts
 from fourthwatch.features.catalogue import DECIDING, Vector, built_in
-from fourthwatch.features.definition import Book, Defined, Reading, needs_of
+from fourthwatch.features.definition import Book, Defined, needs_of
 from fourthwatch.features.forgetting import Horizon, Passed
 from fourthwatch.features.inputs import Inputs
 from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.lists import Lists
 from fourthwatch.features.observe import By, Observer, Present
+from fourthwatch.features.reading import Reading
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
 from fourthwatch.features.things import THINGS, key_of

@@ -14,6 +14,7 @@ and a closure over its inputs:
 from fourthwatch.language.aggregates import FORM_OF, FORMS, Form
 from fourthwatch.language.canonical import duration_text, format_expression, from_json, to_json
 from fourthwatch.language.check import Checked, Cost, check, read
+from fourthwatch.language.closures import Run
 from fourthwatch.language.diagnose import Diagnostic, LanguageError, render
 from fourthwatch.language.evaluate import (
     AggregateInput,
@@ -22,7 +23,6 @@ from fourthwatch.language.evaluate import (
     Input,
     ListInput,
     NameInput,
-    Run,
     compile_at,
     compile_expression,
     compile_filter,

@@ -4,17 +4,19 @@ Three-valued and pure: the same inputs give the same result, nothing raises, and
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
+from fourthwatch.language import machine
 from fourthwatch.language.aggregates import FORM_OF
 from fourthwatch.language.check import Checked
+from fourthwatch.language.closures import classes_of
 from fourthwatch.language.functions import FUNCTIONS, Function, Type
+from fourthwatch.language.machine import Run
 from fourthwatch.language.operators import (
     ARITHMETIC,
-    KIND_OF,
     NUMBER,
     ORDER,
     SCALAR,
@@ -23,7 +25,6 @@ from fourthwatch.language.operators import (
     Given,
     Value,
     calculate,
-    is_equal,
     is_in,
 )
 from fourthwatch.language.schema import IN_LIST
@@ -78,7 +79,6 @@ class ListInput(msgspec.Struct, frozen=True, tag_field="input", tag="list"):
 
 
 Input = FieldInput | NameInput | AggregateInput | ListInput
-Run = Callable[[Sequence[Given]], Given]
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -94,8 +94,6 @@ class Compiled(msgspec.Struct, frozen=True):
 class _Code(NamedTuple):
     run: Run
     constant: bool = False
-    at: int = -1
-    """Position of the input, when it is no more than that."""
 
 
 def compile_expression(checked: Checked) -> Compiled:
@@ -135,12 +133,7 @@ def _finished(run: Run, tree: Expression, wanted: Type) -> Run:
     if counted or isinstance(tree, Logic | Not | Compare | Membership | Arithmetic | Negate):
         return run
     fit = SCALAR if wanted == "any" else TRUTH if wanted == "truth" else TEXT if wanted == "text" else NUMBER
-
-    def only_fit(values: Sequence[Given]) -> Given:
-        value = run(values)
-        return value if type(value) in fit else None
-
-    return only_fit
+    return machine.fitting(run, fit)
 
 
 class _Compiler:
@@ -164,14 +157,14 @@ class _Compiler:
             case Aggregate():
                 return self._input(AggregateInput(without_places(node)))
             case Not(operand):
-                return _folded(_not, self.code(operand))
+                return _folded(machine.negated, self.code(operand))
             case Logic(operator, operands):
                 return _logic(operator == "and", [self.code(operand) for operand in operands])
             case Compare(operator, left, right):
                 return _compare(operator, self.code(left), self.code(right))
             case Membership(item, container, negated):
                 found = _membership(self.code(item), self.code(container))
-                return _folded(_not, found) if negated else found
+                return _folded(machine.negated, found) if negated else found
             case Arithmetic(operator, left, right):
                 return _arithmetic(operator, self.code(left), self.code(right))
             case Negate(operand):
@@ -183,11 +176,11 @@ class _Compiler:
 
     def _input(self, leaf: Input) -> _Code:
         at = self.inputs.setdefault(leaf, len(self.inputs))
-        return _Code(itemgetter(at), at=at)
+        return _Code(machine.taken(at))
 
 
 def _constant(value: Given) -> _Code:
-    return _Code(lambda _: value, constant=True)
+    return _Code(machine.constant(value), constant=True)
 
 
 def _folded(make: Callable[..., Run], *parts: _Code) -> _Code:
@@ -195,165 +188,39 @@ def _folded(make: Callable[..., Run], *parts: _Code) -> _Code:
     return _constant(run(())) if all(part.constant for part in parts) else _Code(run)
 
 
-def _not(operand: Run) -> Run:
-    def negated(values: Sequence[Given]) -> bool | None:
-        value = operand(values)
-        return False if value is True else True if value is False else None
-
-    return negated
-
-
 def _logic(is_and: bool, parts: list[_Code]) -> _Code:
-    """`and` is decided by the first false operand, `or` by the first true one; else unknown if any operand is."""
+    """Without what cannot change the result."""
     deciding, neutral = (False, True) if is_and else (True, False)
     if any(part.constant and part.run(()) is deciding for part in parts):
         return _constant(deciding)
     left = [part for part in parts if not (part.constant and part.run(()) is neutral)]
     if not left:
         return _constant(neutral)
-    make = _logic_of_two if len(left) == 2 else _logic_of_many
-    return _folded(lambda *operands: make(deciding, neutral, operands), *left)
-
-
-def _logic_of_two(deciding: bool, neutral: bool, operands: Sequence[Run]) -> Run:
-    first, second = operands
-
-    def both(values: Sequence[Given]) -> Given:
-        one = first(values)
-        if one is deciding:
-            return deciding
-        other = second(values)
-        if other is deciding:
-            return deciding
-        return neutral if one is neutral and other is neutral else None
-
-    return both
-
-
-def _logic_of_many(deciding: bool, neutral: bool, operands: Sequence[Run]) -> Run:
-    def every(values: Sequence[Given]) -> Given:
-        result: bool | None = neutral
-        for operand in operands:
-            value = operand(values)
-            if value is deciding:
-                return deciding
-            if value is not neutral:
-                result = None
-        return result
-
-    return every
+    return _folded(lambda *operands: machine.joined(is_and, operands), *left)
 
 
 def _compare(operator: str, left: _Code, right: _Code) -> _Code:
     if operator in ORDER:
-        if left.at >= 0 and right.constant and type(right.run(())) in NUMBER:
-            return _Code(_order_of_input(operator, left.at, right.run(())))
-        return _folded(lambda one, other: _order(operator, one, other), left, right)
-    if left.at >= 0 and right.constant and KIND_OF.get(type(right.run(()))) is not None:
-        return _Code(_equality_of_input(left.at, right.run(()), wanted=operator == "=="))
-    return _folded(lambda one, other: _equality(one, other, wanted=operator == "=="), left, right)
-
-
-def _order(operator: str, left: Run, right: Run) -> Run:
-    holds = ORDER[operator]
-
-    def compared(values: Sequence[Given]) -> bool | None:
-        one, other = left(values), right(values)
-        return holds(one, other) if type(one) in NUMBER and type(other) in NUMBER else None
-
-    return compared
-
-
-def _order_of_input(operator: str, at: int, limit: int | float) -> Run:
-    """The commonest condition, `input > 3`, with nothing called in between."""
-
-    def less(values: Sequence[Given]) -> bool | None:
-        value = values[at]
-        return value < limit if type(value) in NUMBER else None
-
-    def at_most(values: Sequence[Given]) -> bool | None:
-        value = values[at]
-        return value <= limit if type(value) in NUMBER else None
-
-    def more(values: Sequence[Given]) -> bool | None:
-        value = values[at]
-        return value > limit if type(value) in NUMBER else None
-
-    def at_least(values: Sequence[Given]) -> bool | None:
-        value = values[at]
-        return value >= limit if type(value) in NUMBER else None
-
-    return {"<": less, "<=": at_most, ">": more, ">=": at_least}[operator]
-
-
-def _equality(left: Run, right: Run, *, wanted: bool) -> Run:
-    def compared(values: Sequence[Given]) -> bool | None:
-        same = is_equal(left(values), right(values))
-        return None if same is None else same is wanted
-
-    return compared
-
-
-def _equality_of_input(at: int, constant: Value, *, wanted: bool) -> Run:
-    classes = frozenset(one for one, kind in KIND_OF.items() if kind == KIND_OF[type(constant)])
-
-    def compared(values: Sequence[Given]) -> bool | None:
-        value = values[at]
-        return (value == constant) is wanted if type(value) in classes else None
-
-    return compared
+        return _folded(lambda one, other: machine.ordered(operator, one, other), left, right)
+    return _folded(lambda one, other: machine.equal(one, other, operator == "=="), left, right)
 
 
 def _membership(item: _Code, container: _Code) -> _Code:
     values = container.run(()) if container.constant else None
     if not isinstance(values, tuple) or not values:
-        return _folded(lambda one, other: lambda given: is_in(one(given), other(given)), item, container)
-    classes = frozenset(one for one, kind in KIND_OF.items() if kind == KIND_OF[type(values[0])])
+        return _folded(lambda one, other: machine.called_with_all(is_in, (one, other)), item, container)
     members = frozenset(values)
-    return _folded(lambda one: _membership_of(one, classes, members), item)
-
-
-def _membership_of(item: Run, classes: frozenset[type], members: frozenset[Value]) -> Run:
-    def held(values: Sequence[Given]) -> bool | None:
-        value = item(values)
-        return value in members if type(value) in classes else None
-
-    return held
+    return _folded(lambda one: machine.among(one, classes_of(values[0]), members), item)
 
 
 def _arithmetic(operator: str, left: _Code, right: _Code) -> _Code:
-    operation = ARITHMETIC[operator]
-    return _folded(lambda one, other: lambda values: calculate(operation, one(values), other(values)), left, right)
+    slow = partial(calculate, ARITHMETIC[operator])
+    return _folded(lambda one, other: machine.calculated(operator, slow, one, other), left, right)
 
 
 def _call(function: Function, arguments: list[_Code]) -> _Code:
-    last = len(function.parameters) - 1
-    classes = [function.parameters[min(at, last)].classes for at in range(len(arguments))]
     if not function.strict:
-        return _folded(lambda *parts: _call_with_all(function.run, parts), *arguments)
-    if len(arguments) == 1:
-        return _folded(lambda part: _call_with_one(function.run, part, classes[0]), *arguments)
-    return _folded(lambda *parts: _call_with_fit(function.run, parts, classes), *arguments)
-
-
-def _call_with_all(run: Callable[..., Given], parts: Sequence[Run]) -> Run:
-    return lambda values: run(*[part(values) for part in parts])
-
-
-def _call_with_one(run: Callable[..., Given], part: Run, classes: frozenset[type]) -> Run:
-    def called(values: Sequence[Given]) -> Given:
-        value = part(values)
-        return run(value) if type(value) in classes else None
-
-    return called
-
-
-def _call_with_fit(run: Callable[..., Given], parts: Sequence[Run], classes: Sequence[frozenset[type]]) -> Run:
-    def called(values: Sequence[Given]) -> Given:
-        given = [part(values) for part in parts]
-        for value, fit in zip(given, classes, strict=True):
-            if type(value) not in fit:
-                return None
-        return run(*given)
-
-    return called
+        return _folded(lambda *parts: machine.called_with_all(function.run, parts), *arguments)
+    last = len(function.parameters) - 1
+    classes = tuple([function.parameters[min(at, last)].classes for at in range(len(arguments))])
+    return _folded(lambda *parts: machine.called(function.run, parts, classes), *arguments)

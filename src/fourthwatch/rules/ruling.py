@@ -11,21 +11,19 @@ import xxhash
 
 from fourthwatch.features.catalogue import DECIDING, Vector
 from fourthwatch.features.definition import Book
-from fourthwatch.features.inputs import picking
 from fourthwatch.features.observe import Present
+from fourthwatch.features.reading import picking
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.language import FieldInput, Input, NameInput, Run, compile_at
+from fourthwatch.language.machine import HIT, MISS, UNKNOWN, results
 from fourthwatch.language.operators import number_text
 from fourthwatch.limits import REASONS_MAX
 from fourthwatch.rules.check import CheckedRule, CheckedSet
 from fourthwatch.rules.rule import CLASSES, Action, Rule
 from fourthwatch.wire.reply import Reason
 
-HIT, MISS, UNKNOWN = "h", "m", "u"
-"""Letters of a judgement, one per rule that was evaluated, in the order of the set."""
-_LETTER = {True: HIT, False: MISS, None: UNKNOWN}
-_letter_of = _LETTER.__getitem__
+__all__ = ["HIT", "MISS", "UNKNOWN", "Judgement", "Ruling", "counts_for", "customer_of", "given_inputs", "shown"]
 _INDEX = {name: place for place, name in enumerate(DECIDING)}
 
 
@@ -69,7 +67,7 @@ class Ruling:
         self._pick_own = self._inputs.picking(own)
         self.given_inputs: tuple[Input, ...] = given_inputs(checked)
         self._pick_given = picking([self._inputs.places[one] for one in self.given_inputs])
-        self._runs: list[Run] = [self._compiled(one) for one in self.evaluated]
+        self._runs: tuple[Run, ...] = tuple([self._compiled(one) for one in self.evaluated])
         self._book = book
         self._shown = [self._shows(one) for one in self.evaluated]
         rules = [one.rule for one in self.evaluated]
@@ -96,15 +94,14 @@ class Ruling:
 
     def judged(self, values: list[Any], subject: Subject) -> Judgement:
         """What the set says of these values."""
-        told = [run(values) for run in self._runs]
-        hits = [at for at, one in enumerate(told) if one]
+        letters, hits = results(self._runs, values)
         counted = self._counting(hits, subject)
         counted.sort(key=self._rank_of)
         points = self.checked.rule_set.prior
         for at in counted:
             points += self._weights[at]
         return Judgement(
-            "".join(map(_letter_of, told)),
+            letters,
             tuple(counted),
             points,
             () if "explanation" in subject.skipped else self._reasons(counted, values),
