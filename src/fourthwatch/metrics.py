@@ -21,6 +21,14 @@ MODEL_FAULTS = Counter("fourthwatch_model_faults", "Decisions for which a model 
 MODEL_DRIFT = Gauge(
     "fourthwatch_model_drift", "Population stability index of the newest decisions against training", ("model", "of")
 )
+MODEL_CAME = Gauge(
+    "fourthwatch_model_bad_of_foretold", "Bad orders of mature weeks as a multiple of what was foretold", ("model",)
+)
+MODEL_MATURE = Gauge(
+    "fourthwatch_model_labels_arrived",
+    "Share of the bad labels of the last 26 weeks' orders that has arrived",
+    ("model",),
+)
 REPLIES = Counter("fourthwatch_replies", "Replies by route and status", ("route", "status"))
 
 

@@ -58,6 +58,7 @@ OTHERS = {
     ("post", "/api/v1/deliveries/replay"), ("get", "/api/v1/deliveries/{delivery_id}"),
     ("post", "/api/v1/deliveries/{delivery_id}/replay"),
     ("get", "/api/v1/models"), ("get", "/api/v1/models/{model_id}"), ("post", "/api/v1/models/{model_id}/state"),
+    ("get", "/api/v1/models/{model_id}/drift"), ("get", "/api/v1/models/{model_id}/weeks"), ("get", "/api/v1/alerts"),
 }  # fmt: skip
 
 
@@ -164,6 +165,7 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/decisions/{event_id}/contributions"): shop.get(
             f"/api/v1/decisions/{receipt['event_id']}/contributions"
         ).json,
+        ("get", "/api/v1/alerts"): shop.get("/api/v1/alerts").json,
         ("get", "/api/v1/models"): shop.get("/api/v1/models").json,
         ("get", "/api/v1/audit"): shop.get("/api/v1/audit").json,
         ("get", "/api/v1/orders"): shop.get("/api/v1/orders?fresh=true").json,

@@ -74,9 +74,15 @@ def test_a_model_takes_over_when_it_is_promoted_and_a_damaged_one_never_does(tmp
         good = _package("broken", 30)
         shop.add(Package(good.manifest, good.body[: len(good.body) // 2], good.golden), "broken")
         shop.ask("POST", "/api/v1/models/broken/state", {"state": "champion", "override": "a test"})
-        for _ in range(30):
+        alerts: list[dict[str, Any]] = []
+        for _ in range(PATIENCE):
             shop.decision()
+            alerts = shop.ask("GET", "/api/v1/alerts").json["alerts"]
+            if alerts:
+                break
         assert shop.store.held(1)[-1].model == "first"
+        (alert,) = alerts
+        assert (alert["code"], alert["thing"]) == ("model.refused", "models/broken")
         detail = shop.ask("GET", "/api/v1/models/first").json
         assert detail["judged_from"] == [shop.store.held(1)[-1].from_seq]
         assert [one["state"] for one in detail["changes"]] == ["candidate", "champion", "retired"]
@@ -101,6 +107,14 @@ def test_any_decision_is_taken_apart_when_somebody_asks_also_of_a_model_that_has
         told = shop.parts(by_model)
         assert (told["model"], told["is_exact"], len(told["contributions"])) == ("first", True, len(NAMES))
         assert _total(told) == pytest.approx(_log_odds(by_model["probability"]))
+        weeks = shop.ask("GET", "/api/v1/models/first/weeks?fresh=true").json
+        assert sum(week["orders"] for week in weeks["weeks"]) > 0
+        assert {week["mature"] for week in weeks["weeks"]} == {None}
+        by = {row["name"]: row["sums"] for row in shop.ask("GET", "/api/v1/insights/groups?by=model").json["rows"]}
+        assert by["first"]["orders"] == sum(week["orders"] for week in weeks["weeks"])
+        assert by[None]["orders"] > 0
+        assert shop.ask("GET", "/api/v1/models/first/drift").json["decisions"] > 0
+        assert shop.ask("GET", "/api/v1/models/nobody/drift").status == 404
         sizes = [abs(part["log_odds"]) for part in told["contributions"]]
         assert sizes == sorted(sizes, reverse=True)
         shop.ask("POST", "/api/v1/models/first/state", {"state": "retired"})

@@ -39,7 +39,7 @@ from fourthwatch.store.insights import (
 )
 from fourthwatch.store.order_list import QueueState, queue_state
 
-GROUPINGS = ("payment_type", "country", "city", "postcode", "currency", "state", "hour")
+GROUPINGS = ("payment_type", "country", "city", "postcode", "currency", "state", "model", "hour")
 _DAYS = 30
 _MATURED_DAYS = 90
 _CURRENCY_CHARS = 3

@@ -3,19 +3,30 @@
 from typing import Any
 
 from fourthwatch.api.description import IDEMPOTENCY_KEY, ByType, Operation, managed, parameter
+from fourthwatch.api.model_watch import AlertsView, DriftView, WeeksView
 from fourthwatch.api.models import ModelDetailView, ModelMove, ModelsView, ModelView
 
-MODEL_TYPES: tuple[Any, ...] = (ModelsView, ModelView, ModelDetailView, ModelMove)
+MODEL_TYPES: tuple[Any, ...] = (ModelsView, ModelView, ModelDetailView, ModelMove, DriftView, WeeksView, AlertsView)
 
 
 def model_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
     """What there are, one of them, and its state."""
+    fresh = parameter("fresh", "query", "Wait until everything that is durable by now is in", "boolean")
     model = parameter("model_id", "path", "Id of a model", "string", required=True)
     return {
         "/api/v1/models": {"get": managed("listModels", "All models", by_type[ModelsView], by_type)},
         "/api/v1/models/{model_id}": {
             "get": managed("getModel", "One model", by_type[ModelDetailView], by_type, parameters=[model])
         },
+        "/api/v1/models/{model_id}/drift": {
+            "get": managed("getModelDrift", "How far orders have moved from those of training", by_type[DriftView],
+                           by_type, parameters=[model])
+        },
+        "/api/v1/models/{model_id}/weeks": {
+            "get": managed("getModelWeeks", "What came of what a model foretold, by week", by_type[WeeksView], by_type,
+                           parameters=[model, fresh])
+        },
+        "/api/v1/alerts": {"get": managed("listAlerts", "What should not wait", by_type[AlertsView], by_type)},
         "/api/v1/models/{model_id}/state": {
             "post": managed("moveModel", "Bring a model into a state", by_type[ModelView], by_type,
                             body=by_type[ModelMove], parameters=[model, IDEMPOTENCY_KEY])

@@ -34,7 +34,11 @@ class ModelPages:
         found = await visit.find("models", visit.request.path_params["model_id"])
         if found is None:
             raise NotFound("there is no such model")
-        return self._looks.page("model.html", visit, found=found, model=found["model"], states=STATES)
+        weeks = await visit.get("models", found["model"]["id"], "weeks")
+        drift = await visit.get("models", found["model"]["id"], "drift")
+        return self._looks.page(
+            "model.html", visit, found=found, model=found["model"], states=STATES, weeks=weeks, drift=drift
+        )
 
     async def move(self, visit: Visit) -> Response:
         """Bring a model into another state; a champion passes its gates, or is named with a reason."""

@@ -30,8 +30,9 @@ class Overview:
         days = await visit.get("insights", "days", tz=zone)
         queue = await visit.get("queue", limit=6)
         index = await visit.get("index")
+        alerts = (await visit.get("alerts"))["alerts"]
         return self._looks.page(
-            "overview.html", visit, figures=figures, queue=queue, alerts=_alerts(figures, index), index=index,
+            "overview.html", visit, figures=figures, queue=queue, alerts=_alerts(figures, index, alerts), index=index,
             days=days, chart=_days_chart(days), money=_money_chart(days), zone=zone,
         )  # fmt: skip
 
@@ -43,9 +44,9 @@ def zone_of(visit: Visit) -> str:
     return zone if plain.isalnum() and plain.isascii() and len(zone) <= 64 else "UTC"
 
 
-def _alerts(figures: Any, index: Any) -> list[tuple[str, str]]:
+def _alerts(figures: Any, index: Any, told: list[dict[str, str]]) -> list[tuple[str, str]]:
     """What should not wait: tone and sentence."""
-    found = []
+    found = [(one["severity"], one["says"]) for one in told]
     if index["behind_events"] > _BEHIND_EVENTS:
         found.append(
             ("warn", f"Lists and search are {index['behind_events']:,} events behind; they catch up by themselves.")

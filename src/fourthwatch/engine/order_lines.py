@@ -28,6 +28,7 @@ class _Detail(msgspec.Struct):
     probability: float
     reasons: tuple[Reason, ...]
     by: str = ""
+    model: str = ""
 
 
 _detail = msgspec.json.Decoder(_Detail)
@@ -92,6 +93,7 @@ def _decided(made: DecisionRow) -> dict[str, Any]:
     }  # fmt: skip
     if made.answered:
         changes |= {"asked_score": made.score, "asked_verdict": made.verdict, "by_rule": detail.by or None}
+        changes |= {"model": detail.model or None, "foretold": detail.probability}
     return changes
 
 

@@ -19,6 +19,7 @@ from fourthwatch.logs import log
 from fourthwatch.metrics import MODEL_DECISIONS, MODEL_FAULTS
 from fourthwatch.model.manifest import Manifest
 from fourthwatch.model.serving import LiveModel, worth_telling
+from fourthwatch.model.watched import Watched
 from fourthwatch.wire.reply import Reason
 
 SCORECARD = "scorecard"
@@ -45,6 +46,10 @@ class Panel:
 
     def __init__(self) -> None:
         self.seats: dict[str, Seat] = {}
+        self.watched: dict[str, Watched] = {}
+        """By key of a seat what was measured last."""
+        self.refused: dict[str, str] = {}
+        """By key the reason why a model that is wanted cannot be used."""
         self._champions: dict[int, Seat] = {}
         self._shadows: dict[int, tuple[Seat, ...]] = {}
 
@@ -65,6 +70,7 @@ class Panel:
     def dismiss(self, key: str) -> None:
         """Take a seat away."""
         seat = self.seats.pop(key)
+        self.watched.pop(key, None)
         if self._champions.get(seat.tenant) is seat:
             del self._champions[seat.tenant]
         self._shadows[seat.tenant] = tuple(one for one in self.shadows(seat.tenant) if one is not seat)
@@ -134,10 +140,13 @@ def wanted_by(manifest: Manifest, tenant: int, book: Book) -> WantedFeatures:
 
 def _judged(seat: Seat, windows: Windows, present: Present) -> tuple[str, float] | None:
     try:
-        return seat.model.id, seat.model.judge(windows.wanted_values(seat.key, present)).probability
+        vector = windows.wanted_values(seat.key, present)
+        made = seat.model.judge(vector)
     except ModelRefused as error:
         _failed(seat, error)
         return None
+    seat.recent.append((vector, made.score))
+    return made.model, made.probability
 
 
 def _failed(seat: Seat, error: ModelRefused) -> None:

@@ -24,6 +24,7 @@ from fourthwatch.api.labels import Labels
 from fourthwatch.api.lists import Lists
 from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
+from fourthwatch.api.model_watch import ModelWatching
 from fourthwatch.api.models import Models
 from fourthwatch.api.neo import Neo
 from fourthwatch.api.orders import Orders
@@ -120,7 +121,7 @@ class Assembly:
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Redeciding(changes, corridor, self.reader, trail, clock),
                 Audit(self.access, trail, cursors),
-                *_of_models(changes, corridor, models, decisions),
+                *_of_models(changes, corridor, models, decisions, aside, clock),
                 People(changes, self.users, changed_here, cursors),
                 Pages(lambda: corridor.state),
             ),
@@ -135,9 +136,12 @@ class Assembly:
             part.close()
 
 
-def _of_models(changes: Changes, corridor: Corridor, models: ModelStore, decisions: Decisions) -> tuple[Part, ...]:
+def _of_models(
+    changes: Changes, corridor: Corridor, models: ModelStore, decisions: Decisions, aside: Aside, clock: Clock
+) -> tuple[Part, ...]:
     """Whatever is asked about models."""
-    return (Models(changes, models), Contributions(decisions, corridor, models))
+    watching = ModelWatching(changes, corridor, models, aside, clock)
+    return (watching, Models(changes, models), Contributions(decisions, corridor, models))
 
 
 class _Closable(Protocol):

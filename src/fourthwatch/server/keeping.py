@@ -13,15 +13,12 @@ from fourthwatch.engine.definitions import Definitions, Shelf
 from fourthwatch.engine.panel import Panel
 from fourthwatch.errors import ModelRefused, Unavailable
 from fourthwatch.logs import log
-from fourthwatch.metrics import MODEL_DRIFT
 from fourthwatch.model.manifest import Manifest, Package
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
-from fourthwatch.model.stability import drift_of
 from fourthwatch.store.models import ModelFiles, ModelRow, ModelStore
 
 LOOK_EVERY_S = 0.5
-WATCH_EVERY_S = 60.0
 
 
 class ModelKeeper:
@@ -33,7 +30,7 @@ class ModelKeeper:
         self._corridor = corridor
         self._stamp: tuple[int, int] | None = None
         self._wanted: dict[int, tuple[str | None, tuple[str, ...]]] = {}
-        self._refused: set[str] = set()
+        self._refused = panel.refused
         self._held: dict[int, str] = {}
 
     def load_first(self, shelf: Shelf) -> None:
@@ -67,22 +64,6 @@ class ModelKeeper:
                 log.info("model_judges", tenant=tenant, model=judge or "none", **{"from": changed[-1][1]})
         self._let_go()
         return changed
-
-    async def watch(self) -> None:
-        """Measure drift now and then, for `/metrics` and the log."""
-        while True:
-            await asyncio.sleep(WATCH_EVERY_S)
-            for seat in list(self._panel.seats.values()):
-                rows = list(seat.recent)
-                drift = await asyncio.to_thread(
-                    drift_of, seat.model.manifest, [row for row, _ in rows], [score for _, score in rows]
-                )
-                if drift.score is not None:
-                    MODEL_DRIFT.labels(drift.model, "score").set(drift.score)
-                for name, value in drift.features.items():
-                    MODEL_DRIFT.labels(drift.model, name).set(value)
-                if drift.alarms:
-                    log.warning("model_drifts", tenant=seat.tenant, model=drift.model, moved=list(drift.alarms[:10]))
 
     async def follow(self) -> None:
         """Look at the store for as long as the server runs."""
@@ -122,7 +103,7 @@ class ModelKeeper:
             elif row.state == "shadow":
                 shadows[row.tenant].append(row.id)
             else:
-                self._refused.discard(_key(row.tenant, row.id))
+                self._refused.pop(_key(row.tenant, row.id), None)
                 continue
             key = _key(row.tenant, row.id)
             if key not in self._panel.seats and key not in self._refused:
@@ -149,7 +130,7 @@ class ModelKeeper:
             self._refuse(row, error)
 
     def _refuse(self, row: ModelRow, error: ModelRefused) -> None:
-        self._refused.add(_key(row.tenant, row.id))
+        self._refused[_key(row.tenant, row.id)] = str(error)
         log.error("model_refused", tenant=row.tenant, model=row.id, state=row.state, reason=str(error))
 
     def _let_go(self) -> None:

@@ -33,6 +33,7 @@ from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import self_signed
 from fourthwatch.server.keeping import ModelKeeper
 from fourthwatch.server.sending import Sending
+from fourthwatch.server.watching import ModelWatch
 from fourthwatch.settings import Settings
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.erasure import erase_again
@@ -114,7 +115,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     following = asyncio.create_task(assembly.access.follow())
     indexing = asyncio.create_task(assembly.indexing.run())
-    keeping = (asyncio.create_task(keeper.follow()), asyncio.create_task(keeper.watch()))
+    keeping = (asyncio.create_task(keeper.follow()), asyncio.create_task(ModelWatch(directory, panel, clock).run()))
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):
         await server.serve(sockets=[sock])

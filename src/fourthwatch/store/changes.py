@@ -25,7 +25,7 @@ COMMAND_LINE = "command line"
 """Who changes things beside the API."""
 
 _CHAIN_START = bytes(16)
-_TOLD = {"list": "list.changed", "rule.braked": "rule.braked"}
+_TOLD = {"list": "list.changed", "rule.braked": "rule.braked", "model.drifted": "model.drifted"}
 """Types of webhooks by action, or by what stands before its dot."""
 _COLUMNS = "id, tenant, number, at_ms, actor, action, thing, before, after, chain"
 

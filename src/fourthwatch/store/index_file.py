@@ -17,7 +17,7 @@ from fourthwatch.errors import IndexDamaged
 from fourthwatch.store.file import register_checksums
 
 FILE_NAME = "index.db"
-VERSION = 3
+VERSION = 4
 """Raised when rows would be made differently."""
 SEGMENT_BITS = 14
 """Positions of one segment. Keys are scattered; what is written lately lies in a segment small enough to be at hand."""
@@ -65,7 +65,8 @@ CREATE TABLE line (
     amount_minor INTEGER, currency TEXT, payment_type TEXT, on_delivery INTEGER,
     city TEXT, postcode TEXT, country TEXT,
     score INTEGER, flag TEXT, verdict TEXT, probability REAL, risk_minor INTEGER,
-    asked_score INTEGER, asked_verdict TEXT, by_rule TEXT, reasons TEXT NOT NULL, reds TEXT NOT NULL,
+    asked_score INTEGER, asked_verdict TEXT, by_rule TEXT, model TEXT, foretold REAL,
+    reasons TEXT NOT NULL, reds TEXT NOT NULL,
     status TEXT, state TEXT, analyst_decision TEXT, analyst TEXT, analyst_ms INTEGER,
     chargeback INTEGER, chargeback_ms INTEGER, rto INTEGER, rto_ms INTEGER,
     returned INTEGER, returned_ms INTEGER, fraud INTEGER, fraud_ms INTEGER, bad INTEGER, bad_ms INTEGER,

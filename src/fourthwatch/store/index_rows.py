@@ -62,6 +62,10 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     asked_verdict: str | None = None
     by_rule: str | None = None
     """The rule that decided it; `None` where the score did."""
+    model: str | None = None
+    """The model that judged it; `None` where the points of the rules did."""
+    foretold: float | None = None
+    """The probability that it was answered with."""
     reasons: str = "[]"
     """JSON: the first three reasons of the newest decision that are shown."""
     reds: str = "[]"

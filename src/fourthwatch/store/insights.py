@@ -12,7 +12,7 @@ import msgspec
 from fourthwatch.limits import INSIGHT_ORDERS_MAX, INSIGHT_ROWS_MAX
 from fourthwatch.store.index_reader import IndexReader
 
-Grouping = Literal["payment_type", "country", "city", "postcode", "currency", "state"]
+Grouping = Literal["payment_type", "country", "city", "postcode", "currency", "state", "model"]
 STEP_MS = 15 * 60 * 1000
 """Time zones differ by quarters of an hour at the least: sums by step can be put together to days and hours of any."""
 

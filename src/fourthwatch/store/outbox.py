@@ -21,7 +21,7 @@ CASE_OPENED = "case.opened"
 CASE_CLOSED = "case.closed"
 EVENT_TYPES = (
     "order.scored", "order.decision_changed", CASE_OPENED, CASE_CLOSED, "user.labelled", "rule.braked", "list.changed",
-    "webhook.disabled",
+    "model.drifted", "webhook.disabled",
 )  # fmt: skip
 """What a webhook endpoint may choose."""
 TEST = "webhook.test"

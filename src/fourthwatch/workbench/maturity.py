@@ -11,10 +11,10 @@ import numpy as np
 
 from fourthwatch.clock import DAY_MS
 from fourthwatch.errors import ModelRefused
+from fourthwatch.model.arrival import DAYS_MAX, arrived_by_age, share_at
 from fourthwatch.workbench.matrix import UNTOLD, Floats, Matrix, Wholes
 from fourthwatch.workbench.outcomes import ENDS_GOOD, LABELS_OF, Target
 
-DAYS_MAX = 400
 OWN_CURVE_MIN = 30
 """Bad labels of one way of paying from which its own curve is drawn; with fewer it has that of all."""
 MATURE_MIN = 0.5
@@ -34,7 +34,7 @@ class Curve(msgspec.Struct, frozen=True):
 
     def share_at(self, days: float) -> float:
         """0 to 1."""
-        return 1.0 if days >= len(self.shares) else self.shares[max(0, int(days))]
+        return share_at(self.shares, days)
 
     def days_until(self, share: float) -> int:
         """The first age at which so many have arrived."""
@@ -64,14 +64,9 @@ def curve_of(kind: str, payment: str, delays: Sequence[float], ages: Sequence[fl
     """
     arrived = np.minimum(np.ceil(np.maximum(np.asarray(delays, np.float64), 0)), DAYS_MAX).astype(np.int64)
     seen_until = np.minimum(np.floor(np.asarray(ages, np.float64)), DAYS_MAX).astype(np.int64)
-    seen_until = np.maximum(seen_until, arrived)
-    last = int(arrived.max(initial=0))
-    at_age = np.bincount(arrived, minlength=last + 1)
-    shares = np.ones(last + 1)
-    for age in range(last, 0, -1):
-        at_risk = int(((arrived <= age) & (seen_until >= age)).sum())
-        shares[age - 1] = shares[age] * (1 - at_age[age] / at_risk if at_risk else 1)
-    return Curve(kind, payment, len(arrived), tuple(float(share) for share in shares))
+    pairs, counts = np.unique(np.column_stack((arrived, seen_until)), axis=0, return_counts=True)
+    shares = arrived_by_age((int(days), int(age), int(n)) for (days, age), n in zip(pairs, counts, strict=True))
+    return Curve(kind, payment, len(arrived), shares)
 
 
 def usable(matrix: Matrix, target: Target, until_ms: int) -> Usable:

@@ -1,0 +1,83 @@
+"""Models watched: how far orders have moved from those of training, and whether what was foretold came, week by week.
+
+Nothing here changes a decision. What should not wait is an alert, in a sentence for people.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from fourthwatch.clock import DAY_MS
+from fourthwatch.engine.panel import Panel
+from fourthwatch.model.arrival import arrived_by_age, share_at
+from fourthwatch.model.stability import Drift
+from fourthwatch.model.watched import CAME_LEAST, CAME_MOST, Week
+from fourthwatch.store.index_reader import IndexReader
+from fourthwatch.store.model_weeks import WEEK_MS, arrivals, by_week
+
+WEEKS = 26
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """Something that should not wait."""
+
+    code: str
+    """`model.drifted`, `model.miscalibrated` or `model.refused`."""
+    severity: str
+    """bad: it decides; warn: it looks on."""
+    thing: str
+    """As its path below `/api/v1`."""
+    says: str
+
+
+def weeks_of(reader: IndexReader, tenant: int, model: str, target: str, now_ms: int) -> tuple[Week, ...]:
+    """The last half year, oldest week first; raises `IndexDamaged`."""
+    from_ms, to_ms = now_ms - WEEKS * WEEK_MS, now_ms + DAY_MS
+    shares = arrived_by_age(arrivals(reader, tenant, target, 0, to_ms, now_ms))
+    has_labels = len(shares) > 1
+    rows = by_week(reader, tenant, target, from_ms, to_ms)
+    of: dict[int, int] = {}
+    for row in rows:
+        of[row.from_ms] = of.get(row.from_ms, 0) + row.orders
+    return tuple(
+        Week(
+            from_ms=row.from_ms,
+            orders=row.orders,
+            share=row.orders / of[row.from_ms],
+            foretold=row.foretold / row.orders,
+            bad=row.bad,
+            mature=share_at(shares, (now_ms - row.from_ms - WEEK_MS / 2) / DAY_MS) if has_labels else None,
+        )
+        for row in rows
+        if row.model == model
+    )
+
+
+def alerts_of(panel: Panel, tenant: int) -> Iterator[Alert]:
+    """What should not wait, of a tenant's models."""
+    champion = panel.champion(tenant)
+    for key, seat in panel.seats.items():
+        watched = panel.watched.get(key)
+        if seat.tenant == tenant and watched is not None:
+            severity = "bad" if seat is champion else "warn"
+            thing = f"models/{seat.model.id}"
+            if watched.drift.alarms:
+                yield Alert("model.drifted", severity, thing, _drift_says(seat.model.id, watched.drift))
+            came = watched.came
+            if came is not None and not CAME_LEAST <= came <= CAME_MOST:
+                yield Alert(
+                    "model.miscalibrated", severity, thing,
+                    f"{came:.1f} times as many orders turned out bad as the model {seat.model.id} foretold.",
+                )  # fmt: skip
+    for key, reason in panel.refused.items():
+        owner, _, model = key.partition("/")
+        if owner == str(tenant):
+            says = f"The model {model} cannot be used, and the champion before it stays: {reason}"
+            yield Alert("model.refused", "bad", f"models/{model}", says)
+
+
+def _drift_says(model: str, drift: Drift) -> str:
+    named: Sequence[str] = drift.alarms[:3]
+    more = len(drift.alarms) - len(named)
+    told = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+    return f"The newest orders are not like those that the model {model} learned from: {told} moved far."

@@ -1,0 +1,53 @@
+"""What is measured of a model in use: drift of the newest orders, and what came of what it foretold, by week."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fourthwatch.model.stability import Drift
+
+MATURE_MIN = 0.5
+"""A week counts for calibration when so much of its bad labels has arrived."""
+EXPECTED_BAD_MIN = 10.0
+"""With fewer bad orders than this to be expected, what came is chance."""
+CAME_LEAST, CAME_MOST = 0.5, 2.0
+"""Bad orders, as a multiple of those that were to be expected, outside of which probabilities are off."""
+
+
+class Week(msgspec.Struct, frozen=True):
+    """Orders placed in one week (from Monday, UTC) and answered by one model."""
+
+    from_ms: int
+    orders: int
+    share: float
+    """Of all orders of the week that were answered, by whatever model."""
+    foretold: float
+    """Mean of the probabilities."""
+    bad: int
+    """Known by now."""
+    mature: float | None
+    """Share of the bad labels that has arrived, at the age of these orders; `None` while there are no bad labels."""
+
+    @property
+    def expected(self) -> float:
+        """Bad ones that should be known by now."""
+        return self.orders * self.foretold * (self.mature or 0.0)
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """What is known of a model in use."""
+
+    drift: Drift
+    weeks: tuple[Week, ...] = ()
+
+    @property
+    def came(self) -> float | None:
+        """Bad orders of the mature weeks as a multiple of what was foretold; `None` while there are too few."""
+        return came_of(self.weeks)
+
+
+def came_of(weeks: Iterable[Week]) -> float | None:
+    """Bad orders of the mature weeks as a multiple of what was foretold; `None` while there are too few."""
+    mature = [week for week in weeks if week.mature is not None and week.mature >= MATURE_MIN]
+    expected = sum(week.expected for week in mature)
+    return sum(week.bad for week in mature) / expected if expected >= EXPECTED_BAD_MIN else None

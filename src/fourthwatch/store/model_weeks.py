@@ -1,0 +1,75 @@
+"""What models foretold and what came of it, by the week (from Monday, UTC) in which orders were placed."""
+
+from typing import Any
+
+import msgspec
+
+from fourthwatch.clock import DAY_MS
+from fourthwatch.limits import INSIGHT_ORDERS_MAX
+from fourthwatch.store.index_reader import IndexReader
+
+WEEK_MS = 7 * DAY_MS
+_MONDAY_MS = 3 * DAY_MS
+"""The first of January 1970 was a Thursday."""
+_MARKED = "bad IS 1", "bad_ms"
+_BAD: dict[str, tuple[str, str]] = {
+    "chargeback": ("chargeback IS 1", "chargeback_ms"),
+    "rto": ("rto IS 1", "rto_ms"),
+    "return": ("returned IS 1", "returned_ms"),
+    "promo_abuse": _MARKED,
+    "account_abuse": _MARKED,
+    "any": (
+        "(chargeback IS 1 OR rto IS 1 OR bad IS 1)",
+        "min(iif(chargeback IS 1, chargeback_ms, 9e15), iif(rto IS 1, rto_ms, 9e15), iif(bad IS 1, bad_ms, 9e15))",
+    ),
+}
+"""By target what makes an order bad, and when it was told. Marks of users count whatever abuse they name."""
+
+
+class WeekRow(msgspec.Struct, frozen=True):
+    """Orders of one week that one model answered."""
+
+    from_ms: int
+    model: str
+    """Empty: the points of the rules."""
+    orders: int
+    foretold: float
+    """Sum of the probabilities that were answered."""
+    bad: int
+    """Orders known to be bad by now."""
+
+
+def by_week(reader: IndexReader, tenant: int, target: str, from_ms: int, to_ms: int) -> list[WeekRow]:
+    """Weeks and models, in this order; of a target that nobody knows labels of, nothing is bad."""
+    bad, _ = _BAD.get(target, ("0", ""))
+    rows = _ask(
+        reader, f"(placed_ms + {_MONDAY_MS}) / {WEEK_MS}, coalesce(model, ''), count(*), sum(foretold), sum({bad})",
+        "1", "GROUP BY 1, 2 ORDER BY 1, 2", tenant, from_ms, to_ms,
+    )  # fmt: skip
+    return [WeekRow(week * WEEK_MS - _MONDAY_MS, *rest) for week, *rest in rows]
+
+
+def arrivals(
+    reader: IndexReader, tenant: int, target: str, from_ms: int, to_ms: int, now_ms: int
+) -> list[tuple[int, int, int]]:
+    """Of the bad orders: days (a begun one counts) until it was told, whole days of age, and how many there are."""
+    if target not in _BAD:
+        return []
+    bad, told_ms = _BAD[target]
+    return _ask(
+        reader,
+        f"CAST(({told_ms} - placed_ms + {DAY_MS - 1}) / {DAY_MS} AS INTEGER), ({int(now_ms)} - placed_ms) / {DAY_MS},"
+        " count(*)",
+        bad, "GROUP BY 1, 2", tenant, from_ms, to_ms,
+    )  # fmt: skip
+
+
+def _ask(
+    reader: IndexReader, columns: str, condition: str, tail: str, tenant: int, from_ms: int, to_ms: int
+) -> list[Any]:
+    """Over the newest answered orders of a span."""
+    return reader.rows(
+        f"SELECT {columns} FROM (SELECT * FROM line WHERE tenant = ? AND placed_ms >= ? AND placed_ms < ?"
+        f" AND foretold IS NOT NULL ORDER BY placed_ms DESC LIMIT {INSIGHT_ORDERS_MAX}) WHERE {condition} {tail}",
+        (tenant, from_ms, to_ms),
+    )

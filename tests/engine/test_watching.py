@@ -1,0 +1,128 @@
+"""Models watched: what came of what they foretold week by week, how late labels come, and the sentences for people."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from fourthwatch.clock import DAY_MS
+from fourthwatch.engine.panel import Panel
+from fourthwatch.engine.watching import alerts_of, weeks_of
+from fourthwatch.model.arrival import arrived_by_age
+from fourthwatch.model.stability import Drift
+from fourthwatch.model.watched import Watched, Week, came_of
+from fourthwatch.store.index_reader import IndexReader
+from fourthwatch.store.index_rows import IndexBatch, OrderLine
+from fourthwatch.store.index_writer import IndexWriter
+from fourthwatch.store.model_weeks import WEEK_MS
+
+NOW_MS = 1_790_000_000_000
+SPAN_DAYS = 80
+DELAY_DAYS = 10
+
+
+def _lines(seed: int = 3, orders: int = 6_000) -> list[OrderLine]:
+    """Of two models that foretell the same; of the orders of the second, three times as many turn out bad."""
+    random, found = Random(seed), []
+    for number in range(orders):
+        placed_ms = NOW_MS - int(random.random() * SPAN_DAYS * DAY_MS)
+        model = random.choice(("calm", "blind", None))
+        foretold = random.uniform(0.02, 0.2)
+        is_bad = random.random() < foretold * (3 if model == "blind" else 1)
+        told_ms = placed_ms + int(random.uniform(0, 2 * DELAY_DAYS) * DAY_MS)
+        is_told = is_bad and told_ms < NOW_MS
+        found.append(
+            OrderLine(
+                tenant=1, order_id=f"o-{number}", placed_ms=placed_ms, updated_seq=number, updated_ms=placed_ms,
+                asked_score=50, asked_verdict="approve", model=model, foretold=foretold,
+                chargeback=1 if is_told else None, chargeback_ms=told_ms if is_told else None,
+            )
+        )  # fmt: skip
+    return found
+
+
+LINES = _lines()
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
+    directory = tmp_path_factory.mktemp("index")
+    writer = IndexWriter(directory)
+    writer.begin()
+    writer.put(LINES)
+    writer.finish(IndexBatch(1, [], [], [], {}), b"x" * 16)
+    writer.close()
+    opened = IndexReader(directory)
+    yield opened
+    opened.close()
+
+
+def _monday_of(at_ms: int) -> int:
+    days = at_ms // DAY_MS
+    return (days - (days + 3) % 7) * DAY_MS
+
+
+def test_weeks_are_what_plain_python_counts(reader: IndexReader) -> None:
+    weeks = weeks_of(reader, 1, "calm", "chargeback", NOW_MS)
+    assert [week.from_ms for week in weeks] == sorted({_monday_of(line.placed_ms) for line in LINES})
+    for week in weeks:
+        of_it = [line for line in LINES if week.from_ms <= line.placed_ms < week.from_ms + WEEK_MS]
+        ours = [line for line in of_it if line.model == "calm"]
+        assert week.orders == len(ours)
+        assert week.share == pytest.approx(len(ours) / len(of_it))
+        assert week.foretold == pytest.approx(sum(line.foretold or 0 for line in ours) / len(ours))
+        assert week.bad == sum(line.chargeback == 1 for line in ours)
+    assert weeks_of(reader, 2, "calm", "chargeback", NOW_MS) == ()
+
+
+def test_labels_arrive_with_the_age_of_a_week(reader: IndexReader) -> None:
+    for week in weeks_of(reader, 1, "calm", "chargeback", NOW_MS):
+        age_days = (NOW_MS - week.from_ms - WEEK_MS / 2) / DAY_MS
+        assert week.mature == pytest.approx(min(1.0, max(0.0, age_days / (2 * DELAY_DAYS))), abs=0.1)
+
+
+def test_a_model_whose_foretelling_comes_true_is_told_from_one_that_is_blind(reader: IndexReader) -> None:
+    calm, blind = (came_of(weeks_of(reader, 1, name, "chargeback", NOW_MS)) for name in ("calm", "blind"))
+    assert calm == pytest.approx(1.0, abs=0.2)
+    assert blind == pytest.approx(3.0, abs=0.4)
+
+
+def test_without_labels_nothing_is_said_of_calibration(reader: IndexReader) -> None:
+    for target in ("rto", "novelty"):
+        weeks = weeks_of(reader, 1, "calm", target, NOW_MS)
+        assert {week.mature for week in weeks} == {None}
+        assert {week.bad for week in weeks} == {0}
+        assert came_of(weeks) is None
+
+
+def test_arrivals_equal_the_estimate_as_it_is_defined() -> None:
+    for seed in range(200):
+        random = Random(seed)
+        told = []
+        for _ in range(random.randrange(1, 60)):
+            delay = random.randrange(0, 30)
+            told.append((delay, delay + random.randrange(0, 30)))
+        last = max(delay for delay, _ in told)
+        plain = [1.0] * (last + 1)
+        for age in range(last, 0, -1):
+            at_risk = sum(delay <= age <= seen for delay, seen in told)
+            plain[age - 1] = plain[age] * (1 - sum(delay == age for delay, _ in told) / at_risk if at_risk else 1)
+        assert arrived_by_age([(delay, seen, 1) for delay, seen in told]) == pytest.approx(plain)
+    assert arrived_by_age([]) == (1.0,)
+
+
+def test_what_should_not_wait_is_a_sentence_and_only_the_tenants_own() -> None:
+    panel = Panel()
+    panel.refused["1/broken"] = "the file is damaged"
+    panel.refused["2/other"] = "the file is damaged"
+    (alert,) = alerts_of(panel, 1)
+    assert (alert.code, alert.severity, alert.thing) == ("model.refused", "bad", "models/broken")
+    assert alert.says.endswith("the file is damaged")
+
+
+def test_a_week_that_is_too_young_does_not_count() -> None:
+    old = Week(0, 1_000, 1.0, 0.05, 50, 1.0)
+    young = Week(WEEK_MS, 1_000, 1.0, 0.05, 0, 0.3)
+    assert came_of([old, young]) == pytest.approx(1.0)
+    assert came_of([young]) is None
+    assert Watched(Drift("m", 0, None, {}), (old,)).came == pytest.approx(1.0)
