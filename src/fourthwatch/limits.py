@@ -189,6 +189,19 @@ BRAKE_STORED_MAX = 5_000
 """Stored decisions from which is learned at a start."""
 STATISTICS_DECISIONS_MAX = 20_000
 """Newest decisions of a tenant that statistics of rules look at."""
+PREVIEW_ORDERS = 1_000
+"""Newest orders that a draft is tried over when nobody says how many."""
+PREVIEW_ORDERS_MAX = 10_000
+PREVIEW_EVENTS_MAX = 40_000
+"""Events that are counted again for a draft, of all its orders together."""
+PREVIEW_EVENTS_OF_ONE_MAX = 5_000
+"""The same of one thing; where it has more, what needs the older ones is unknown."""
+PREVIEW_SAMPLES = 10
+"""Orders that are named of each kind."""
+PREVIEW_SECONDS = 60
+"""Beyond it a try is given up."""
+PREVIEWS_WAITING_MAX = 4
+"""Tries under way or waiting; one goes on at a time."""
 LINT_PRODUCTS_MAX = 256
 """Alternatives of one condition that the linter looks at; of more it says nothing."""
 REASONS_MAX = 12

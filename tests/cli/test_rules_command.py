@@ -72,6 +72,11 @@ def test_a_set_is_compared_pushed_and_pulled(tmp_path: Path, server: Served) -> 
     to = ("--to", server.url, "--key", server.key("read", "manage"))
     file = written(tmp_path, RULES)
     assert run("rules", "diff", file, *to).returncode == 1
+    tried = run("rules", "try", file, *to)
+    assert (tried.returncode, tried.stdout.splitlines()[0].split(":")[1]) == (
+        0,
+        " hits 0 of 0 (0 known bad, 0 good), unknown 0",
+    )
     dry = run("rules", "push", file, "--dry-run", *to)
     assert dry.stdout.splitlines()[-1] == "1 rules hold, 1 examples are as they should be"
     pushed = run("rules", "push", file, "--note", "first", *to)

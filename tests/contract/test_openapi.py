@@ -41,6 +41,7 @@ OTHERS = {
       for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality")),
     ("get", "/api/v1/decisions/{event_id}"), ("get", "/api/v1/decisions/{event_id}/trace"),
     ("get", "/api/v1/decisions/{event_id}/counterfactual"), ("get", "/api/v1/decisions/{event_id}/contributions"),
+    ("post", "/api/v1/rules/preview"),
     ("get", "/api/v1/rules"), ("get", "/api/v1/rules/{name}"), ("put", "/api/v1/rules/{name}"),
     ("delete", "/api/v1/rules/{name}"), ("get", "/api/v1/rule-sets"), ("post", "/api/v1/rule-sets"),
     ("get", "/api/v1/rule-sets/{version}"), ("get", "/api/v1/rule-sets/{version}/differences"),

@@ -103,12 +103,13 @@ def test_every_change_that_is_told_flips_the_verdict_when_it_is_decided_again(se
             continue
         _, made = house.walk.ledger.stored(house.walk.ledger.last_seq)
         assert made is not None
-        again = Rejudge(one._then.checked, one.subject)
+        again = Rejudge(one._then.checked)
         changed = {change.what: change.would_be for change in found.changes}
         values = [changed.get(text_of(each), one._values.get(each)) for each in again.inputs]
         before = [one._values.get(each) for each in again.inputs]
         verdicts = [
-            decide(again.judged(told), again.rules, Policy(), versions_of(1)).verdict for told in (before, values)
+            decide(again.judged(told, one.subject), again.rules, Policy(), versions_of(1)).verdict
+            for told in (before, values)
         ]
         assert verdicts[0] == made.verdict
         assert verdicts[1] == found.verdict != made.verdict

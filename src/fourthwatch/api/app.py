@@ -36,7 +36,10 @@ class Part(Protocol):
         ...
 
 
-CAN_WAIT = ("/api/v1/search", "/api/v1/graph", "/api/v1/insights", "/api/v1/entities/", "/api/v1/users/")
+CAN_WAIT = (
+    "/api/v1/search", "/api/v1/graph", "/api/v1/insights", "/api/v1/entities/", "/api/v1/users/",
+    "/api/v1/rules/preview",
+)  # fmt: skip
 """What is asked under these goes through many events."""
 _EVENTS_TAKEN = REPLIES.labels("event", "200")
 

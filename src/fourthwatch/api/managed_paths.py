@@ -47,7 +47,7 @@ from fourthwatch.api.model_paths import MODEL_TYPES, model_paths
 from fourthwatch.api.people_paths import PEOPLE_TYPES, people_paths
 from fourthwatch.api.policy import PolicyChoice, PolicyVersionsView, PolicyView
 from fourthwatch.api.reviews import CasesView, DecidedView, DecisionChoice, PostbackChoice
-from fourthwatch.api.rule_paths import RULE_TYPES, decision_paths, rule_paths
+from fourthwatch.api.rule_paths import RULE_TYPES, decision_paths, preview_paths, rule_paths
 
 TYPES: tuple[Any, ...] = (
     EventView, OrderView, PostbacksView, FeatureView, FeaturesView, FeatureDefinition, EntityView, AuditView,
@@ -296,6 +296,6 @@ def _deliveries(by_type: ByType) -> Paths:
 
 
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
-    _ledger, _features, _entities, _labels, _policy, _lists, rule_paths, decision_paths, _audit, _reviews, _endpoints,
-    _deliveries, *read_paths.GROUPS, people_paths, model_paths,
+    _ledger, _features, _entities, _labels, _policy, _lists, rule_paths, preview_paths, decision_paths, _audit,
+    _reviews, _endpoints, _deliveries, *read_paths.GROUPS, people_paths, model_paths,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from fourthwatch.api.description import (
     managed,
     parameter,
 )
+from fourthwatch.api.previews import PreviewSent, PreviewView
 from fourthwatch.api.redeciding import DecidingAgainView
 from fourthwatch.api.rule_views import (
     CheckedView,
@@ -34,7 +35,7 @@ RULE_TYPES: tuple[Any, ...] = (
     Rule, RuleView, RulesView, RuleSetSent, RuleSetView, RuleSetsView, CheckedView, PublishedView, DifferencesView,
     ProposalsView, NoteSent, DecisionDetail, TraceView, CounterfactualView,
     ContributionsView,
-    StatisticsView, DecidingAgainView,
+    StatisticsView, DecidingAgainView, PreviewSent, PreviewView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -111,6 +112,15 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
                                 body=by_type[NoteSent], parameters=[_PROPOSAL, IDEMPOTENCY_KEY])
         },
     }  # fmt: skip
+
+
+def preview_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
+    """Operations by path and method."""
+    tried = managed(
+        "previewRule", "What a draft would have said of the newest orders; nothing is changed", by_type[PreviewView],
+        by_type, body=by_type[PreviewSent],
+    )  # fmt: skip
+    return {"/api/v1/rules/preview": {"post": tried}}
 
 
 def decision_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:

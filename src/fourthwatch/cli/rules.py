@@ -12,6 +12,7 @@ from fourthwatch.cli.options import json_option
 from fourthwatch.errors import Finding, FourthwatchError, LanguageError, RulesRefused
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.definition import Book, Feature
+from fourthwatch.limits import PREVIEW_ORDERS, PREVIEW_ORDERS_MAX
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.difference import differences
 from fourthwatch.rules.examples import try_examples
@@ -158,6 +159,33 @@ def push(files: tuple[Path, ...], to: str, key: str, insecure: bool, dry_run: bo
         click.echo(f"waits for the approval of another key, as proposal {told.body['proposal']}")
     else:
         click.echo(f"published as version {told.body['version']}")
+
+
+@rules.command(
+    "try", epilog="Example: fourthwatch rules try rules.toml --to http://127.0.0.1:8080 --key $KEY --last 500"
+)
+@_FILES
+@server_options
+@click.option("--last", type=click.IntRange(1, PREVIEW_ORDERS_MAX), default=PREVIEW_ORDERS, show_default=True,
+              help="Over how many of the newest orders.")  # fmt: skip
+@json_option
+def try_out(files: tuple[Path, ...], to: str, key: str, insecure: bool, last: int, as_json: bool) -> None:
+    """Let a server say what some files, as its whole set, would have made of its newest orders. Changes nothing."""
+    sent = {**msgspec.to_builtins(_read(files)), "last": last}
+    told = _done(Server(to, key, insecure=insecure).ask("POST", "/api/v1/rules/preview", sent)).body
+    if as_json:
+        click.echo(msgspec.json.encode(told))
+        return
+    for one in told["rules"]:
+        ended = f"{one['hits_bad']:,} known bad, {one['hits_good']:,} good"
+        click.echo(f"{one['rule']}: hits {one['hits']:,} of {told['orders']:,} ({ended}), unknown {one['unknown']:,}")
+    for one in told["changes"]:
+        click.echo(
+            f"{one['orders']:,} from {one['from']} to {one['to']} ({one['bad']:,} known bad, {one['good']:,} good)"
+        )
+    for text in told["not_counted"]:
+        click.echo(f"not counted for some of them, which have too long a past: {text}")
+    click.echo(f"{told['orders']:,} orders, {told['events_counted']:,} events counted again", err=True)
 
 
 @rules.command(epilog="Example: fourthwatch rules pull rules.toml --to http://127.0.0.1:8080 --key $KEY --dry-run")

@@ -1,7 +1,7 @@
 """A stored decision opened up: its rule set, what the rules read, and the event as it was judged."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,14 +16,20 @@ from fourthwatch.features.fields import reader_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.language import FieldInput, Input, NameInput, inputs_of
 from fourthwatch.rules.check import CheckedSet
-from fourthwatch.rules.counterfactual import Flip, flip
+from fourthwatch.rules.counterfactual import Flip, counts, flip
 from fourthwatch.rules.rule import Rule, decoded
-from fourthwatch.rules.ruling import HIT, MISS, Judgement, counts_for, given_inputs
+from fourthwatch.rules.ruling import HIT, MISS, Judgement, given_inputs
 from fourthwatch.rules.trace import ReadValue, Result, read_values, sentence
 from fourthwatch.store.ledger import DecisionRow, EventRow
 from fourthwatch.store.rule_sets import RuleSetRow
 
 _PLACE = {name: place for place, name in enumerate(DECIDING)}
+
+
+class ReadThen(Protocol):
+    """What an input was."""
+
+    def __call__(self, one: Input, otherwise: Any = None) -> Any: ...
 
 
 class RuleLine(msgspec.Struct, frozen=True):
@@ -97,9 +103,7 @@ class Explained:
             if one is not None:
                 says = sentence(one, self._values, result, self.subject, self._then.book, lacking)
                 read = read_values(one, self._values)
-            counted = result == "hit" and (
-                rule.state == "live" or (rule.state == "percentage" and counts_for(rule, self.subject))
-            )
+            counted = result == "hit" and counts(rule, self.subject)
             lines.append(
                 RuleLine(rule.name, rule.rule_class, rule.state, result, counted, rule.weight, rule.code, says, read)
             )
@@ -115,17 +119,29 @@ class Explained:
 
     def _read(self) -> dict[Input, Any]:
         """By input, what the rules read: from the vector, from what was stored besides, and from the event."""
-        vector = self._detail.get("vector", ())
-        stored = dict(zip(given_inputs(self._then.checked), self._detail.get("given", ()), strict=False))
-        values: dict[Input, Any] = {}
-        for one in self._then.checked.asking:
-            assert one.checked is not None
-            for each in inputs_of(one.checked):
-                if isinstance(each, FieldInput):
-                    values[each] = reader_of(each.path)(self.subject)
-                elif isinstance(each, NameInput) and each.name in _PLACE:
-                    place = _PLACE[each.name]
-                    values[each] = vector[place] if place < len(vector) else None
-                else:
-                    values[each] = stored.get(each)
-        return values
+        read = values_then(self._detail, given_inputs(self._then.checked), self.subject)
+        return {
+            each: read(each)
+            for one in self._then.checked.asking
+            if one.checked is not None
+            for each in inputs_of(one.checked)
+        }
+
+
+def values_then(detail: Mapping[str, Any], given: Sequence[Input], subject: Subject) -> ReadThen:
+    """Tells what an input was when a decision was made: from the event, the vector, and what is kept besides.
+
+    `given` are the `given_inputs` of the set that made it. What is nowhere there is the reading's `otherwise`.
+    """
+    vector: Sequence[Any] = detail.get("vector", ())
+    stored = dict(zip(given, detail.get("given", ()), strict=False))
+
+    def read(one: Input, otherwise: Any = None) -> Any:
+        if isinstance(one, FieldInput):
+            return reader_of(one.path)(subject)
+        if isinstance(one, NameInput) and one.name in _PLACE:
+            place = _PLACE[one.name]
+            return vector[place] if place < len(vector) else otherwise
+        return stored.get(one, otherwise)
+
+    return read

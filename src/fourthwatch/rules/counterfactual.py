@@ -45,7 +45,7 @@ class Flip(msgspec.Struct, frozen=True):
 class Rejudge:
     """A checked set over given values of its inputs, without windows."""
 
-    def __init__(self, checked: CheckedSet, subject: Subject) -> None:
+    def __init__(self, checked: CheckedSet) -> None:
         self.rules = tuple(one.rule for one in checked.rules if one.rule.is_evaluated)
         self.inputs = tuple(
             dict.fromkeys(
@@ -62,18 +62,20 @@ class Rejudge:
             if one.rule.is_evaluated and one.when.checked is not None
         ]
         self._prior = checked.rule_set.prior
-        self._counts = [
-            rule.state == "live" or (rule.state == "percentage" and counts_for(rule, subject)) for rule in self.rules
-        ]
 
-    def judged(self, values: Sequence[Any]) -> Judgement:
-        """What the set says; without reasons and vector, which no verdict is made of."""
+    def judged(self, values: Sequence[Any], subject: Subject) -> Judgement:
+        """What the set says of an event; without reasons and vector, which no verdict is made of."""
         told = [run(values) for run in self._runs]
-        hits = [at for at, one in enumerate(told) if one and self._counts[at]]
+        hits = [at for at, one in enumerate(told) if one and counts(self.rules[at], subject)]
         hits.sort(key=lambda at: (CLASSES.index(self.rules[at].rule_class), -abs(self.rules[at].weight), at))
         points = self._prior + sum(self.rules[at].weight for at in hits)
         letters = "".join(HIT if one else MISS if one is False else UNKNOWN for one in told)
         return Judgement(letters, tuple(hits), points, (), (), None, ())
+
+
+def counts(rule: Rule, subject: Subject) -> bool:
+    """Whether the rule has a say when it hits."""
+    return rule.state == "live" or (rule.state == "percentage" and counts_for(rule, subject))
 
 
 def flip(checked: CheckedSet, values: Values, subject: Subject, decide: Decide) -> Flip | None:
@@ -81,16 +83,16 @@ def flip(checked: CheckedSet, values: Values, subject: Subject, decide: Decide) 
 
     One change, else two, else as many as a walk towards another verdict takes, less those that are not needed.
     """
-    again = Rejudge(checked, subject)
+    again = Rejudge(checked)
     now = [values.get(one) for one in again.inputs]
-    verdict = decide(again.judged(now), again.rules)
+    verdict = decide(again.judged(now, subject), again.rules)
     moves = list(_moves(checked, again.inputs, now))
 
     def with_moves(chosen: Sequence[Move]) -> str:
         changed = list(now)
         for at, value in chosen:
             changed[at] = value
-        return decide(again.judged(changed), again.rules)
+        return decide(again.judged(changed, subject), again.rules)
 
     for size in (1, 2):
         tried = moves if size == 1 else moves[:COUNTERFACTUAL_PAIRS_MAX]
@@ -102,13 +104,14 @@ def flip(checked: CheckedSet, values: Values, subject: Subject, decide: Decide) 
         if found:
             best = min(found, key=lambda chosen: sum(_distance(now[at], value) for at, value in chosen))
             return _flip(best, now, again.inputs, with_moves(best))
-    walked = _walked(again, now, moves, with_moves, verdict)
+    walked = _walked(again, subject, now, moves, with_moves, verdict)
     return None if walked is None else _flip(walked, now, again.inputs, with_moves(walked))
 
 
 def _walked(
-    again: Rejudge, now: list[Any], moves: list[Move], with_moves: Callable[[Sequence[Move]], str], verdict: str
-) -> list[Move] | None:
+    again: Rejudge, subject: Subject, now: list[Any], moves: list[Move],
+    with_moves: Callable[[Sequence[Move]], str], verdict: str,
+) -> list[Move] | None:  # fmt: skip
     """Step by step towards more or fewer points, whichever leads elsewhere sooner."""
     for towards in (-1, 1) if verdict != "approve" else (1, -1):
         chosen: list[Move] = []
@@ -116,7 +119,7 @@ def _walked(
             left = [move for move in moves if move[0] not in {at for at, _ in chosen}]
             if not left:
                 break
-            chosen.append(max(left, key=lambda move: towards * _points(again, now, [*chosen, move])))
+            chosen.append(max(left, key=lambda move: towards * _points(again, subject, now, [*chosen, move])))
             if with_moves(chosen) != verdict:
                 for move in list(chosen):
                     rest = [one for one in chosen if one is not move]
@@ -126,11 +129,11 @@ def _walked(
     return None
 
 
-def _points(again: Rejudge, now: list[Any], chosen: Sequence[Move]) -> float:
+def _points(again: Rejudge, subject: Subject, now: list[Any], chosen: Sequence[Move]) -> float:
     changed = list(now)
     for at, value in chosen:
         changed[at] = value
-    judgement = again.judged(changed)
+    judgement = again.judged(changed, subject)
     heavy = {"allow": -1_000.0, "block": 1_000.0, "review": 500.0, "score": 0.0}
     return judgement.points + sum(heavy[again.rules[at].rule_class] for at in judgement.counted)
 

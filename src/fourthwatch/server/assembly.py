@@ -32,6 +32,7 @@ from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
 from fourthwatch.api.people import People
 from fourthwatch.api.policy import Policies
+from fourthwatch.api.previews import Previews
 from fourthwatch.api.redeciding import Redeciding
 from fourthwatch.api.refusals import RefusalLog
 from fourthwatch.api.reviews import Reviews
@@ -117,7 +118,7 @@ class Assembly:
                 Insights(self.access, aside, clock),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
                 RefusalLog(self.access, intake.refusals),
-                decisions,
+                *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Redeciding(changes, corridor, self.reader, trail, clock),
                 Audit(self.access, trail, cursors),

@@ -91,6 +91,14 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     is_open: int = 0
     """1 while it waits for somebody's decision."""
 
+    @property
+    def ended_badly(self) -> bool | None:
+        """Whether it is known to be fraud or was refused at the door, as in insights; `None` while nobody knows."""
+        fraud = next((one for one in (self.chargeback, self.fraud, self.bad) if one is not None), None)
+        if fraud == 1 or self.rto == 1:
+            return True
+        return False if fraud == 0 or self.rto == 0 else None
+
 
 LINE_COLUMNS = OrderLine.__struct_fields__
 

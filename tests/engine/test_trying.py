@@ -1,0 +1,163 @@
+"""A draft over the past says of each order what it would have said had it been in force from the beginning."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.house import CONDITIONS, OWN, History, House
+from fourthwatch.engine import trying as tryings
+from fourthwatch.engine.explaining import RuleSetThen, rule_set_then, version_of
+from fourthwatch.engine.feed import Feed
+from fourthwatch.engine.indexing import Derived, Indexer
+from fourthwatch.engine.trying import Tried, Trying, ids_of, newest_orders, past_of
+from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.rules.check import check_set
+from fourthwatch.rules.rule import Rule, RuleSet
+from fourthwatch.rules.ruling import HIT, UNKNOWN
+from fourthwatch.store.index_reader import IndexReader
+from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.rule_sets import RuleSetReader
+from rules.judging import rule
+from story import NOW_MS
+
+DRAFTS = tuple(rule(f"draft_{number}", text, "review") for number, text in enumerate(CONDITIONS))
+ACROSS = (
+    rule("shop", "count(order, by shop, last 1h) >= 2", "review"),
+    rule("region", "distinct(user, by region, last 30d) >= 2", "review"),
+    rule("account", "count(login, by account) >= 1", "review"),
+    rule("own", "spent > 1000 or calls >= 1", "review"),
+)
+
+
+def tried_in(house: House, rules: tuple[Rule, ...], last: int = 1_000, tenant: int = 1) -> list[Tried]:
+    """As the preview goes about it."""
+    indexer = Indexer(house.directory, house.walk, Feed(), DECIDING)
+    while True:
+        derived = Derived(indexer.position)
+        for fresh in indexer.next_events(house.walk):
+            indexer.derive(fresh, derived)
+        if derived.last_seq == indexer.position:
+            break
+        indexer.write(derived, house.walk.ledger.chain_at(derived.last_seq))
+    indexer.close()
+    ledger, index, sets = LedgerReader(house.directory), IndexReader(house.directory), RuleSetReader(house.directory)
+    try:
+        book = house.definitions.book_of(tenant)
+        in_force = house.walk.rulings.in_force(tenant).checked
+        trying = Trying(house.walk, tenant, book, in_force, check_set(RuleSet(rules), book, tenant))
+        entries = newest_orders(ledger, index, tenant, last)
+        thens: dict[int, RuleSetThen | None] = {}
+        for entry in entries:
+            assert entry.decision is not None
+            version = version_of(entry.decision)
+            then = thens.setdefault(version, rule_set_then(tenant, version, sets.one(tenant, version)))
+            assert then is not None
+            trying.take(entry, then)
+        assert len(ids_of(entries)) == len(entries)
+        list(trying.want())
+        known, events = past_of(ledger, index, tenant, trying.wanted, entries)
+        trying.prepare(known)
+        return [one for one in trying.judged(events, house.walk.policies.of(tenant)) if one is not None]
+    finally:
+        for each in (ledger, index, sets):
+            each.close()
+
+
+def results_in(house: House) -> dict[int, str]:
+    """What is stored, by position."""
+    found = {}
+    for event, made in house.walk.ledger.entries_after(0, 10_000):
+        if made is not None and event.tenant == 1:
+            found[event.seq] = msgspec.json.decode(made.detail)["results"]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_it_is_what_the_same_rules_in_force_all_along_have_said(seed: int, tmp_path: Path) -> None:
+    rules = (*DRAFTS, *ACROSS)
+    houses = []
+    for name, live in (("without", False), ("with", True)):
+        house = House(tmp_path / name, seed)
+        for own, text in OWN.items():
+            house.define(own, text)
+        if live:
+            house.publish(rules)
+        history = History(house, seed)
+        for _ in range(80):
+            history.send()
+        houses.append(house)
+    without, always = houses
+    tried = tried_in(without, rules)
+    stored = results_in(always)
+    assert len(tried) > 10
+    assert {one.event.seq: one.results for one in tried} == {one.event.seq: stored[one.event.seq] for one in tried}
+    assert not any(one.not_counted for one in tried)
+    assert "h" in "".join(one.results for one in tried)
+    for house in houses:
+        house.close()
+
+
+def test_the_set_in_force_says_what_it_has_decided(tmp_path: Path) -> None:
+    compared = 0
+    for seed in range(20):
+        house = House(tmp_path / str(seed), seed)
+        History(house, seed).live(60)
+        in_force = house.walk.rulings.in_force(1)
+        tried = {one.event.seq: one for one in tried_in(house, in_force.checked.rule_set.rules)}
+        for event, made in house.walk.ledger.entries_after(0, 10_000):
+            if made is not None and event.seq in tried and version_of(made) == in_force.version:
+                one = tried[event.seq]
+                stored = msgspec.json.decode(made.detail)
+                assert (one.results, one.verdict, one.would_be) == (stored["results"], made.verdict, made.verdict)
+                compared += 1
+        house.close()
+    assert compared > 30
+
+
+def test_what_would_be_otherwise_is_told_order_by_order(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    for number in range(6):
+        body: dict[str, Any] = {
+            "_orderId": f"o-{number}",
+            "_userId": "asha",
+            "_amount": str(number * 100),
+            "_deviceIp": "203.0.113.9",
+        }
+        house.tell("createOrder", NOW_MS + number * 1_000, **body)
+    house.tell("createOrder", NOW_MS + 90_000, tenant=2, _orderId="o-5", _userId="u", _amount="900")
+    starter = house.walk.rulings.in_force(1).checked.rule_set.rules
+    tried = tried_in(house, (*starter, rule("third", "count(order, by ip, last 1h) >= 2 and amount < 450", "block")))
+    house.close()
+    assert [one.order_id for one in tried] == [f"o-{number}" for number in range(6)]
+    assert [(one.verdict, one.would_be) for one in tried] == [
+        ("approve", "approve"), ("approve", "approve"), ("approve", "decline"), ("approve", "decline"),
+        ("approve", "decline"), ("approve", "approve"),
+    ]  # fmt: skip
+
+
+def test_what_has_too_many_events_to_count_is_unknown_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    for number in range(40):
+        body: dict[str, Any] = {
+            "_orderId": f"o-{number}",
+            "_userId": f"u-{number}",
+            "_amount": "5",
+            "_deviceIp": "203.0.113.9",
+        }
+        house.tell("createOrder", NOW_MS + number * 60_000, **body)
+    rules = (
+        rule("long", "count(order, by ip) >= 3", "review"),
+        rule("short", "count(order, by ip, last 5m) >= 3", "review"),
+    )
+    monkeypatch.setattr(tryings, "PREVIEW_EVENTS_OF_ONE_MAX", 20)
+    tried = tried_in(house, rules, last=10)
+    monkeypatch.setattr(tryings, "PREVIEW_EVENTS_MAX", 0)
+    none_counted = tried_in(house, rules, last=10)
+    house.close()
+    assert {one.results for one in tried} == {UNKNOWN + HIT}
+    assert {one.not_counted for one in tried} == {("count(order, by ip)",)}
+    assert {one.results for one in none_counted} == {UNKNOWN * 2}
