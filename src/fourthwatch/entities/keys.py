@@ -3,6 +3,8 @@
 A value that cannot be brought into its normal form gives no key: unknown, which is not the same as nobody.
 """
 
+from functools import cache
+
 import msgspec
 
 from fourthwatch.entities.address import address_key
@@ -58,6 +60,15 @@ class Involved(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
 
 def involved_in(event: Event) -> Involved:
     """The entities that the event itself names."""
+    if not _names_more(type(event)):  # a visit's events: most of all
+        ip = None if event.device_ip is None else ip_key(event.device_ip)
+        return Involved(
+            user=_id(event.user_id),
+            session=_id(event.session_id),
+            device=_id(event.device_id),
+            ip=ip,
+            network=None if ip is None else network_key(ip),
+        )
     shipping: Address | None = getattr(event, "shipping_address", None)
     billing: Address | None = getattr(event, "billing_address", None)
     email: str | None = getattr(event, "user_email", None)
@@ -77,6 +88,17 @@ def involved_in(event: Event) -> Involved:
         billing=shipping_key if billing == shipping else _address(billing),
         promotions=_promotions(event),
     )
+
+
+_MORE = frozenset(
+    {"shipping_address", "billing_address", "user_email", "phone", "payment_method", "payment_methods", "promotions"}
+)
+
+
+@cache
+def _names_more(kind: type[Event]) -> bool:
+    """Whether events of a type can name others than user, session, device and IP."""
+    return not _MORE.isdisjoint(kind.__struct_fields__)
 
 
 def completed(own: Involved, order: Involved) -> Involved:

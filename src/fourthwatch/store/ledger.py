@@ -342,13 +342,15 @@ def chain_hash(before: bytes, event: EventRow) -> bytes:
     return digest.digest()
 
 
-_HEAD_FIELDS = EventRow.__struct_fields__[:-1]
-
-
 def event_row(row: Sequence[Any]) -> EventRow:
     """A row of `EVENT_COLUMNS`."""
-    *head, from_go = row
-    return EventRow(**dict(zip(_HEAD_FIELDS, head, strict=True)), from_go=bool(from_go))
+    seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, *rest = row
+    received_ms, body, warnings, from_go = rest
+    return EventRow(
+        seq=seq, tenant=tenant, nonce=nonce, identity=identity, fingerprint=fingerprint, kind=kind, name=name,
+        subject=subject, occurred_ms=occurred_ms, received_ms=received_ms, body=body, warnings=warnings,
+        from_go=bool(from_go),
+    )  # fmt: skip
 
 
 def decision_row(row: Sequence[Any]) -> DecisionRow:

@@ -107,13 +107,9 @@ def _decode_plain(raw: bytes, kind: Kind, received_ms: Millis) -> Decoded | None
         or not is_plain(found, canonical)
     ):
         return None
-    if event.custom_info and event.device_id is None:
-        device = _device_in(event.custom_info)
-        if device is not None:
-            event = msgspec.structs.replace(event, device_id=device)
     return Decoded(
         kind=kind,
-        event=event,
+        event=_with_device(event),
         body=raw,
         fingerprint=_fingerprint(canonical, kind),
         occurred_ms=received_ms if sent_ms is None else Millis(sent_ms),
@@ -171,10 +167,16 @@ def _decode(
 
 def read_stored(kind: Kind, body: bytes, *, from_go: bool = False) -> Event:
     """The typed event of a body that was stored before; cannot be refused."""
+    is_told_whole = not from_go and b'""' not in body and b"null" not in body
+    if is_told_whole and kind.type is not _CUSTOM:
+        try:
+            return _with_device(_DECODERS[kind.type].decode(body))
+        except ValueError:  # something in it is of another type: it was read with a warning
+            pass
     document: dict[str, Any] = msgspec.json.decode(body)
     _read_number_as_time(document)
     _hoist_device(document)
-    if not from_go and b'""' not in body and b"null" not in body:
+    if is_told_whole:
         _gather_own_fields(document, kind)
         event = _as_it_is(document, kind)
         if event is not None:
@@ -299,6 +301,15 @@ def _hoist_device(document: dict[str, Any]) -> None:
         device = _device_in(info)
         if device is not None:
             document["_deviceId"] = device
+
+
+def _with_device(event: Event) -> Event:
+    """The same of an event that was read at once."""
+    if event.custom_info and event.device_id is None:
+        device = _device_in(event.custom_info)
+        if device is not None:
+            return msgspec.structs.replace(event, device_id=device)
+    return event
 
 
 def _device_in(info: dict[str, Any]) -> str | None:
