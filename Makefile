@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary=:all:
 TEST_PROCESSES ?= 2
 
-.PHONY: run install dev check test bench bench-models bench-quick docs screenshots lock clean help
+.PHONY: run install dev check test bench bench-models bench-scores bench-quick docs screenshots lock clean help
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ test: dev ## Every test, with all that they need
 
 bench-models: dev ## How good models are on the public data sets in DATA
 	@$(BIN)/python -m bench.models --data $(or $(DATA),../shared/data)
+
+bench-scores: dev ## How well the rules alone score, and fraudecom's whole way over HTTP
+	@$(BIN)/python -m bench.scores --data $(or $(DATA),../shared/data)
 
 bench: dev ## Benchmarks, beside what is wanted; takes a while
 	@$(BIN)/python -m bench

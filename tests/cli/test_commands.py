@@ -188,8 +188,7 @@ def test_doctor_says_that_a_port_is_taken(tmp_path: Path) -> None:
 def test_the_demo_prints_address_key_and_curl_and_tells_rings_from_shoppers(tmp_path: Path) -> None:
     directory = tmp_path / "demo"
     told = run(
-        "demo", "--data", str(directory), "--listen", "127.0.0.1:0", "--days", "4", "--orders-per-hour", "40",
-        "--past-only", timeout_s=300,
+        "demo", "--data", str(directory), "--listen", "127.0.0.1:0", "--past-only", timeout_s=300,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr[-2000:]
     assert re.search(r"^address  http://127\.0\.0\.1:\d+$", told.stdout, re.MULTILINE)
@@ -198,7 +197,7 @@ def test_the_demo_prints_address_key_and_curl_and_tells_rings_from_shoppers(tmp_
     assert re.search(r"^first red order \S+: score (7[1-9]|[89]\d|100), ", told.stdout, re.MULTILINE)
     worth = re.search(r"AUC of the scores (0\.\d+|1\.0+)", told.stdout)
     assert worth is not None
-    assert float(worth.group(1)) >= 0.80
+    assert float(worth.group(1)) >= 0.85  # over the two days that `make run` shows
     truths = (directory / "demo-truth.csv").read_text().split()
     assert len(truths) > 1_000
     rows = run("events", "export", "--data", str(directory)).stdout

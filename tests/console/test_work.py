@@ -283,7 +283,8 @@ def test_every_feature_is_in_the_list_and_an_unchanged_rule_changes_nothing(offi
     rule = office.served.get(office.key, "/api/v1/rules?limit=3").json["rules"][1]
     visitor.get("/console/rules")
     form = {name: rule[name] for name in ("name", "class", "when", "says")} | {"was": rule["name"]}
-    form |= {"weight": str(rule["weight"]), "reason": rule.get("reason", ""), "examples": json.dumps(rule["examples"])}
+    form |= {"weight": str(rule["weight"]), "reason": rule.get("reason", ""), "shows": rule.get("shows", "")}
+    form["examples"] = json.dumps(rule["examples"])
     told = visitor.post("/console/rules/check", form).body.decode()
     assert "holds" in told
     assert "would change" not in told

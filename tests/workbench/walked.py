@@ -35,7 +35,7 @@ class Shop:
 
     def take(self, event: str, body: dict[str, Any], received_ms: int, *, tenant: int = 1) -> Answer:
         """One event, which must be new."""
-        (answer,) = self.walk.run([self._submission(event, body, received_ms, tenant)])
+        (answer,) = self.walk.run([self.submission(event, body, received_ms, tenant)])
         assert isinstance(answer, Answer)
         assert not answer.replayed
         return answer
@@ -44,7 +44,7 @@ class Shop:
         """Events with the time of their receipt, in batches."""
         for first in range(0, len(events), _BATCH):
             part = events[first : first + _BATCH]
-            self.walk.run([self._submission(event, body, at_ms, 1) for event, body, at_ms in part])
+            self.walk.run([self.submission(event, body, at_ms, 1) for event, body, at_ms in part])
 
     def snapshot(self) -> None:
         """A whole one."""
@@ -69,7 +69,8 @@ class Shop:
         self.walk = Walk(ledger, windows, Policy(), self._random.randbytes)
         self.read_again = read_again(self.walk, self.from_snapshot, lambda done, total: None)
 
-    def _submission(self, event: str, body: dict[str, Any], received_ms: int, tenant: int) -> Submission:
+    def submission(self, event: str, body: dict[str, Any], received_ms: int, tenant: int = 1) -> Submission:
+        """One event on its way in."""
         decoded = decode_event(msgspec.json.encode(body), KIND_OF_NAME[event], Millis(received_ms))
         return Submission(tenant=tenant, decoded=decoded, received_ms=Millis(received_ms))
 

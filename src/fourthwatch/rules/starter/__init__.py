@@ -11,7 +11,7 @@ from types import MappingProxyType
 from fourthwatch.rules.files import read_file
 from fourthwatch.rules.rule import RuleSet
 
-STARTER_VERSION = 1
+STARTER_VERSION = 2
 """Goes up whenever a rule that comes with the program changes; stored with decisions of tenants without a set."""
 
 THEMES: Mapping[str, str] = MappingProxyType(
