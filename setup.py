@@ -63,6 +63,12 @@ setup(
             optional=True,
         ),
         Extension(
+            "fourthwatch.features._keyer",
+            ["src/fourthwatch/features/_keyer.c"],
+            extra_compile_args=_C,
+            optional=True,
+        ),
+        Extension(
             "fourthwatch.language._machine",
             ["src/fourthwatch/language/_machine.c"],
             extra_compile_args=_C,

@@ -22,10 +22,11 @@ from fourthwatch.events import (
     UpdateAccount,
 )
 from fourthwatch.features.fields import Read, number_of, reader_of
+from fourthwatch.features.keyer import Keyer, heard, signed_keys
 from fourthwatch.features.modes import ALL, Entity, Mode, Observation
 from fourthwatch.features.series import HEARD, TAGS, Numbered, Series
 from fourthwatch.features.subject import Subject, mark_of
-from fourthwatch.features.things import THINGS, keys_of, mark_of_key
+from fourthwatch.features.things import KEYERS, MARKERS, THINGS, Thing
 from fourthwatch.features.vocabulary import OUR_FUNCTIONS
 from fourthwatch.language import compile_filter
 
@@ -47,34 +48,42 @@ class Present(msgspec.Struct, gc=False):
     """By name of the thing, most important first."""
     told: dict[str, tuple[int, ...]] = {}
     """The same as they are told apart in another's history."""
+    own_mark: int | None = None
+    """See `mark`."""
+    own_order: int | None = None
+    """See `order`."""
+
+    @property
+    def mark(self) -> int:
+        """What the event counts as, worked out once."""
+        mark = self.own_mark
+        if mark is None:
+            mark = self.own_mark = event_mark(self.subject, self.order)
+        return mark
+
+    @property
+    def order(self) -> int:
+        """The mark of the order that the event is about, worked out once; 0, which leaves nothing out, for none."""
+        mark = self.own_order
+        if mark is None:
+            mark = self.own_order = order_mark(self.subject)
+        return mark
 
     def of(self, name: str) -> tuple[int, ...]:
         """Keys of the things of a kind."""
         keys = self.keys.get(name)
         if keys is None:
-            subject = self.subject
-            texts = _TEXTS[name](subject)
-            keys = self.keys[name] = keys_of(subject.tenant, texts) if texts else ()
+            keys = self.keys[name] = KEYERS[name](self.subject)
         return keys
 
     def marks(self, name: str) -> tuple[int, ...]:
         """The things of a kind as they are told apart in another's history."""
         marks = self.told.get(name)
         if marks is None:
-            counted = _COUNTED.get(name)
-            keys = self.of(name) if counted is None else keys_of(self.subject.tenant, counted(self.subject))
-            if len(keys) == 1:  # as nearly always
-                key = keys[0]
-                marks = (key - _WRAP if key >> 63 else key,)
-            else:
-                marks = tuple([mark_of_key(key) for key in keys]) if keys else ()
+            counted = MARKERS.get(name)
+            marks = signed_keys(self.of(name) if counted is None else counted(self.subject))
             self.told[name] = marks
         return marks
-
-
-_TEXTS = {thing.name: thing.texts for thing in THINGS.values()}
-_COUNTED = {thing.name: thing.counted for thing in THINGS.values() if thing.counted is not None}
-_WRAP = 1 << 64
 
 
 def first_of(by: By) -> Callable[[Present], int]:
@@ -100,14 +109,14 @@ def _combined(keys: Sequence[int]) -> int:
     return mixed or 1
 
 
-def event_mark(subject: Subject) -> int:
+def event_mark(subject: Subject, order: int) -> int:
     """What an event counts as: an order, its state and its dispute count once, an account once, all else each time."""
     event = subject.event
     if isinstance(event, CreateAccount) and not isinstance(event, UpdateAccount):
         person = subject.person
         return subject.seq + 2 if person is None else mark_of("account:" + person)
     if isinstance(event, _MARKED_BY_ORDER) or (isinstance(event, CustomEvent) and event.order_status is not None):
-        return order_mark(subject) or subject.seq + 2
+        return order or subject.seq + 2
     return subject.seq + 2  # 0 and 1 mean something else in histories
 
 
@@ -153,19 +162,18 @@ class _Watch:
         """By kind of event and of thing, the series that tell the things of each apart."""
         self.writers: dict[int, list[_Writer]] = {}
         """All other series."""
-        self.things: list[tuple[int, str]] = []
+        self.things: tuple[tuple[str, ...], tuple[Keyer, ...], tuple[int, ...]] = ((), (), ())
+        """Names, what makes the keys of each, and the kinds of histories that they have."""
         self.combinations: list[tuple[int, By]] = []
 
+    def hear(self, thing: Thing) -> None:
+        """Look at things of this kind, too."""
+        names, keyers, kinds = self.things
+        self.things = ((*names, thing.name), (*keyers, KEYERS[thing.name]), (*kinds, thing.number))
+
     def entities(self, present: Present) -> list[Entity]:
-        known, of, found = present.keys, present.of, []
-        for kind, name in self.things:
-            keys = known.get(name)
-            if keys is None:
-                keys = of(name)
-            if keys:
-                found.append((kind, keys[0]))
-                if len(keys) > 1:
-                    found += [(kind, key) for key in keys[1:]]
+        names, keyers, kinds = self.things
+        found = heard(names, keyers, kinds, present.keys, present.subject)
         for number, by in self.combinations:
             parts = [present.of(name) for name in by]
             if all(parts):
@@ -177,11 +185,13 @@ class _Watch:
         counted = self.counted.get(kind_number)
         found: list[Observation] = []
         if counted is not None:
-            mark = event_mark(subject)
-            found += [(number, mark, 0) for number in counted]
+            mark = present.mark
+            found = [(number, mark, 0) for number in counted]
+        told = present.told
         for name, numbers in self.told_apart.get(kind_number, _NOTHING).items():
-            for mark in present.marks(name):
-                found += [(number, mark, 0) for number in numbers]
+            for mark in told.get(name) or present.marks(name):
+                for number in numbers:
+                    found.append((number, mark, 0))
         for number, condition, observe, names in self.writers.get(kind_number, ()):
             if (names is None or subject.name in names) and (condition is None or condition(subject)):
                 found += [(number, mark, amount) for mark, amount in observe(present)]
@@ -221,7 +231,7 @@ class Observer:
                 self.kinds.append((thing.number, series, True))
                 self.number_of[(thing.name,)] = thing.number
                 for watch in self._watches({tenant_of[number] for number in series}, always=thing.is_always_heard):
-                    watch.things.append((thing.number, thing.name))
+                    watch.hear(thing)
         for number, by in enumerate(sorted(by for by in routes if len(by) > 1), _COMBINED_KIND_FIRST):
             self.kinds.append((number, routes[by], True))
             self.number_of[by] = number
@@ -294,7 +304,7 @@ def _is_of_things(series: Series) -> bool:
 
 def _observe_of(series: Series) -> Observe:
     if series.of is None:
-        return lambda present: ((event_mark(present.subject), 0),)
+        return lambda present: ((present.mark, 0),)
     if series.mode is Mode.DISTINCT:
         if _is_of_things(series):
             name = series.of[0]
@@ -326,7 +336,7 @@ def _latest_field(read: Read) -> Observe:
 def _amount_field(read: Read, sign: int) -> Observe:
     def observe(present: Present) -> Iterable[tuple[int, int]]:
         value = number_of(read(present.subject))
-        return () if value is None else ((event_mark(present.subject), sign * scaled(value)),)
+        return () if value is None else ((present.mark, sign * scaled(value)),)
 
     return observe
 

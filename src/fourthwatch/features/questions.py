@@ -6,15 +6,17 @@ adds what the event itself would bring.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from fourthwatch.features.fields import number_of, reader_of
+from fourthwatch.features.keyer import Keyer, firsts
 from fourthwatch.features.modes import Op, Query
-from fourthwatch.features.observe import AMOUNT_SCALE, By, Present, condition_of, field_mark, first_of, order_mark
+from fourthwatch.features.observe import AMOUNT_SCALE, By, Present, condition_of, field_mark, first_of
 from fourthwatch.features.series import HEARD, Registry, Series
-from fourthwatch.features.things import THINGS
+from fourthwatch.features.things import KEYERS, THINGS
 from fourthwatch.language import Aggregate, Run, Value
 from fourthwatch.language.machine import calculated, constant, taken
 from fourthwatch.language.operators import ARITHMETIC, calculate
@@ -42,8 +44,11 @@ class Questions:
         self.registry = registry
         self._queries: dict[Query, int] = {}
         self._sources: dict[By, int] = {}
-        self._firsts: list[Callable[[Present], int]] = []
-        self._marks: list[MarkOf] = [lambda present: order_mark(present.subject)]
+        self._things: tuple[str, ...] = ()
+        self._keyers: tuple[Keyer, ...] = ()
+        self._combinations: list[tuple[int, Callable[[Present], int]]] = []
+        """By place among the sources."""
+        self._marks: list[MarkOf] = [attrgetter("order")]
         self._own_marks: dict[tuple[str, ...], int] = {}
 
     @property
@@ -53,7 +58,10 @@ class Questions:
 
     def keys(self, present: Present) -> list[int]:
         """The entities that are asked about, in the order of the plan's sources."""
-        return [first(present) for first in self._firsts]
+        found = firsts(self._things, self._keyers, present.keys, present.subject)
+        for place, combined in self._combinations:
+            found[place] = combined(present)
+        return found
 
     def marks(self, present: Present) -> list[int]:
         """The marks that queries name, in the order of the plan."""
@@ -111,8 +119,11 @@ class Questions:
 
     def _source(self, by: By) -> int:
         if by not in self._sources:
-            self._sources[by] = len(self._firsts)
-            self._firsts.append(first_of(by))
+            if len(by) > 1:
+                self._combinations.append((len(self._sources), first_of(by)))
+            self._sources[by] = len(self._sources)
+            self._things += by[:1]
+            self._keyers += (KEYERS[by[0]],)
         return self._sources[by]
 
     def _query(self, source: int, series: int, op: Op, from_ms: int, to_ms: int, without: int) -> int:

@@ -5,7 +5,6 @@ A thing is known by its text, `kind:normal form`; the same text is the same thin
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
 from types import MappingProxyType
 
 import msgspec
@@ -14,6 +13,7 @@ import xxhash
 from fourthwatch.entities.country import country_code
 from fourthwatch.entities.places import state_code
 from fourthwatch.events import Item
+from fourthwatch.features.keyer import Keyer, keyer
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import ITEMS_MAX, TEXT_ID_MAX
 
@@ -39,17 +39,10 @@ class Thing(msgspec.Struct, frozen=True):
 
 def key_of(tenant: int, text: str) -> int:
     """The 64-bit key of a thing, never 0; the same in every process."""
-    return xxhash.xxh3_64_intdigest(f"{tenant}|{text}".encode()) or 1
+    return DIGEST(f"{tenant}|{text}".encode()) or 1
 
 
-def keys_of(tenant: int, texts: tuple[str, ...]) -> tuple[int, ...]:
-    """The keys of several things."""
-    if len(texts) == 1:  # as nearly always
-        return (_digest(f"{tenant}|{texts[0]}".encode()) or 1,)
-    return tuple([_digest(f"{tenant}|{text}".encode()) or 1 for text in texts]) if texts else ()
-
-
-_digest = xxhash.xxh3_64_intdigest
+DIGEST: Callable[[bytes], int] = xxhash.xxh3_64_intdigest
 
 
 KEY_BITS = 0xFFFF_FFFF_FFFF_FFFF
@@ -64,26 +57,17 @@ def mark_of_key(key: int) -> int:
     return key - (1 << 64) if key >> 63 else key
 
 
-def _one(prefix: str, name: str) -> Texts:
-    """The entity of this name among those involved."""
-    pick: Callable[[Subject], str | None] = attrgetter("involved." + name)
+class _Said:
+    """What stands under a name among those involved: one, several or nothing."""
 
-    def texts(subject: Subject) -> tuple[str, ...]:
-        value = pick(subject)
-        return () if value is None else (prefix + value,)
+    def __init__(self, prefix: str, name: str) -> None:
+        self.prefix, self.name = prefix, name
 
-    return texts
-
-
-def _many(prefix: str, name: str) -> Texts:
-    """The entities of this name among those involved."""
-    pick: Callable[[Subject], tuple[str, ...]] = attrgetter("involved." + name)
-
-    def texts(subject: Subject) -> tuple[str, ...]:
-        values = pick(subject)
-        return tuple([prefix + value for value in values]) if values else ()
-
-    return texts
+    def __call__(self, subject: Subject) -> tuple[str, ...]:
+        value: str | tuple[str, ...] | None = getattr(subject.involved, self.name)
+        if value is None:
+            return ()
+        return (self.prefix + value,) if isinstance(value, str) else tuple([self.prefix + one for one in value])
 
 
 def _actor(subject: Subject) -> tuple[str, ...]:
@@ -191,20 +175,20 @@ def _currency(subject: Subject) -> tuple[str, ...]:
 
 _ALL: tuple[Thing, ...] = (
     Thing(1, "user", "the account, or a guest's session", _actor, _person, is_always_heard=True),
-    Thing(2, "session", "the visit", _one("session:", "session"), is_always_heard=True),
-    Thing(3, "device", "the shopper's device", _one("device:", "device")),
-    Thing(4, "ip", "the shopper's IP address", _one("ip:", "ip")),
-    Thing(5, "network", "the /24 or /48 around the IP address", _one("network:", "network")),
-    Thing(6, "email", "the e-mail address", _one("email:", "email")),
+    Thing(2, "session", "the visit", _Said("session:", "session"), is_always_heard=True),
+    Thing(3, "device", "the shopper's device", _Said("device:", "device")),
+    Thing(4, "ip", "the shopper's IP address", _Said("ip:", "ip")),
+    Thing(5, "network", "the /24 or /48 around the IP address", _Said("network:", "network")),
+    Thing(6, "email", "the e-mail address", _Said("email:", "email")),
     Thing(7, "email_domain", "the domain of the e-mail address", _domain),
-    Thing(8, "phone", "a phone number", _many("phone:", "phones")),
-    Thing(9, "card", "a card", _many("card:", "cards")),
+    Thing(8, "phone", "a phone number", _Said("phone:", "phones")),
+    Thing(9, "card", "a card", _Said("card:", "cards")),
     Thing(10, "bin", "the first six digits of a card: its bank and product", _bins),
-    Thing(11, "address", "the delivery address", _one("address:", "shipping")),
-    Thing(12, "billing_address", "the billing address", _one("billing:", "billing")),
+    Thing(11, "address", "the delivery address", _Said("address:", "shipping")),
+    Thing(12, "billing_address", "the billing address", _Said("billing:", "billing")),
     Thing(13, "postcode", "the PIN or ZIP code delivered to", _postcode),
     Thing(14, "city", "the city delivered to", _city),
-    Thing(15, "promotion_code", "a promotion", _many("promotion:", "promotions")),
+    Thing(15, "promotion_code", "a promotion", _Said("promotion:", "promotions")),
     Thing(16, "item_code", "an item", _items),
     Thing(17, "seller", "the seller of an item", _sellers),
     Thing(18, "redemption", "a promotion as used by one person", _redemptions),
@@ -213,7 +197,22 @@ _ALL: tuple[Thing, ...] = (
     Thing(21, "area", "the sorting district delivered to: a PIN's or ZIP code's first three characters", _area),
     Thing(22, "shop", "the shop as a whole", lambda _subject: ("shop:",)),
     Thing(23, "currency", "the shop as far as it sells in one currency", _currency),
-    Thing(1, "account", "the account; not a guest", _one("user:", "user"), history_of="user"),
+    Thing(1, "account", "the account; not a guest", _Said("user:", "user"), history_of="user"),
 )
 THINGS: Mapping[str, Thing] = MappingProxyType({thing.name: thing for thing in _ALL})
 """By the name that the language knows them by."""
+
+
+def keyer_of(texts: Texts) -> Keyer:
+    """Makes the keys of what `texts` says."""
+    if isinstance(texts, _Said):
+        return keyer(texts.prefix, texts.name, None, DIGEST)
+    return keyer("", "", texts, DIGEST)
+
+
+KEYERS: Mapping[str, Keyer] = MappingProxyType({thing.name: keyer_of(thing.texts) for thing in _ALL})
+"""What makes the keys of each."""
+MARKERS: Mapping[str, Keyer] = MappingProxyType(
+    {thing.name: keyer_of(thing.counted) for thing in _ALL if thing.counted is not None}
+)
+"""The same as `distinct` counts them, where that differs."""

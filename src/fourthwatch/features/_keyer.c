@@ -1,0 +1,241 @@
+/* Keys of the things that an event involves, as keying.py has them in Python.
+ *
+ * A key is what `digest` makes of `tenant|prefix` and the thing's normal form, and never 0. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    PyObject *prefix;    /* text */
+    PyObject *attribute; /* of who is involved */
+    PyObject *texts;     /* or None; else it says what `attribute` does not */
+    PyObject *digest;
+} Keyer;
+
+static PyTypeObject Keyer_type;
+static PyObject *name_tenant, *name_involved;
+
+static PyObject *key_of(Keyer *keyer, long long tenant, PyObject *text) {
+    char head[24];
+    int head_size = snprintf(head, sizeof head, "%lld|", tenant);
+    Py_ssize_t prefix_size, text_size;
+    const char *prefix = PyUnicode_AsUTF8AndSize(keyer->prefix, &prefix_size);
+    if (prefix == NULL) return NULL;
+    if (!PyUnicode_Check(text)) return PyErr_Format(PyExc_TypeError, "a thing is known by a text");
+    const char *said = PyUnicode_AsUTF8AndSize(text, &text_size);
+    if (said == NULL) return NULL;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, head_size + prefix_size + text_size);
+    if (bytes == NULL) return NULL;
+    char *into = PyBytes_AS_STRING(bytes);
+    memcpy(into, head, (size_t)head_size);
+    memcpy(into + head_size, prefix, (size_t)prefix_size);
+    memcpy(into + head_size + prefix_size, said, (size_t)text_size);
+    PyObject *key = PyObject_CallOneArg(keyer->digest, bytes);
+    Py_DECREF(bytes);
+    if (key == NULL) return NULL;
+    int is_some = PyObject_IsTrue(key);
+    if (is_some > 0) return key;
+    Py_DECREF(key);
+    return is_some < 0 ? NULL : PyLong_FromLong(1);
+}
+
+/* The keys of a subject's things of this kind, most important first. */
+static PyObject *keys_of(Keyer *keyer, PyObject *subject) {
+    PyObject *texts = NULL, *keys = NULL;
+    PyObject *number = PyObject_GetAttr(subject, name_tenant);
+    if (number == NULL) return NULL;
+    long long tenant = PyLong_AsLongLong(number);
+    Py_DECREF(number);
+    if (tenant == -1 && PyErr_Occurred()) return NULL;
+    if (keyer->texts == Py_None) {
+        PyObject *involved = PyObject_GetAttr(subject, name_involved);
+        if (involved == NULL) return NULL;
+        texts = PyObject_GetAttr(involved, keyer->attribute);
+        Py_DECREF(involved);
+    } else {
+        texts = PyObject_CallOneArg(keyer->texts, subject);
+    }
+    if (texts == NULL) return NULL;
+    if (texts == Py_None) {
+        keys = PyTuple_New(0);
+    } else if (PyUnicode_Check(texts)) {
+        PyObject *key = key_of(keyer, tenant, texts);
+        if (key != NULL) {
+            keys = PyTuple_Pack(1, key);
+            Py_DECREF(key);
+        }
+    } else if (PyTuple_Check(texts)) {
+        keys = PyTuple_New(PyTuple_GET_SIZE(texts));
+        for (Py_ssize_t i = 0; keys != NULL && i < PyTuple_GET_SIZE(texts); i++) {
+            PyObject *key = key_of(keyer, tenant, PyTuple_GET_ITEM(texts, i));
+            if (key == NULL) Py_CLEAR(keys);
+            else PyTuple_SET_ITEM(keys, i, key);
+        }
+    } else {
+        PyErr_Format(PyExc_TypeError, "things are a text or a tuple of texts");
+    }
+    Py_DECREF(texts);
+    return keys;
+}
+
+static PyObject *Keyer_call(PyObject *self, PyObject *const *arguments, size_t flags, PyObject *names) {
+    if (PyVectorcall_NARGS(flags) != 1 || names != NULL)
+        return PyErr_Format(PyExc_TypeError, "a keyer takes one subject");
+    return keys_of((Keyer *)self, arguments[0]);
+}
+
+static int Keyer_traverse(PyObject *self, visitproc visit, void *arg) {
+    Keyer *keyer = (Keyer *)self;
+    Py_VISIT(keyer->prefix);
+    Py_VISIT(keyer->attribute);
+    Py_VISIT(keyer->texts);
+    Py_VISIT(keyer->digest);
+    return 0;
+}
+
+static int Keyer_clear(PyObject *self) {
+    Keyer *keyer = (Keyer *)self;
+    Py_CLEAR(keyer->prefix);
+    Py_CLEAR(keyer->attribute);
+    Py_CLEAR(keyer->texts);
+    Py_CLEAR(keyer->digest);
+    return 0;
+}
+
+static void Keyer_dealloc(PyObject *self) {
+    PyObject_GC_UnTrack(self);
+    Keyer_clear(self);
+    PyObject_GC_Del(self);
+}
+
+static PyTypeObject Keyer_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "fourthwatch.features._keyer.Keyer",
+    .tp_doc = "Makes the keys of a subject's things of one kind.",
+    .tp_basicsize = sizeof(Keyer),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_call = PyVectorcall_Call,
+    .tp_vectorcall_offset = offsetof(Keyer, vectorcall),
+    .tp_traverse = Keyer_traverse,
+    .tp_clear = Keyer_clear,
+    .tp_dealloc = Keyer_dealloc,
+};
+
+/* keyer(prefix, attribute, texts, digest) */
+static PyObject *module_keyer(PyObject *module, PyObject *arguments) {
+    (void)module;
+    PyObject *prefix, *attribute, *texts, *digest;
+    if (!PyArg_ParseTuple(arguments, "UUOO", &prefix, &attribute, &texts, &digest)) return NULL;
+    Keyer *keyer = PyObject_GC_New(Keyer, &Keyer_type);
+    if (keyer == NULL) return NULL;
+    keyer->vectorcall = Keyer_call;
+    keyer->prefix = Py_NewRef(prefix);
+    keyer->attribute = Py_NewRef(attribute);
+    keyer->texts = Py_NewRef(texts);
+    keyer->digest = Py_NewRef(digest);
+    PyObject_GC_Track(keyer);
+    return (PyObject *)keyer;
+}
+
+/* Keys from what is known, else made and from then on known. Borrowed reference, held by `known`. */
+static PyObject *known_keys(PyObject *known, PyObject *name, PyObject *keyer, PyObject *subject) {
+    PyObject *keys = PyDict_GetItemWithError(known, name);
+    if (keys != NULL || PyErr_Occurred()) return keys;
+    keys = Py_IS_TYPE(keyer, &Keyer_type) ? keys_of((Keyer *)keyer, subject) : PyObject_CallOneArg(keyer, subject);
+    if (keys == NULL) return NULL;
+    int failed = PyTuple_Check(keys) ? PyDict_SetItem(known, name, keys) : -1;
+    if (failed && !PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "keys are a tuple");
+    Py_DECREF(keys);
+    return failed ? NULL : keys;
+}
+
+static int are_pairs(PyObject *const *arguments, Py_ssize_t given, Py_ssize_t wanted, int lists) {
+    if (given != wanted) return 0;
+    for (int i = 0; i < lists; i++)
+        if (!PyTuple_Check(arguments[i]) || PyTuple_GET_SIZE(arguments[i]) != PyTuple_GET_SIZE(arguments[0])) return 0;
+    return PyDict_Check(arguments[lists]);
+}
+
+/* firsts(names, keyers, known, subject) -> the most important key of each, 0 where there is none */
+static PyObject *module_firsts(PyObject *module, PyObject *const *arguments, Py_ssize_t given) {
+    (void)module;
+    if (!are_pairs(arguments, given, 4, 2))
+        return PyErr_Format(PyExc_TypeError, "firsts(names: tuple, keyers: tuple, known: dict, subject)");
+    Py_ssize_t size = PyTuple_GET_SIZE(arguments[0]);
+    PyObject *found = PyList_New(size);
+    for (Py_ssize_t i = 0; found != NULL && i < size; i++) {
+        PyObject *keys = known_keys(
+            arguments[2], PyTuple_GET_ITEM(arguments[0], i), PyTuple_GET_ITEM(arguments[1], i), arguments[3]
+        );
+        if (keys == NULL) {
+            Py_CLEAR(found);
+            break;
+        }
+        PyList_SET_ITEM(
+            found, i, PyTuple_GET_SIZE(keys) ? Py_NewRef(PyTuple_GET_ITEM(keys, 0)) : PyLong_FromLong(0)
+        );
+    }
+    return found;
+}
+
+/* heard(names, keyers, kinds, known, subject) -> (kind, key) of all */
+static PyObject *module_heard(PyObject *module, PyObject *const *arguments, Py_ssize_t given) {
+    (void)module;
+    if (!are_pairs(arguments, given, 5, 3))
+        return PyErr_Format(PyExc_TypeError, "heard(names: tuple, keyers: tuple, kinds: tuple, known: dict, subject)");
+    PyObject *found = PyList_New(0);
+    for (Py_ssize_t i = 0; found != NULL && i < PyTuple_GET_SIZE(arguments[0]); i++) {
+        PyObject *keys = known_keys(
+            arguments[3], PyTuple_GET_ITEM(arguments[0], i), PyTuple_GET_ITEM(arguments[1], i), arguments[4]
+        );
+        if (keys == NULL) {
+            Py_CLEAR(found);
+            break;
+        }
+        for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(keys); j++) {
+            PyObject *pair = PyTuple_Pack(2, PyTuple_GET_ITEM(arguments[2], i), PyTuple_GET_ITEM(keys, j));
+            if (pair == NULL || PyList_Append(found, pair) < 0) Py_CLEAR(found);
+            Py_XDECREF(pair);
+            if (found == NULL) return NULL;
+        }
+    }
+    return found;
+}
+
+/* signed_keys(keys): each as the signed number that stands for it as a mark */
+static PyObject *module_signed_keys(PyObject *module, PyObject *keys) {
+    (void)module;
+    if (!PyTuple_Check(keys)) return PyErr_Format(PyExc_TypeError, "keys are a tuple");
+    PyObject *found = PyTuple_New(PyTuple_GET_SIZE(keys));
+    for (Py_ssize_t i = 0; found != NULL && i < PyTuple_GET_SIZE(keys); i++) {
+        unsigned long long key = PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(keys, i));
+        PyObject *mark = PyErr_Occurred() ? NULL : PyLong_FromLongLong((long long)key);
+        if (mark == NULL) Py_CLEAR(found);
+        else PyTuple_SET_ITEM(found, i, mark);
+    }
+    return found;
+}
+
+static PyMethodDef methods[] = {
+    {"keyer", module_keyer, METH_VARARGS, NULL},
+    {"firsts", (PyCFunction)(void (*)(void))module_firsts, METH_FASTCALL, NULL},
+    {"heard", (PyCFunction)(void (*)(void))module_heard, METH_FASTCALL, NULL},
+    {"signed_keys", module_signed_keys, METH_O, NULL},
+    {0}};
+
+static int module_exec(PyObject *module) {
+    (void)module;
+    if (name_tenant == NULL) name_tenant = PyUnicode_InternFromString("tenant");
+    if (name_involved == NULL) name_involved = PyUnicode_InternFromString("involved");
+    if (name_tenant == NULL || name_involved == NULL) return -1;
+    return PyType_Ready(&Keyer_type);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "_keyer", .m_methods = methods, .m_slots = slots};
+
+PyMODINIT_FUNC PyInit__keyer(void) { return PyModuleDef_Init(&definition); }

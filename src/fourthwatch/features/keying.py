@@ -1,0 +1,56 @@
+"""Keys of the things that an event involves, in plain Python: what `_keyer.c` does, and used where it is not.
+
+A key is what `digest` makes of `tenant|prefix` and the thing's normal form, and never 0.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+Keys = tuple[int, ...]
+Keyer = Callable[[Any], Keys]
+"""From a subject to the keys of its things of one kind, most important first."""
+Digest = Callable[[bytes], int]
+_WRAP = 1 << 64
+
+
+def keyer(prefix: str, attribute: str, texts: Callable[[Any], tuple[str, ...]] | None, digest: Digest) -> Keyer:
+    """Of what stands under an attribute of who is involved, a text, several or none; else of what `texts` says."""
+
+    def keys(subject: Any) -> Keys:
+        said: Any = getattr(subject.involved, attribute) if texts is None else texts(subject)
+        if said is None:
+            return ()
+        many = (said,) if isinstance(said, str) else said
+        return tuple([digest(f"{subject.tenant}|{prefix}{one}".encode()) or 1 for one in many])
+
+    return keys
+
+
+def _known(known: dict[str, Keys], name: str, make: Keyer, subject: Any) -> Keys:
+    keys = known.get(name)
+    if keys is None:
+        keys = known[name] = make(subject)
+    return keys
+
+
+def firsts(names: tuple[str, ...], keyers: tuple[Keyer, ...], known: dict[str, Keys], subject: Any) -> list[int]:
+    """The most important key of each kind, 0 where there is none; what has to be made is known from then on."""
+    return [
+        keys[0] if (keys := _known(known, name, make, subject)) else 0 for name, make in zip(names, keyers, strict=True)
+    ]
+
+
+def heard(
+    names: tuple[str, ...], keyers: tuple[Keyer, ...], kinds: tuple[int, ...], known: dict[str, Keys], subject: Any
+) -> list[tuple[int, int]]:
+    """All keys, each behind the number of its kind."""
+    return [
+        (kind, key)
+        for name, make, kind in zip(names, keyers, kinds, strict=True)
+        for key in _known(known, name, make, subject)
+    ]
+
+
+def signed_keys(keys: Keys) -> Keys:
+    """Each as the signed number that stands for it among the marks of another's history."""
+    return tuple([key - _WRAP if key >> 63 else key for key in keys])
