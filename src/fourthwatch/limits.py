@@ -299,6 +299,17 @@ PASSWORD_CHARS_MAX = 256
 FORM_FIELDS_MAX = 1_200
 """Of one form; a bulk decision names up to `PAGE_ROWS_MAX` orders."""
 
+CLAIM_MINUTES_MAX = 8 * 60
+LOOKING_S = 45.0
+"""How long somebody counts as looking at an order after having said so; the console says so every 15 seconds."""
+LOOKED_AT_MAX = 10_000
+"""Orders of which is known who looks at them."""
+PERSON_NAME_CHARS_MAX = 200
+VIEW_NAME_CHARS_MAX = 60
+VIEW_QUERY_CHARS_MAX = 1_000
+VIEWS_MAX = 50
+"""Saved views of one user."""
+
 # Deliveries.
 DELIVERY_LIFE_MS = 7 * 24 * 60 * 60 * 1000
 """For so long a delivery is tried; then it is parked."""

@@ -18,7 +18,6 @@ from fourthwatch.console.visit import OPEN
 from fourthwatch.errors import TooMany
 from fourthwatch.limits import GUESSES_MAX, GUESSES_WINDOW_S
 from fourthwatch.store.users import ABSOLUTE_MS, FIRST_TENANT, IDLE_MS, LINK_MS, ROLES, UserStore
-from fourthwatch.store.views import ViewStore
 from served import Served, run
 
 pytestmark = pytest.mark.slow
@@ -37,7 +36,7 @@ def console(tmp_path: Path) -> Console:
         raise AssertionError
 
     clock = SystemClock()
-    return Console(UserStore(tmp_path, clock), ViewStore(tmp_path, clock), nobody, clock)
+    return Console(UserStore(tmp_path, clock), nobody, clock)
 
 
 def filled(path: str) -> str:

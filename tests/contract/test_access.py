@@ -92,6 +92,7 @@ def ask(shop: Shop, method: str, path: str, key: str | None) -> Reply:
         .replace("{value}", "never-seen")
     )
     filled = filled.replace("{version}", "9999").replace("{proposal}", "1").replace("{model_id}", "never-seen")
+    filled = filled.replace("{view_id}", "never-seen")
     body = (
         json.dumps({"_userId": fresh(), "_orderId": fresh(), "order_id": "never-seen"})
         if method in ("POST", "PATCH", "PUT")

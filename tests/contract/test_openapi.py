@@ -60,6 +60,20 @@ OTHERS = {
     ("post", "/api/v1/deliveries/{delivery_id}/replay"),
     ("get", "/api/v1/models"), ("get", "/api/v1/models/{model_id}"), ("post", "/api/v1/models/{model_id}/state"),
     ("get", "/api/v1/models/{model_id}/drift"), ("get", "/api/v1/models/{model_id}/weeks"), ("get", "/api/v1/alerts"),
+    ("get", "/api/v1/claims"),
+    ("get", "/api/v1/orders/{order_id}/claim"),
+    ("put", "/api/v1/orders/{order_id}/claim"),
+    ("delete", "/api/v1/orders/{order_id}/claim"),
+    ("post", "/api/v1/orders/{order_id}/presence"),
+    ("get", "/api/v1/orders/{order_id}/notes"),
+    ("post", "/api/v1/orders/{order_id}/notes"),
+    ("get", "/api/v1/views"),
+    ("post", "/api/v1/views"),
+    ("delete", "/api/v1/views/{view_id}"),
+    ("post", "/api/v1/trials"),
+    ("get", "/api/v1/erasures"),
+    ("put", "/api/v1/users/{user_id}/erasure"),
+    ("delete", "/api/v1/users/{user_id}/erasure"),
 }  # fmt: skip
 
 

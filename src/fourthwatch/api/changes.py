@@ -174,6 +174,12 @@ def caller_of(access: Access, request: Request, scope: str) -> Caller:
     return access.caller(presented, scope)
 
 
+async def document_of(request: Request) -> dict[str, Any]:
+    """The body of what is no change of the configuration; raises `Malformed`."""
+    raw = decompressed(await read_body(request.receive), request.headers.get("content-encoding"))
+    return read_object(raw)[0]
+
+
 def etag_of(state: object) -> str:
     """The strong ETag of a state: a struct, or plain objects, of all that an edit could be wrong about."""
     return f'"{_hash(msgspec.json.encode(state, order="deterministic")).hex()}"'

@@ -19,6 +19,7 @@ from fourthwatch.api.description import (
     managed,
     parameter,
 )
+from fourthwatch.api.desk_paths import DESK_TYPES, desk_paths
 from fourthwatch.api.endpoints import (
     AskedView,
     EndpointChoice,
@@ -61,6 +62,7 @@ TYPES: tuple[Any, ...] = (
     RotationChoice, SecretsView, CasesView, DecidedView, DecisionChoice, PostbackChoice,
     *PEOPLE_TYPES,
     *MODEL_TYPES,
+    *DESK_TYPES,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -298,4 +300,5 @@ def _deliveries(by_type: ByType) -> Paths:
 _GROUPS: tuple[Callable[[ByType], Paths], ...] = (
     _ledger, _features, _entities, _labels, _policy, _lists, rule_paths, preview_paths, decision_paths, _audit,
     _reviews, _endpoints, _deliveries, *read_paths.GROUPS, people_paths, model_paths,
+    desk_paths,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.identity import ORDER_KINDS
+from fourthwatch.engine.standing import AnalystDecision, analyst_decision
 from fourthwatch.errors import NotFound
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.events.values import order_state_of
@@ -79,6 +80,8 @@ class OrderView(msgspec.Struct, frozen=True):
     """The newest submission; null while only events about the order have come."""
     decision: DecisionView | None
     """The newest one."""
+    analyst_decision: AnalystDecision | None
+    """The newest one of a person; null when there is none."""
     timeline: tuple[EventView, ...]
     """Oldest first."""
     next: str | None
@@ -137,6 +140,7 @@ class Management:
                 state=order_state_of(status),
                 order=None if newest is None else msgspec.Raw(newest.event.body),
                 decision=None if decided is None else _decision_view(decided),
+                analyst_decision=analyst_decision(self._reader, caller.tenant, order_id),
                 timeline=tuple(event_view(entry) for entry in shown),
                 next=behind,
             )

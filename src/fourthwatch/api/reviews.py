@@ -29,7 +29,7 @@ from fourthwatch.wire.decode import decode_document
 from fourthwatch.wire.reply import encode
 from fourthwatch.wire.strict import read_object
 
-_STATUSES = {"approve": "_approved", "decline": "_declined", "hold": "_held"}
+_STATUSES = {"approve": "_approved", "decline": "_declined", "hold": "_held", "confirm": "_held"}
 _DECISION_KEYS = frozenset({"verdict", "message", "author"})
 _ADDRESS_KEYS = ("name", "address1", "address2", "city", "region", "zipcode", "country")
 _LINK_KEYS = ("payment_link", "discount", "payment_amount", "order_amount")
@@ -39,7 +39,8 @@ class DecisionChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """An analyst's decision."""
 
     verdict: str
-    """approve, decline or hold; a hold is not final and is not told to the shop."""
+    """approve, decline, hold or confirm. A hold is not final; confirm holds the order until its customer has confirmed.
+    Plugins are told neither, for want of a word; programs hear of both by `order.decision_changed`."""
     message: str | None = None
     """Why; the shop reads it."""
     author: str | None = None
@@ -115,7 +116,7 @@ class Reviews:
         return json_reply(CasesView(tuple(map(case_standing, shown)), following))
 
     async def decide(self, request: Request) -> Response:
-        """Decide on an order as a person: approve, decline or hold."""
+        """Decide on an order as a person: approve, decline, hold, or ask for the customer's confirmation."""
         caller = self._changes.caller(request, "manage")
         order_id = request.path_params["order_id"]
         raw = decompressed(await read_body(request.receive), request.headers.get("content-encoding"))
@@ -128,7 +129,7 @@ class Reviews:
             "_source": BY_HAND,
             "_analyst": document.get("author") or caller.key_id,
             "_description": document.get("message"),
-            "_customInfo": {"decidedIn": "fourthwatch"},
+            "_customInfo": {"decidedIn": "fourthwatch", **({"asks": "confirmation"} if verdict == "confirm" else {})},
         }
         received_ms = self._clock.now_ms()
         kind, keep = KIND_OF_NAME["order_status"], self._intake.number_fields
@@ -199,7 +200,7 @@ def _checked_decision(document: dict[str, Any]) -> str:
         raise Malformed("only verdict, message and author are understood", pointer=f"/{key}", code="bad_value")
     verdict = document.get("verdict")
     if not isinstance(verdict, str) or verdict not in _STATUSES:
-        raise Malformed("verdict must be approve, decline or hold", pointer="/verdict", code="bad_value")
+        raise Malformed("verdict must be approve, decline, hold or confirm", pointer="/verdict", code="bad_value")
     for key in ("message", "author"):
         value = document.get(key)
         if value is not None and not (isinstance(value, str) and len(value) <= DECISION_MESSAGE_CHARS_MAX):

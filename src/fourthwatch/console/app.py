@@ -26,8 +26,8 @@ from fourthwatch.console.looks import Looks, Statics
 from fourthwatch.console.models import ModelPages
 from fourthwatch.console.orders import Orders
 from fourthwatch.console.overview import Overview
+from fourthwatch.console.passing import Passing
 from fourthwatch.console.passwords import Passwords
-from fourthwatch.console.presence import Presence
 from fourthwatch.console.queue import Queue
 from fourthwatch.console.rules import Rules
 from fourthwatch.console.search import Search
@@ -36,25 +36,24 @@ from fourthwatch.console.sign_in import SignIn
 from fourthwatch.errors import FourthwatchError, Internal, Refused, UsageError
 from fourthwatch.logs import log
 from fourthwatch.store.users import UserStore
-from fourthwatch.store.views import ViewStore
 
 
 class Console:
     """Every page, as one ASGI callable below `/console`."""
 
-    def __init__(self, users: UserStore, views: ViewStore, ask: Ask, clock: Clock) -> None:
+    def __init__(self, users: UserStore, ask: Ask, clock: Clock) -> None:
         self._statics = Statics()
         self._looks = Looks(self._statics, clock)
-        presence = Presence(clock)
-        self._gate = Gate(users, presence, ask)
+        passing = Passing(clock)
+        self._gate = Gate(users, passing, ask)
         passwords, guesses = Passwords(), Guesses(clock)
         self.pages: Sequence[Page] = (
             *SignIn(users, passwords, guesses, self._looks, clock).pages(),
             *Account(users, passwords, guesses, self._looks, clock).pages(),
             *Overview(self._looks).pages(),
-            *Queue(self._looks, views, presence, clock).pages(),
-            *Deciding(self._looks, presence, users).pages(),
-            *Orders(self._looks, presence).pages(),
+            *Queue(self._looks, clock).pages(),
+            *Deciding(self._looks, passing, users).pages(),
+            *Orders(self._looks).pages(),
             *DecisionPages(self._looks).pages(),
             *Search(self._looks).pages(),
             *LinkGraph(self._looks).pages(),

@@ -8,25 +8,24 @@ from starlette.responses import RedirectResponse, Response
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks, address_of
 from fourthwatch.console.notices import then
-from fourthwatch.console.presence import Presence
+from fourthwatch.console.passing import Passing
 from fourthwatch.console.visit import Visit
 from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.limits import PAGE_ROWS_MAX
 from fourthwatch.store.users import UserStore
 
-DONE = {"approve": "approved", "decline": "declined", "hold": "held"}
-CONFIRM = "confirm"
-"""Not a verdict of its own: the order is held, and the shop reads that its customer should confirm it."""
-_ASK_CUSTOMER = "Ask the customer to confirm this order."
+DONE = {
+    "approve": "approved", "decline": "declined", "hold": "held", "confirm": "held for the customer’s confirmation",
+}  # fmt: skip
 _REASON_CHARS_MAX = 500
 
 
 class Deciding:
     """Handlers of what changes orders."""
 
-    def __init__(self, looks: Looks, presence: Presence, users: UserStore) -> None:
+    def __init__(self, looks: Looks, passing: Passing, users: UserStore) -> None:
         self._looks = looks
-        self._presence = presence
+        self._passing = passing
         self._users = users
 
     def pages(self) -> list[Page]:
@@ -46,13 +45,13 @@ class Deciding:
     async def decide(self, visit: Visit) -> Response:
         """One order; goes on to the next one of the list that it was decided in."""
         order_id, verdict = visit.form.get("order"), _verdict_in(visit)
+        held = await visit.find("orders", order_id, "claim") if order_id else None
+        if held is not None and held["holder"] != visit.user.id and not visit.may("manager"):
+            return then(_back(visit), f"{held['name']} is at order {order_id}; nothing was decided.", tone="warn")
         await _decide(visit, order_id, verdict)
-        self._presence.release(visit.user, order_id)
-        undo = self._presence.remember(visit.user, [order_id])
-        told = (
-            "waits for the customer’s confirmation" if visit.form.get("verdict") == CONFIRM else f"is {DONE[verdict]}"
-        )
-        return then(_back(visit), f"Order {order_id} {told}.", undo="/console/decide/undo", undo_value=undo)
+        await visit.ask("DELETE", "orders", order_id, "claim")  # where it is the user's own
+        undo = self._passing.remember(visit.user, [order_id])
+        return then(_back(visit), f"Order {order_id} is {DONE[verdict]}.", undo="/console/decide/undo", undo_value=undo)
 
     async def preview(self, visit: Visit) -> Response:
         """What a decision about several orders would do, before it is made."""
@@ -63,10 +62,10 @@ class Deciding:
         if not orders:
             return then(_back(visit), "Mark at least one order first.", tone="warn")
         claimed = {
-            order["order_id"]: claim.name
+            order["order_id"]: claim["name"]
             for order in orders
-            if (claim := self._presence.claim_of(visit.user.tenant, order["order_id"])) is not None
-            and claim.user_id != visit.user.id
+            if (claim := await visit.find("orders", order["order_id"], "claim")) is not None
+            and claim["holder"] != visit.user.id
         }
         return self._looks.page(
             "bulk.html", visit, orders=orders, verdict=verdict, done=DONE[verdict], claimed=claimed,
@@ -81,7 +80,7 @@ class Deciding:
         for order_id in order_ids:
             answered = await visit.ask("POST", "orders", order_id, "decisions", body=_choice(visit, verdict))
             (decided if answered.is_ok else failed).append(order_id)
-        undo = self._presence.remember(visit.user, decided)
+        undo = self._passing.remember(visit.user, decided)
         told = f"{len(decided)} order{'s' if len(decided) != 1 else ''} {DONE[verdict]}."
         if failed:
             told += f" {len(failed)} could not be: {', '.join(failed[:5])}"
@@ -90,7 +89,7 @@ class Deciding:
 
     async def undo(self, visit: Visit) -> Response:
         """Put what was just decided back into the queue."""
-        batch = self._presence.batch(visit.user, visit.form.get("undo"))
+        batch = self._passing.batch(visit.user, visit.form.get("undo"))
         if batch is None:
             return then("/console/queue", "There is nothing to take back any more.", tone="warn")
         for order_id in batch.order_ids:
@@ -104,21 +103,23 @@ class Deciding:
         """Take an order, or let it go."""
         order_id = visit.form.get("order")
         if visit.form.get("release") == "yes":
-            self._presence.release(visit.user, order_id, by_force=visit.may("manager"))
+            force = "true" if visit.may("manager") else "false"
+            await visit.ask("DELETE", "orders", order_id, "claim", query={"force": force})
             return then(_back(visit), f"Order {order_id} is free.")
-        claim = self._presence.claim(visit.user, order_id)
-        if claim.user_id != visit.user.id:
-            return then(_back(visit), f"{claim.name} is at order {order_id}.", tone="warn")
+        answered = await visit.ask("PUT", "orders", order_id, "claim", body={"name": visit.user.name})
+        if answered.status == 409:
+            held = await visit.find("orders", order_id, "claim") or {"name": "Somebody"}
+            return then(_back(visit), f"{held['name']} is at order {order_id}.", tone="warn")
+        if not answered.is_ok:
+            raise answered.refusal()
         return then(_back(visit), f"Order {order_id} is yours for a quarter of an hour.")
 
     async def note(self, visit: Visit) -> Response:
         """A note about an order: an event of its own, so that it stands in the timeline and is not lost."""
         text = visit.form.get("text")[:2_000]
         if text:
-            await visit.send("custom_event", {
-                "_eventName": "note", "_orderId": visit.form.get("order"),
-                "_customInfo": {"text": text, "author": visit.user.name},
-            })  # fmt: skip
+            body = {"text": text, "author": visit.user.name}
+            await visit.do("POST", "orders", visit.form.get("order"), "notes", body=body)
         return then(_back(visit), "The note is kept." if text else "")
 
     async def label(self, visit: Visit) -> Response:
@@ -131,9 +132,8 @@ class Deciding:
     async def presence(self, visit: Visit) -> Response:
         """Who else looks at this order now; the page asks every few seconds."""
         order_id = visit.request.path_params["order_id"]
-        names = self._presence.look(visit.user, f"order {order_id}")
-        claim = self._presence.claim_of(visit.user.tenant, order_id)
-        return self._looks.page("presence.html", visit, names=names, claim=claim)
+        here = await visit.do("POST", "orders", order_id, "presence", body={"name": visit.user.name})
+        return self._looks.page("presence.html", visit, names=here["looking"], claim=here["claim"])
 
     async def reveal(self, visit: Visit) -> Response:
         """Show personal data on one page for a while; the reason is kept in the audit trail."""
@@ -143,7 +143,7 @@ class Deciding:
             return then(there, "Say why you need to see it.", tone="bad")
         path = there.partition("?")[0]
         self._users.note_reveal(visit.user, path.removeprefix("/console/"), reason)
-        self._presence.reveal(visit.session.hash, path)
+        self._passing.reveal(visit.session.hash, path)
         return RedirectResponse(there, 303)
 
 
@@ -155,17 +155,13 @@ async def _decide(visit: Visit, order_id: str, verdict: str) -> None:
 
 def _choice(visit: Visit, verdict: str) -> dict[str, Any]:
     reason = visit.form.get("reason")[:_REASON_CHARS_MAX]
-    if visit.form.get("verdict") == CONFIRM:
-        reason = f"{_ASK_CUSTOMER} {reason}".strip()
     return {"verdict": verdict, "author": visit.user.name, **({"message": reason} if reason else {})}
 
 
 def _verdict_in(visit: Visit) -> str:
     verdict = visit.form.get("verdict")
-    if verdict == CONFIRM:
-        return "hold"
     if verdict not in DONE:
-        raise Malformed("the verdict is approve, decline or hold")
+        raise Malformed("the verdict is approve, decline, hold or confirm")
     return verdict
 
 

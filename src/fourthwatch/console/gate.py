@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from fourthwatch.console.door import Ask
-from fourthwatch.console.presence import Presence
+from fourthwatch.console.passing import Passing
 from fourthwatch.console.visit import OPEN, Visit
 from fourthwatch.errors import Forbidden
 from fourthwatch.store.users import Session, UserStore
@@ -63,9 +63,9 @@ class Page(msgspec.Struct, frozen=True):
 class Gate:
     """Turns rows into routes."""
 
-    def __init__(self, users: UserStore, presence: Presence, ask: Ask) -> None:
+    def __init__(self, users: UserStore, passing: Passing, ask: Ask) -> None:
         self._users = users
-        self._presence = presence
+        self._passing = passing
         self._ask = ask
 
     def routes(self, pages: Sequence[Page]) -> list[Route]:
@@ -82,7 +82,7 @@ class Gate:
         session, token = self.session_of(request, touch=touch)
         visit = Visit(request, session, token if session else request.cookies.get(FORM_COOKIE, ""), self._ask)
         if session is not None:
-            visit.is_revealed = self._presence.is_revealed(session.hash, request.url.path)
+            visit.is_revealed = self._passing.is_revealed(session.hash, request.url.path)
         return visit
 
     def _guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:

@@ -7,7 +7,6 @@ from starlette.responses import Response
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks
 from fourthwatch.console.order_view import parts_of, reasons_by_side
-from fourthwatch.console.presence import Presence
 from fourthwatch.console.visit import Visit
 from fourthwatch.errors import NotFound
 
@@ -17,9 +16,8 @@ _TIMELINE_ROWS = 100
 class Orders:
     """Handlers of the pages below `/console/orders`."""
 
-    def __init__(self, looks: Looks, presence: Presence) -> None:
+    def __init__(self, looks: Looks) -> None:
         self._looks = looks
-        self._presence = presence
 
     def pages(self) -> list[Page]:
         """Their rows."""
@@ -35,7 +33,7 @@ class Orders:
         if visit.may("manager"):
             told = await visit.find("deliveries", entity=f"order:{order_id}", limit=10)
             deliveries = [] if told is None else told["deliveries"]
-        claim = self._presence.claim_of(visit.user.tenant, order_id)
+        claim = await visit.find("orders", order_id, "claim")
         return self._looks.page(
             "order.html",
             visit,

@@ -10,9 +10,7 @@ from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks, address_of, ms_of
 from fourthwatch.console.notices import then
 from fourthwatch.console.orders import shown_of
-from fourthwatch.console.presence import Presence
 from fourthwatch.console.visit import Visit
-from fourthwatch.store.views import ViewStore
 
 _ROWS = 50
 FILTERS = (
@@ -41,10 +39,8 @@ _ALL_CHIPS = (
 class Queue:
     """Handlers of lists of orders."""
 
-    def __init__(self, looks: Looks, views: ViewStore, presence: Presence, clock: Clock) -> None:
+    def __init__(self, looks: Looks, clock: Clock) -> None:
         self._looks = looks
-        self._views = views
-        self._presence = presence
         self._clock = clock
 
     def pages(self) -> list[Page]:
@@ -72,13 +68,13 @@ class Queue:
         if not name:
             return then(there, "A view needs a name.", tone="bad")
         shared = visit.form.get("shared") == "yes" and visit.may("manager")
-        self._views.save(visit.user.tenant, visit.user.id, page, name, query, shared=shared)
+        await visit.do("POST", "views", body={"page": page, "name": name, "query": query, "shared": shared})
         return then(there, f"The view “{name}” is saved.")
 
     async def remove_view(self, visit: Visit) -> Response:
         """Forget a view of one's own."""
         page = "orders" if visit.form.get("page") == "orders" else "queue"
-        self._views.remove(visit.user.tenant, visit.user.id, visit.form.get("view"))
+        await visit.do("DELETE", "views", visit.form.get("view"))
         return then(address_of(page), "The view is removed.")
 
     async def _list(self, visit: Visit, page: str) -> Response:
@@ -90,14 +86,14 @@ class Queue:
         if opened:
             order = await visit.find("orders", opened, limit=30)
             panel = None if order is None else shown_of(order)
+        claims = {claim["order_id"]: claim for claim in (await visit.get("claims", limit=500))["claims"]}
         return self._looks.page(
             "queue.html", visit, page=page, rows=rows, found=found, opened=opened, panel=panel,
             chips=[_chip(asked, title, told) for title, told in (_CHIPS if page == "queue" else _ALL_CHIPS)],
             filters=[(_SHOWN[name], value, name) for name, value in asked.items() if name in _SHOWN],
             asked=asked, query=urlencode(asked), sort=asked.get("sort", "risk" if page == "queue" else "time"),
-            views=self._views.of(visit.user.tenant, visit.user.id, page), ages=self._ages(rows),
-            claims={row["order_id"]: self._presence.claim_of(visit.user.tenant, row["order_id"]) for row in rows},
-            following=_following(rows, opened), panel_claim=self._presence.claim_of(visit.user.tenant, opened or ""),
+            views=(await visit.get("views", page=page))["views"], ages=self._ages(rows), claims=claims,
+            following=_following(rows, opened), panel_claim=claims.get(opened),
         )  # fmt: skip
 
     def _ages(self, rows: list[dict[str, Any]]) -> dict[str, str]:

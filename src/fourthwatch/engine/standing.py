@@ -40,6 +40,8 @@ class AnalystDecision(msgspec.Struct, frozen=True):
     """approve, decline or hold."""
     author: str | None
     message: str | None
+    asks: str | None = None
+    """confirmation: held until the customer has confirmed the order; the shop asks, and tells by its next status."""
 
 
 class CaseStanding(msgspec.Struct, frozen=True):
@@ -164,7 +166,9 @@ def analyst_decision(
         if verdict is not None and not (final and verdict == "hold"):
             assert isinstance(event, OrderStatus)
             decided_at = iso_ms(row.received_ms)
-            return AnalystDecision(row.event_id, decided_at, verdict, event.analyst, event.description)
+            asks = (event.custom_info or {}).get("asks") if verdict == "hold" else None
+            told = "confirmation" if asks == "confirmation" else None
+            return AnalystDecision(row.event_id, decided_at, verdict, event.analyst, event.description, told)
     return None
 
 

@@ -30,14 +30,16 @@ class Subjects:
         received_ms: int = 0,
         *,
         is_own: bool = False,
+        is_kept: bool = True,
     ) -> Present:
-        """The event as judged at its position."""
+        """The event as judged at its position; an order that is only tried, and not kept, is not remembered."""
         involved = involved_in(event)
         order: CreateOrder | None = None
         if isinstance(event, CreateOrder):
             order = event
             assert event.order_id is not None
-            self._orders.place(tenant, event.order_id, Placed(event, involved))
+            if is_kept:
+                self._orders.place(tenant, event.order_id, Placed(event, involved))
         elif event.order_id is not None:
             placed = self._orders.find(tenant, event.order_id, seq)
             if placed is not None:

@@ -256,6 +256,15 @@ class Walk:
         opinion = self.panel.opinion(self.windows, present, policy.red_above)
         return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped, opinion)
 
+    def tried(self, tenant: int, decoded: Decoded, received_ms: Millis) -> Decision:
+        """What would be decided on an event that came now. It leaves nothing behind but one more row of what
+        the drift of models is measured on."""
+        event, occurred_ms = decoded.event, decoded.occurred_ms
+        present = self._subjects.present(
+            tenant, self.last_seq + 1, decoded.kind, event, occurred_ms, decoded.name, received_ms, is_kept=False
+        )
+        return self.decided(present)
+
     def _put_off(self, submission: Submission) -> tuple[str, ...]:
         """Stages to skip because of how long the event has waited; nothing for nearly all."""
         budget_ms = self.policies.of(submission.tenant).deadline_ms

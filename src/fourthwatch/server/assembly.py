@@ -20,7 +20,6 @@ from fourthwatch.api.features import Features
 from fourthwatch.api.inside import Inside
 from fourthwatch.api.insights import Insights
 from fourthwatch.api.intake import Intake
-from fourthwatch.api.labels import Labels
 from fourthwatch.api.lists import Lists
 from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
@@ -30,17 +29,16 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.orders import Orders
 from fourthwatch.api.pages import Pages
 from fourthwatch.api.paging import Cursors
-from fourthwatch.api.people import People
 from fourthwatch.api.policy import Policies
 from fourthwatch.api.previews import Previews
 from fourthwatch.api.redeciding import Redeciding
-from fourthwatch.api.refusals import RefusalLog
 from fourthwatch.api.reviews import Reviews
 from fourthwatch.api.rules import Rules
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock
 from fourthwatch.console.app import Console
 from fourthwatch.engine.corridor import Corridor
+from fourthwatch.server.desk import Desk
 from fourthwatch.server.indexing import Indexing
 from fourthwatch.settings import Settings
 from fourthwatch.store.changes import AuditTrail, Configuration
@@ -54,7 +52,6 @@ from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
 from fourthwatch.store.users import UserStore
-from fourthwatch.store.views import ViewStore
 from fourthwatch.webhooks.addresses import named_receivers
 from fourthwatch.webhooks.transport import fault_of_url
 
@@ -86,13 +83,12 @@ class Assembly:
         addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
         endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
         policies, models, rule_sets = PolicyReader(directory), ModelStore(directory, clock), RuleSetReader(directory)
-        self.users, views = UserStore(directory, clock), ViewStore(directory, clock)
+        self.users = UserStore(directory, clock)
         self.indexing = Indexing(directory, corridor)
         aside = Aside(directory, self.indexing)
-        changed_here = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, views, changed_here, policies, models, aside, self.indexing,
+            self.users, policies, models, aside, self.indexing,
         )  # fmt: skip
         self.access, throttle = Access(self.keys, clock), Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
@@ -100,11 +96,13 @@ class Assembly:
         fault_of = partial(fault_of_url, named=named_receivers(settings.private_receivers))
         cursors = Cursors(self.configuration.secret("cursors"))
         decisions = Decisions(self.access, corridor, self.reader, rule_sets)
+        desk = Desk(directory, clock, corridor, self.access, changes, intake, self.reader, cursors, self.users)
+        self._opened = (*self._opened, desk)
         self.application = Application(
             intake,
             Neo(intake, self.reader, addresses, clock, on_listening),
             (
-                Labels(self.access, intake, self.reader, clock),  # before the order's own path, which takes any
+                *desk.about_orders,  # before the order's own path, which takes any
                 Reviews(changes, intake, self.reader, deliveries, addresses, clock, cursors),
                 Endpoints(changes, endpoints, clock, cursors, fault_of, on_listening),
                 Deliveries(changes, deliveries, clock, cursors),
@@ -117,19 +115,18 @@ class Assembly:
                 Lists(changes, corridor, lists, clock, cursors),
                 Insights(self.access, aside, clock),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
-                RefusalLog(self.access, intake.refusals),
                 *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 Redeciding(changes, corridor, self.reader, trail, clock),
                 Audit(self.access, trail, cursors),
                 *_of_models(changes, corridor, models, decisions, aside, clock),
-                People(changes, self.users, changed_here, cursors),
+                *desk.parts,
                 Pages(lambda: corridor.state),
             ),
             lambda: corridor.is_pressed,
         )
         ask = Inside(self.application, self.access).ask
-        self.application.open_console(Console(self.users, views, ask, clock))
+        self.application.open_console(Console(self.users, ask, clock))
 
     def close(self) -> None:
         """Close every connection."""

@@ -31,12 +31,12 @@ from fourthwatch.limits import KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
 from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import self_signed
+from fourthwatch.server.erasing import erase_first
 from fourthwatch.server.keeping import ModelKeeper
 from fourthwatch.server.sending import Sending
 from fourthwatch.server.watching import ModelWatch
 from fourthwatch.settings import Settings
 from fourthwatch.store.endpoints import EndpointStore
-from fourthwatch.store.erasure import erase_again
 from fourthwatch.store.file import lock_directory
 from fourthwatch.store.models import ModelStore
 from fourthwatch.store.users import FIRST_TENANT, UserStore
@@ -66,9 +66,7 @@ def serve(directory: Path, listen: Listen, settings: Settings, announce: Callabl
     """Serve until told to stop; returns the exit code. `announce` gets the URL once events are taken."""
     lock = lock_directory(directory)
     try:
-        erased = erase_again(directory, SystemClock())
-        if erased:
-            log.warning("erased_again", events=erased)
+        erase_first(directory, SystemClock())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(directory, listen, settings, announce))
     finally:

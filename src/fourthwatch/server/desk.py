@@ -1,0 +1,54 @@
+"""What people do at their desks, put together: labels, claims, notes, views, trials, erasures, users and keys."""
+
+from pathlib import Path
+
+from fourthwatch.api.access import Access
+from fourthwatch.api.changes import Changes
+from fourthwatch.api.claims import Claims
+from fourthwatch.api.erasures import Erasures
+from fourthwatch.api.intake import Intake
+from fourthwatch.api.labels import Labels
+from fourthwatch.api.notes import Notes
+from fourthwatch.api.paging import Cursors
+from fourthwatch.api.people import People
+from fourthwatch.api.refusals import RefusalLog
+from fourthwatch.api.trials import Trials
+from fourthwatch.api.views import Views
+from fourthwatch.clock import Clock
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.store.claims import ClaimStore
+from fourthwatch.store.keys import KeyStore
+from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.users import UserStore
+from fourthwatch.store.views import ViewStore
+from fourthwatch.store.wishes import WishStore
+
+
+class Desk:
+    """Its tables, and its routes."""
+
+    def __init__(
+        self, directory: Path, clock: Clock, corridor: Corridor, access: Access, changes: Changes, intake: Intake,
+        reader: LedgerReader, cursors: Cursors, users: UserStore,
+    ) -> None:  # fmt: skip
+        claims, views, wishes = ClaimStore(directory, clock), ViewStore(directory, clock), WishStore(directory, clock)
+        keys = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
+        self._stores = (claims, views, wishes, keys)
+        self.about_orders = (
+            Labels(access, intake, reader, clock),
+            Claims(changes, claims, reader, clock, cursors),
+            Notes(access, intake, reader, clock, cursors),
+        )
+        """To be asked before the order's own path, which takes any."""
+        self.parts = (
+            Views(changes, views),
+            Erasures(changes, wishes),
+            Trials(access, corridor, clock, intake.number_fields),
+            RefusalLog(access, intake.refusals),
+            People(changes, users, keys, cursors),
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        for store in self._stores:
+            store.close()
