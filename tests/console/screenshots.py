@@ -23,7 +23,9 @@ PAGES = {
     "rules": "/console/rules", "rule": "/console/rules/edit/failed_payment", "rule-new": "/console/rules/edit/new",
     "lists": "/console/lists", "features": "/console/features?q=device", "insights": "/console/insights",
     "insights-scores": "/console/insights/scores", "developers": "/console/developers",
-    "settings": "/console/settings", "users": "/console/settings/users", "account": "/console/account",
+    "sandbox": "/console/developers/sandbox", "settings": "/console/settings",
+    "policy": "/console/settings/policy", "keeping": "/console/settings/keeping",
+    "users": "/console/settings/users", "account": "/console/account",
 }  # fmt: skip
 _HEIGHT_MAX = 1_000
 

@@ -58,7 +58,9 @@ PAGES = (
     "/console/models",
     "/console/insights/scores", "/console/insights/reasons", "/console/insights/groups", "/console/insights/quality",
     "/console/developers", "/console/developers/keys", "/console/developers/deliveries", "/console/settings",
-    "/console/settings/users", "/console/account", "/console/orders/never-was",
+    "/console/settings/users", "/console/settings/policy", "/console/settings/keeping", "/console/developers/sandbox",
+    "/console/developers/sandbox?event=login", "/console/developers/refusals", "/console/account",
+    "/console/orders/never-was",
 )  # fmt: skip
 
 
@@ -288,3 +290,104 @@ def test_every_feature_is_in_the_list_and_an_unchanged_rule_changes_nothing(offi
     told = visitor.post("/console/rules/check", form).body.decode()
     assert "holds" in told
     assert "would change" not in told
+
+
+def test_thresholds_are_set_over_what_was_seen_and_a_wrong_number_changes_nothing(office: Office) -> None:
+    visitor = signed_in(office.served, "manager")
+    page = visitor.get("/console/settings/policy").body.decode()
+    assert 'name="red_above"' in page
+    before = office.served.get(office.key, "/api/v1/policy").json
+    form = {
+        "version": str(before["version"]), "red_above": "65", "decline_above": "90", "deadline_ms": "50",
+        "currency": "inr", "review_minor": "25", "chargeback_minor": "1250.50", "return_minor": "80.5",
+        "margin_percent": "20",
+    }  # fmt: skip
+    refused = visitor.post("/console/settings/policy", {**form, "review_minor": "1.234"})
+    assert refused.status == 400
+    assert "Review is no number that fits." in refused.body.decode()
+    assert 'value="1.234"' in refused.body.decode()
+    assert visitor.post("/console/settings/policy", {**form, "red_above": "95"}).status == 400
+    assert office.served.get(office.key, "/api/v1/policy").json == before
+    assert visitor.post("/console/settings/policy", form).status == 303
+    after = office.served.get(office.key, "/api/v1/policy").json
+    assert (after["red_above"], after["costs"]["chargeback_minor"], after["costs"]["return_minor"]) == (
+        65,
+        125_050,
+        8_050,
+    )
+    assert after["costs"]["currency"] == "INR"
+    assert visitor.post("/console/settings/policy", form).status == 412
+    assert "manager@example.com" in visitor.get("/console/settings/policy").body.decode()
+    back = {**form, "version": str(after["version"]), "red_above": "70", "decline_above": "94"}
+    assert visitor.post("/console/settings/policy", back).status == 303
+
+
+def test_an_event_is_tried_in_the_sandbox_and_nothing_of_it_stays_until_it_is_sent(office: Office) -> None:
+    visitor = signed_in(office.served, "manager")
+    visitor.get("/console/developers/sandbox")
+    body = json.dumps({"_orderId": "sand-1", "_userId": "r1", "_deviceId": RING_DEVICE, "_odd": 1})
+    tried = visitor.post("/console/developers/sandbox", {"event": "createOrder", "body": body, "do": "try"})
+    assert "would be taken" in tried.body.decode()
+    assert "/_odd" in tried.body.decode()
+    assert office.served.get(office.key, "/api/v1/orders/sand-1").status == 404
+    wrong = visitor.post("/console/developers/sandbox", {"event": "createOrder", "body": "{", "do": "try"})
+    assert (wrong.status, "This is no JSON" in wrong.body.decode()) == (400, True)
+    lacking = visitor.post("/console/developers/sandbox", {"event": "createOrder", "body": "{}", "do": "send"})
+    assert lacking.status == 400
+    assert "createOrder" in visitor.get("/console/developers/refusals").body.decode()
+    analyst = signed_in(office.served, "analyst")
+    analyst.get("/console/developers/sandbox")
+    form = {"event": "createOrder", "body": body, "do": "send"}
+    assert analyst.post("/console/developers/sandbox", form).status == 403
+    assert office.served.get(office.key, "/api/v1/orders/sand-1").status == 404
+    assert "taken for good" in visitor.post("/console/developers/sandbox", form).body.decode()
+    assert office.served.get(office.key, "/api/v1/orders/sand-1").status == 200
+
+
+def test_a_user_is_to_be_erased_only_by_an_administrator_who_types_who(office: Office) -> None:
+    admin, manager = signed_in(office.served, "admin"), signed_in(office.served, "manager")
+    there = "/console/entities/user/asha7"
+    assert "Erase this person" not in manager.get(there).body.decode()
+    assert manager.post("/console/erasure", {"user": "asha7", "again": "asha7"}).status == 403
+    assert "Erase this person" in admin.get(there).body.decode()
+    admin.post("/console/erasure", {"user": "asha7", "again": "asha"})
+    assert office.served.get(office.key, "/api/v1/erasures").json["erasures"] == []
+    admin.post("/console/erasure", {"user": "asha7", "again": "asha7"})
+    assert "waits to be erased" in admin.get(there).body.decode()
+    assert "asha7" in admin.get("/console/settings/keeping").body.decode()
+    admin.post("/console/erasure", {"user": "asha7", "take_back": "yes"})
+    assert office.served.get(office.key, "/api/v1/erasures").json["erasures"] == []
+
+
+def test_a_backup_is_made_from_the_settings(office: Office) -> None:
+    admin = signed_in(office.served, "admin")
+    admin.get("/console/settings/keeping")
+    assert admin.post("/console/settings/keeping/backup").status == 303
+    name = office.served.get(office.key, "/api/v1/backups").json["backups"][0]["name"]
+    assert name in admin.get("/console/settings/keeping").body.decode()
+
+
+def test_who_is_asked_to_confirm_is_told_on_the_order_until_the_shop_answers(office: Office) -> None:
+    analyst = signed_in(office.served, "analyst")
+    there = "/console/orders/good-9"
+    analyst.get(there)
+    analyst.post("/console/decide", {"order": "good-9", "verdict": "confirm", "reason": "Call her.", "back": there})
+    page = analyst.get(there).body.decode()
+    assert "held for the customer’s confirmation" in page
+    assert "waits for the customer’s confirmation" in page
+    action = {"secret": office.key, "order_id": "good-9", "action_type": "approved", "message": "She did."}
+    assert office.served.request("POST", "/neo/v1/clientaction", json.dumps(action)).status == 200
+    assert "waits for the customer’s confirmation" not in analyst.get(there).body.decode()
+
+
+def test_nobody_decides_an_order_that_somebody_else_has_claimed(office: Office) -> None:
+    first, second = (signed_in(office.served, "analyst", name) for name in ("one@example.com", "two@example.com"))
+    for visitor in (first, second):
+        visitor.get("/console/queue")
+    first.post("/console/claim", {"order": "good-5", "back": "/console/queue"})
+    second.post("/console/decide", {"order": "good-5", "verdict": "decline", "back": "/console/queue"})
+    assert "nothing was decided" in second.get("/console/queue").body.decode()
+    assert office.served.get(office.key, "/api/v1/orders/good-5").json["analyst_decision"] is None
+    first.post("/console/decide", {"order": "good-5", "verdict": "approve", "back": "/console/queue"})
+    assert office.served.get(office.key, "/api/v1/orders/good-5").json["analyst_decision"]["verdict"] == "approve"
+    assert office.served.get(office.key, "/api/v1/orders/good-5/claim").status == 404

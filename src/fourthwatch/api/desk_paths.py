@@ -5,6 +5,7 @@ from typing import Any
 from fourthwatch.api.claims import ClaimChoice, ClaimsView, ClaimView, LookChoice, PresenceView
 from fourthwatch.api.description import IDEMPOTENCY_KEY, PAGES, ByType, Operation, managed, parameter
 from fourthwatch.api.erasures import ErasuresView, ErasureView
+from fourthwatch.api.keeping import BackupsView, BackupView, KeepingView
 from fourthwatch.api.notes import NoteChoice, NotesView, NoteView
 from fourthwatch.api.trials import TrialChoice, TrialView
 from fourthwatch.api.views import ViewChoice, ViewsView, ViewView
@@ -12,6 +13,7 @@ from fourthwatch.api.views import ViewChoice, ViewsView, ViewView
 DESK_TYPES: tuple[Any, ...] = (
     ClaimView, ClaimsView, ClaimChoice, LookChoice, PresenceView, NoteView, NotesView, NoteChoice,
     ViewView, ViewsView, ViewChoice, TrialChoice, TrialView, ErasureView, ErasuresView,
+    KeepingView, BackupView, BackupsView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -60,6 +62,15 @@ def desk_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/trials": {
             "post": managed("tryEvent", "What an event would be answered with, if it came now", by_type[TrialView],
                             by_type, body=by_type[TrialChoice])
+        },
+        "/api/v1/keeping": {
+            "get": managed("getKeeping", "What is kept for how long, and the room it takes", by_type[KeepingView],
+                           by_type)
+        },
+        "/api/v1/backups": {
+            "get": managed("listBackups", "Backups beside the data file", by_type[BackupsView], by_type),
+            "post": managed("makeBackup", "Make a backup now", by_type[BackupView], by_type, body={"type": "object"},
+                            status=201),
         },
         "/api/v1/erasures": {
             "get": managed("listErasures", "Who waits to be erased", by_type[ErasuresView], by_type)

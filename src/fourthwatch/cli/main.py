@@ -7,6 +7,7 @@ import click
 from fourthwatch import __version__
 from fourthwatch.cli.again import replay_decision
 from fourthwatch.cli.audit import audit
+from fourthwatch.cli.backup import backup
 from fourthwatch.cli.dataset import dataset
 from fourthwatch.cli.demo import demo
 from fourthwatch.cli.doctor import doctor
@@ -42,7 +43,7 @@ def root() -> None:
 
 for _command in (
     serve, keys, tenants, users, features, lists, rules, train, models, replay, replay_decision, convert, dataset,
-    events, audit, webhook, erase_user, doctor, demo,
+    events, audit, webhook, erase_user, backup, doctor, demo,
 ):  # fmt: skip
     root.add_command(_command)
 

@@ -21,6 +21,7 @@ from fourthwatch.console.gate import HEADERS, Gate, Page
 from fourthwatch.console.graph import LinkGraph
 from fourthwatch.console.guesses import Guesses
 from fourthwatch.console.insights import Insights
+from fourthwatch.console.keeping import Keeping
 from fourthwatch.console.lists import Lists
 from fourthwatch.console.looks import Looks, Statics
 from fourthwatch.console.models import ModelPages
@@ -30,9 +31,11 @@ from fourthwatch.console.passing import Passing
 from fourthwatch.console.passwords import Passwords
 from fourthwatch.console.queue import Queue
 from fourthwatch.console.rules import Rules
+from fourthwatch.console.sandbox import Sandbox
 from fourthwatch.console.search import Search
 from fourthwatch.console.settings_pages import SettingsPages
 from fourthwatch.console.sign_in import SignIn
+from fourthwatch.console.thresholds import Thresholds
 from fourthwatch.errors import FourthwatchError, Internal, Refused, UsageError
 from fourthwatch.logs import log
 from fourthwatch.store.users import UserStore
@@ -64,7 +67,10 @@ class Console:
             *ModelPages(self._looks).pages(),
             *Insights(self._looks).pages(),
             *Developers(self._looks).pages(),
+            *Sandbox(self._looks).pages(),
             *SettingsPages(self._looks).pages(),
+            *Thresholds(self._looks).pages(),
+            *Keeping(self._looks).pages(),
         )
         """The table: a page that is not in it is not there."""
         self._router = Starlette(

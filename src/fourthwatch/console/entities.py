@@ -66,7 +66,9 @@ class Entities:
         ]  # fmt: skip
         known = [row for row in found["features"] if row["value"] is not None]
         unknown = [row for row in found["features"] if row["value"] is None]
+        waiting = (await visit.get("erasures"))["erasures"] if kind == "user" and visit.may("admin") else ()
         return self._looks.page(
-            "entity.html", visit, entity=found, kind=kind, title=TITLES.get(kind, kind), known=known, unknown=unknown,
+            "entity.html", visit, erasure=any(one["user_id"] == value for one in waiting),
+            entity=found, kind=kind, title=TITLES.get(kind, kind), known=known, unknown=unknown,
             titles=TITLES, labels=labels, lists=fitting, holding=holding,
         )  # fmt: skip

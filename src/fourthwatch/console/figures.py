@@ -43,6 +43,20 @@ def amount_text(amount: str | float | None, currency: str | None = None, *, mino
     return f"{sign}{mark}{shown}" if mark else f"{sign}{shown} {currency or ''}".strip()
 
 
+def size_text(size: int) -> str:
+    """Bytes for people.
+
+    >>> size_text(512), size_text(70_000), size_text(3 * 1024**3)
+    ('512 B', '68.4 KiB', '3.0 GiB')
+    """
+    told, unit = float(size), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if told < 1024 or unit == "TiB":
+            break
+        told /= 1024
+    return f"{told:.0f} {unit}" if unit == "B" else f"{told:.1f} {unit}"
+
+
 def count_text(number: float | None) -> str:
     """A count with its thousands apart.
 

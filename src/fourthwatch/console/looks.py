@@ -18,7 +18,7 @@ from fourthwatch import __version__
 from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Clock
 from fourthwatch.console import masking
 from fourthwatch.console.door import path_of
-from fourthwatch.console.figures import amount_text, count_text, percent_text, value_text
+from fourthwatch.console.figures import amount_text, count_text, percent_text, size_text, value_text
 from fourthwatch.console.navigation import navigation
 from fourthwatch.console.notices import forget_notice, notice_of
 from fourthwatch.console.visit import Visit
@@ -73,7 +73,7 @@ class Looks:
         )  # fmt: skip
         self._environment.filters.update(
             time=self.time, ago=self.ago, amount=amount_text, count=count_text, percent=percent_text,
-            value=value_text, pretty=pretty, compact=compact, words=words_of,
+            value=value_text, size=size_text, pretty=pretty, compact=compact, words=words_of,
         )  # fmt: skip
         self._environment.globals.update(
             static=statics.address, has_static=statics.has, version=__version__, with_query=with_query,

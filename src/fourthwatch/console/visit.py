@@ -116,10 +116,14 @@ class Visit:
             raise answered.refusal()
         return answered.json
 
-    async def send(self, event: str, body: Any) -> Any:
-        """Send an event of the user's own, as a shop would; raises the refusal."""
+    async def sent(self, event: str, body: Any) -> Answered:
+        """Send an event as a shop would, and take the answer as it is."""
         path, raw = path_of("event", "v1", event), msgspec.json.encode(body)
-        answered = Answered(*await self._ask(self.user.tenant, self.user.id, "POST", path, raw, {}))
+        return Answered(*await self._ask(self.user.tenant, self.user.id, "POST", path, raw, {}))
+
+    async def send(self, event: str, body: Any) -> Any:
+        """Send an event of the user's own; raises the refusal."""
+        answered = await self.sent(event, body)
         if not answered.is_ok:
             raise answered.refusal()
         return answered.json

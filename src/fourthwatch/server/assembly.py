@@ -38,7 +38,7 @@ from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock
 from fourthwatch.console.app import Console
 from fourthwatch.engine.corridor import Corridor
-from fourthwatch.server.desk import Desk
+from fourthwatch.server.desk import Desk, Tools
 from fourthwatch.server.indexing import Indexing
 from fourthwatch.settings import Settings
 from fourthwatch.store.changes import AuditTrail, Configuration
@@ -96,7 +96,7 @@ class Assembly:
         fault_of = partial(fault_of_url, named=named_receivers(settings.private_receivers))
         cursors = Cursors(self.configuration.secret("cursors"))
         decisions = Decisions(self.access, corridor, self.reader, rule_sets)
-        desk = Desk(directory, clock, corridor, self.access, changes, intake, self.reader, cursors, self.users)
+        desk = Desk(directory, clock, corridor, Tools(self.access, changes, intake, cursors), self, settings)
         self._opened = (*self._opened, desk)
         self.application = Application(
             intake,
@@ -117,8 +117,7 @@ class Assembly:
                 EventLog(self.access, aside, self.configuration, clock, cursors),
                 *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
-                Redeciding(changes, corridor, self.reader, trail, clock),
-                Audit(self.access, trail, cursors),
+                *(Redeciding(changes, corridor, self.reader, trail, clock), Audit(self.access, trail, cursors)),
                 *_of_models(changes, corridor, models, decisions, aside, clock),
                 *desk.parts,
                 Pages(lambda: corridor.state),

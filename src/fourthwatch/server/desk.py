@@ -1,12 +1,16 @@
 """What people do at their desks, put together: labels, claims, notes, views, trials, erasures, users and keys."""
 
 from pathlib import Path
+from typing import Protocol
+
+import msgspec
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.changes import Changes
 from fourthwatch.api.claims import Claims
 from fourthwatch.api.erasures import Erasures
 from fourthwatch.api.intake import Intake
+from fourthwatch.api.keeping import Keeping
 from fourthwatch.api.labels import Labels
 from fourthwatch.api.notes import Notes
 from fourthwatch.api.paging import Cursors
@@ -16,6 +20,8 @@ from fourthwatch.api.trials import Trials
 from fourthwatch.api.views import Views
 from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
+from fourthwatch.settings import Settings
+from fourthwatch.store.changes import Configuration
 from fourthwatch.store.claims import ClaimStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.reader import LedgerReader
@@ -24,13 +30,31 @@ from fourthwatch.store.views import ViewStore
 from fourthwatch.store.wishes import WishStore
 
 
+class Tools(msgspec.Struct, frozen=True):
+    """What handlers share."""
+
+    access: Access
+    changes: Changes
+    intake: Intake
+    cursors: Cursors
+
+
+class House(Protocol):
+    """Where the tables are that others use, too."""
+
+    reader: LedgerReader
+    users: UserStore
+    configuration: Configuration
+
+
 class Desk:
     """Its tables, and its routes."""
 
     def __init__(
-        self, directory: Path, clock: Clock, corridor: Corridor, access: Access, changes: Changes, intake: Intake,
-        reader: LedgerReader, cursors: Cursors, users: UserStore,
-    ) -> None:  # fmt: skip
+        self, directory: Path, clock: Clock, corridor: Corridor, tools: Tools, house: House, settings: Settings
+    ) -> None:
+        access, changes, intake, cursors = tools.access, tools.changes, tools.intake, tools.cursors
+        reader = house.reader
         claims, views, wishes = ClaimStore(directory, clock), ViewStore(directory, clock), WishStore(directory, clock)
         keys = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
         self._stores = (claims, views, wishes, keys)
@@ -45,7 +69,8 @@ class Desk:
             Erasures(changes, wishes),
             Trials(access, corridor, clock, intake.number_fields),
             RefusalLog(access, intake.refusals),
-            People(changes, users, keys, cursors),
+            People(changes, house.users, keys, cursors),
+            Keeping(changes, house.configuration, directory, settings, clock),
         )
 
     def close(self) -> None:

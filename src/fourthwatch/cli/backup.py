@@ -1,0 +1,22 @@
+"""`fourthwatch backup`: a copy of the data file, while a server runs or not."""
+
+from pathlib import Path
+
+import click
+
+from fourthwatch.cli.options import data_option
+from fourthwatch.store.backup import back_up
+
+
+@click.command(epilog="Example: fourthwatch backup --data ./data --out /mnt/backups/monday")
+@data_option
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A directory that is not there yet.")
+def backup(directory: Path, out: Path) -> None:
+    """Copy the data file as of one moment, with the key of its secrets, into a new directory.
+
+    A server may run and take events meanwhile: every event that was acknowledged before is in the copy. Start a server
+    with --data on the copy to use it; lay the newest erasures.jsonl beside it first.
+    """
+    made = back_up(directory, out)
+    click.echo(out)
+    click.echo(f"{made.events:,} events, {made.bytes:,} bytes", err=True)
