@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     number_fields: str = ""
     """FOURTHWATCH_NUMBER_FIELDS: keys, with commas between, whose numbers are the shop's own and never masked."""
     four_eyes: bool = False
-    """FOURTHWATCH_FOUR_EYES: a rule set is published only when a second key has approved it; true or false."""
+    """FOURTHWATCH_FOUR_EYES: of every tenant, rule sets wait for a second key's approval; true or false."""
     private_receivers: str = ""
     """FOURTHWATCH_PRIVATE_RECEIVERS: host:port, with commas between, that may be called at any address and by http."""
     postback_seconds_after_payment: float = 4.0

@@ -67,6 +67,34 @@ def test_another_tenants_policy_is_its_own(merchant: Merchant) -> None:
     assert other.decision("o-1")["policy"] == 0
 
 
+def test_a_tenant_wants_a_second_pair_of_eyes_and_one_alone_cannot_do_without_it_again(merchant: Merchant) -> None:
+    served = merchant.served
+    second = Merchant(served, served.key("read", "manage", name="second"))
+    other = Merchant(served, served.key("read", "manage", tenant="other"))
+    body = {"rules": [{"name": "all", "class": "review", "when": "true", "says": "All"}]}
+    assert merchant.ask("PUT", "/policy", {"four_eyes": True}, if_match="*").json["four_eyes"] is True
+    assert merchant.ask("PUT", "/policy", {"red_above": 60}, if_match="*").json["four_eyes"] is True
+    sent = merchant.ask("POST", "/rule-sets", body, if_match="*")
+    assert (sent.status, sent.json["version"]) == (202, None)
+    assert other.ask("POST", "/rule-sets", body, if_match="*").status == 201
+    approval = f"/rule-proposals/{sent.json['proposal']}/approval"
+    assert merchant.ask("POST", approval, {}).status == 403
+    assert second.ask("POST", approval, {}).status == 201
+    off = {"red_above": 60, "four_eyes": False}
+    for wanted in (off, off, {"four_eyes": False}, off):
+        waits = merchant.ask("PUT", "/policy", wanted, if_match="*")
+        assert (waits.status, waits.json["four_eyes"]) == (202, True)
+    assert merchant.ask("POST", "/rule-sets", body, if_match="*").status == 202
+    otherwise = second.ask("PUT", "/policy", {"red_above": 50, "four_eyes": False}, if_match="*")
+    assert otherwise.status == 202  # it is not what the first has asked for
+    assert second.ask("PUT", "/policy", off, if_match="*").status == 202
+    both = merchant.ask("PUT", "/policy", off, if_match="*")
+    assert (both.status, both.json["four_eyes"]) == (200, False)
+    assert merchant.ask("POST", "/rule-sets", body, if_match="*").status == 201
+    actions = [one["action"] for one in merchant.ask("GET", "/audit?action=policy.").json["entries"]]
+    assert actions.count("policy.asked_for") == 6
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -1,4 +1,7 @@
-"""`/api/v1/policy`: thresholds, deadline and costs of a tenant; each version holds from a position of the ledger on."""
+"""`/api/v1/policy`: thresholds, deadline and costs of a tenant; each version holds from a position of the ledger on.
+
+Whoever could turn the second pair of eyes off alone would not need one: two keys have to ask for that.
+"""
 
 from typing import Any
 
@@ -7,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.access import Caller
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import Clock, iso_ms
@@ -32,6 +36,9 @@ class PolicyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deadline_ms: int = 50
     """How long an order may have waited before parts of its decision are put off; 0 puts nothing off."""
     costs: Costs = Costs()
+    four_eyes: bool | None = None
+    """Whether a rule set waits for a second key's approval; absent leaves it as it is. One key turns it on; it is
+    turned off when a second key sends the same policy."""
 
 
 class PolicyView(msgspec.Struct, frozen=True):
@@ -43,6 +50,7 @@ class PolicyView(msgspec.Struct, frozen=True):
     decline_above: int
     deadline_ms: int
     costs: Costs
+    four_eyes: bool
 
 
 class PolicyVersionView(msgspec.Struct, frozen=True):
@@ -73,6 +81,9 @@ class Policies:
         self._reader = reader
         self._clock = clock
         self._cursors = cursors
+        self._asked_for: dict[int, tuple[str, Policy]] = {}
+        """By tenant, who wants to do without the second pair of eyes, and the policy that was sent; over a restart it
+        is asked for anew."""
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -89,13 +100,18 @@ class Policies:
         return json_reply(_view(policy), _etag(policy))
 
     async def put(self, request: Request) -> Response:
-        """Another policy, whole; it holds from the next event on."""
+        """Another policy, whole; it holds from the next event on, or waits for a second key that sends the same."""
 
         def make(asked: Asked, seq: int) -> Made:
             policies, caller = self._corridor.definitions.walk.policies, asked.caller
             before = policies.of(caller.tenant)
             asked.over(_etag(before))
-            wanted = _wanted(asked.document)
+            wanted = _wanted(asked.document, before)
+            if before.four_eyes and not wanted.four_eyes:
+                first, sent = self._asked_for.get(caller.tenant, (caller.key_id, wanted))
+                if first == caller.key_id or sent != wanted:
+                    return self._waiting(caller, before, wanted)
+            self._asked_for.pop(caller.tenant, None)
             after, write = policies.put(caller.tenant, wanted, caller.key_id, self._clock.now_ms(), seq)
             change = Change(
                 tenant=caller.tenant, actor=caller.key_id, action="policy.set", thing="policy",
@@ -104,6 +120,14 @@ class Policies:
             return Made(change=change, view=_view(after), headers={"ETag": _etag(after)})
 
         return await self._changes.take_between_events(request, "manage", make)
+
+    def _waiting(self, caller: Caller, before: Policy, wanted: Policy) -> Made:
+        self._asked_for[caller.tenant] = (caller.key_id, wanted)
+        change = Change(
+            tenant=caller.tenant, actor=caller.key_id, action="policy.asked_for", thing="policy",
+            before=msgspec.to_builtins(_view(before)), after=msgspec.to_builtins(_view(wanted)),
+        )  # fmt: skip
+        return Made(change=change, view=_view(before), status=202, headers={"ETag": _etag(before)})
 
     async def versions(self, request: Request) -> Response:
         """Every version that was set, newest first."""
@@ -116,19 +140,21 @@ class Policies:
 
 
 def _view(policy: Policy) -> PolicyView:
-    return PolicyView(policy.version, policy.red_above, policy.decline_above, policy.deadline_ms, policy.costs)
+    return PolicyView(
+        policy.version, policy.red_above, policy.decline_above, policy.deadline_ms, policy.costs, policy.four_eyes
+    )
 
 
 def _etag(policy: Policy) -> str:
     return f'"{policy.version}"'
 
 
-def _wanted(document: dict[str, Any]) -> Policy:
+def _wanted(document: dict[str, Any], before: Policy) -> Policy:
     try:
         sent = msgspec.convert(document, PolicyChoice)
     except msgspec.ValidationError as error:
         pointer = str(error).partition(" - at `$")[2].rstrip("`").replace(".", "/")
-        raise Malformed("a policy has red_above, decline_above, deadline_ms and costs, in whole numbers",
+        raise Malformed("a policy has red_above, decline_above, deadline_ms and costs, in whole numbers, and four_eyes",
                         pointer=pointer, code="bad_value") from None  # fmt: skip
     costs = sent.costs
     checks = (
@@ -144,4 +170,5 @@ def _wanted(document: dict[str, Any]) -> Policy:
     for name, holds, says in checks:
         if not holds:
             raise Malformed(f"{name.replace('/', '.')} {says}", pointer="/" + name, code="bad_value")
-    return Policy(sent.red_above, sent.decline_above, sent.deadline_ms, costs)
+    four_eyes = before.four_eyes if sent.four_eyes is None else sent.four_eyes
+    return Policy(sent.red_above, sent.decline_above, sent.deadline_ms, costs, four_eyes)

@@ -255,7 +255,7 @@ class Rules:
                 raise Changed("another set was published meanwhile; look again, then send this with the new ETag")
             if dry_run:
                 return json_reply(_checked_view(checked))
-            if self._four_eyes and proposal is None:
+            if proposal is None and self._wants_four_eyes(asked.caller.tenant):
                 return self._proposed(asked, rule_set, note, checked)
             return self._published(asked, seq, rule_set, note, checked, action, proposal[0] if proposal else None)
 
@@ -312,6 +312,10 @@ class Rules:
             status=202,
             headers={"Location": "/api/v1/rule-proposals"},
         )
+
+    def _wants_four_eyes(self, tenant: int) -> bool:
+        """The server may want it of everybody, a tenant's policy of its own people."""
+        return self._four_eyes or self._corridor.definitions.walk.policies.of(tenant).four_eyes
 
     def _in_force(self, tenant: int) -> InForce:
         return self._corridor.definitions.walk.rulings.in_force(tenant)

@@ -51,6 +51,8 @@ class Policy(msgspec.Struct, frozen=True):
     deadline_ms: int = 50
     """How long an order may have waited, from its receipt, before parts of its decision are put off."""
     costs: Costs = Costs()
+    four_eyes: bool = False
+    """Whether a rule set is published only when a second key has approved it."""
     version: int = 0
     """Of the tenant's; 0 while it has set none."""
 
