@@ -24,6 +24,7 @@ FourthwatchError
 ├── LedgerError             the data file
 │   ├── LedgerFull          no room on the disk
 │   ├── LedgerBroken        a write or sync failed: nothing more is acknowledged by this process
+│   │   └── LedgerUnreadable    a place cannot be read: who asks for it is refused
 │   └── LedgerUnusable      cannot be opened: wrong version, damaged, in use, unsafe SQLite
 ├── IndexDamaged            the index beside the data file cannot be used, and is made again from the ledger
 ├── RecordingError          a file of recorded events is not one; names the file and the line
@@ -151,6 +152,10 @@ class LedgerFull(LedgerError):
 
 class LedgerBroken(LedgerError):
     """A write or a sync failed; what the disk holds is only known after a restart."""
+
+
+class LedgerUnreadable(LedgerBroken):
+    """What is stored at some place cannot be read: who asks for it is refused, and the rest goes on."""
 
 
 class LedgerUnusable(LedgerError):

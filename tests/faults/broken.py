@@ -125,11 +125,17 @@ def shares_the_directory() -> None:
     module.lock_directory = lambda directory: (directory / "another.lock").open("w")
 
 
+def ends_at_a_bad_page() -> None:
+    """What cannot be read is taken for a disk that failed."""
+    module: Any = walk
+    module.LedgerUnreadable = type("Nothing", (Exception,), {})
+
+
 WAYS: dict[str, Callable[[], None]] = {
     way.__name__.replace("_", "-"): way
     for way in (
         answers_early, counts_twice, forgets_at_start, swallows_write_errors, ignores_the_reserve, stumbles,
-        shares_the_directory,
+        shares_the_directory, ends_at_a_bad_page,
     )
 }  # fmt: skip
 

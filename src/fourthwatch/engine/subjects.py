@@ -19,6 +19,11 @@ class Subjects:
         self._orders = Orders(ledger, orders_kept)
         self._windows = windows
 
+    def fetch(self, tenant: int, event: Event, before_seq: int) -> None:
+        """Have the order that an event is about at hand; raises `LedgerUnreadable` when it is there, and damaged."""
+        if event.order_id is not None and not isinstance(event, CreateOrder):
+            self._orders.find(tenant, event.order_id, before_seq)
+
     def present(
         self,
         tenant: int,

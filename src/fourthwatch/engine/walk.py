@@ -16,10 +16,11 @@ from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.subjects import Subjects
-from fourthwatch.errors import Conflict
+from fourthwatch.errors import Conflict, LedgerUnreadable, Unavailable
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
+from fourthwatch.logs import log
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
 from fourthwatch.store.lists import entries_hit
@@ -57,7 +58,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """Whether the event had been here before; then the receipt is the old one."""
 
 
-Outcome = Answer | Conflict
+Outcome = Answer | Conflict | Unavailable
 Wish = tuple[Subject, Action]
 DONE_BEHIND = ("list", "label")
 """Of the actions of rules those that are carried out here, behind the decision that wants them."""
@@ -154,7 +155,13 @@ class Walk:
         taken = Taken() if taken is None else taken
         for submission in batch:
             identity = identity_of(submission.decoded, submission.idempotency_key, submission.is_own)
-            seen = self._find(submission, identity)
+            try:
+                seen = self._find(submission, identity)
+                if seen is None:  # what has to be read is read before anything changes
+                    self._subjects.fetch(submission.tenant, submission.decoded.event, self.last_seq + 1)
+            except LedgerUnreadable as damage:
+                taken.outcomes.append(_unreadable(damage))
+                continue
             if seen is None:
                 taken.outcomes.append(self._take(submission, identity, taken))
             elif identity.by_key and seen[1] != submission.decoded.fingerprint:
@@ -273,8 +280,17 @@ class Walk:
             return ()
         return STAGES[: sum(waited_ms * 4 >= budget_ms * quarters for quarters in _SKIPPED_AT_QUARTERS)]
 
-    def _old_answer(self, seq: int) -> Answer:
-        return Answer(receipt_again(*self.ledger.stored(seq)), replayed=True)
+    def _old_answer(self, seq: int) -> Answer | Unavailable:
+        try:
+            return Answer(receipt_again(*self.ledger.stored(seq)), replayed=True)
+        except LedgerUnreadable as damage:
+            return _unreadable(damage)
+
+
+def _unreadable(damage: LedgerUnreadable) -> Unavailable:
+    """What is told to whoever asks for what cannot be read; nothing of the event is kept, and it can be sent again."""
+    log.error("stored_event_unreadable", reason=str(damage), do="run fourthwatch doctor, then restore a backup")
+    return Unavailable("what is stored about this cannot be read; the operator has been told", retry_after_s=60)
 
 
 class _Told(msgspec.Struct):

@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from fourthwatch.clock import Millis
-from fourthwatch.errors import LedgerBroken
+from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import LOG_PAGES_MAX
 from fourthwatch.store.changes import Change, Write, apply_alone
 from fourthwatch.store.file import ledger_error, open_file
@@ -314,7 +314,7 @@ class Ledger:
             for row in self._reading.execute(statement, bindings):
                 return row
         except apsw.Error as error:
-            raise LedgerBroken(f"the data file could not be read: {error}") from error
+            raise LedgerUnreadable(f"the data file could not be read: {error}") from error
         return None
 
 

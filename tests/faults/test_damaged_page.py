@@ -1,0 +1,93 @@
+"""A page of the data file that went bad: whoever asks for what was on it hears so, everybody else is served."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from faults.broken import broken
+from fourthwatch.store.file import FILE_NAME
+from served import Served
+
+pytestmark = pytest.mark.slow
+
+UNREADABLE = "what is stored about this cannot be read; the operator has been told"
+ORDERS = 300
+BAD = 150
+
+
+def test_who_asks_for_what_is_damaged_is_refused_and_the_others_are_served(tmp_path: Path) -> None:
+    server, key, bad = with_a_bad_page(tmp_path)
+    try:
+        for _ in range(3):  # again and again: no loop of crashes
+            retry = server.send(key, "createOrder", order(BAD))
+            assert (retry.status, retry.json["message"]) == (503, UNREADABLE)
+            assert retry.headers["retry-after"] == "60"
+            paid = server.send(key, "transaction", payment(BAD))
+            assert paid.status == 503
+        assert server.is_running
+        old = server.send(key, "createOrder", order(1))
+        assert old.status == 200
+        assert old.headers["fourthwatch-replayed"] == "true"
+        assert server.send(key, "transaction", payment(2)).status == 200
+        fresh = server.send(key, "createOrder", order(ORDERS + 1))
+        assert fresh.status == 200
+        assert stored(server) == ORDERS + 2, "what was refused left something behind"
+        assert any("stored_event_unreadable" in line for line in server.log)
+        assert not any(bad in line for line in server.log)
+    finally:
+        assert server.stop() == 0
+
+
+def test_a_build_that_gives_up_at_a_bad_page_is_caught(tmp_path: Path) -> None:
+    """Its process ends, and the same retry ends the next one, too."""
+    whole, key, _ = with_a_bad_page(tmp_path)
+    whole.stop()
+    server = Served(tmp_path, program=broken("ends-at-a-bad-page")).start()
+    reply = server.send(key, "createOrder", order(BAD))
+    assert reply.json["message"] != UNREADABLE
+    assert server.wait() == 1
+
+
+def with_a_bad_page(directory: Path) -> tuple[Served, str, str]:
+    """A server over a file in which the body of one order cannot be read; a word of it, too."""
+    server = Served(directory).start()
+    key = server.key("ingest", "read")
+    for number in range(1, ORDERS + 1):
+        assert server.send(key, "createOrder", order(number)).status == 200
+    assert server.stop() == 0
+    word = note(BAD).split()[0]
+    path = directory / FILE_NAME
+    whole = bytearray(path.read_bytes())
+    places = [at for at in range(len(whole)) if whole.startswith(word.encode(), at)]
+    assert places, "the order's body is not in the file as it was sent"
+    for at in places:
+        whole[at] ^= 0x20
+    path.write_bytes(whole)
+    return server.start(), key, word
+
+
+def order(number: int) -> dict[str, object]:
+    return {
+        "_userId": f"u-{number}", "_orderId": f"o-{number}", "_amount": "20", "_currencyCode": "INR",
+        "_customInfo": {"note": note(number)},
+    }  # fmt: skip
+
+
+def note(number: int) -> str:
+    """Long, so that an order has pages of its own."""
+    return f"invented-{number}- " + "word " * 2_000
+
+
+def payment(number: int) -> dict[str, object]:
+    return {"_orderId": f"o-{number}", "_transactionStatus": "_success", "_transactionId": f"t-{number}"}
+
+
+def stored(server: Served) -> int:
+    reply = server.request("GET", "/metrics")
+    line = next(one for one in reply.body.decode().splitlines() if one.startswith("fourthwatch_events_stored "))
+    return int(float(line.split()[1]))
+
+
+def test_the_word_of_the_bad_order_is_of_no_other() -> None:
+    assert json.dumps([order(number) for number in range(1, ORDERS + 1)]).count(note(BAD).split()[0]) == 1
