@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from console.browser import NARROW, WIDE, browser
-from console.shopfront import RING_DEVICE, open_shop
+from console.shopfront import RING_DEVICE, hang_models, open_shop
 from console.visitor import PASSWORD, make_user
 from served import Served
 
@@ -38,6 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, Served(Path(directory)) as served:
         open_shop(served, served.key("ingest", "read", "manage", name="web shop"), ordinary=40, ring=8)
         make_user(Path(directory), "asha@example.com", "admin")
+        PAGES["models"], PAGES["model"] = "/console/models", f"/console/models/{hang_models(Path(directory))[1]}"
         with browser(served.url) as opened:
             opened.sign_in("asha@example.com", PASSWORD)
             for name, path in PAGES.items():

@@ -1,9 +1,15 @@
 """A small shop for the tests of the console and its pictures: ordinary orders, and one ring on one device and IP."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+from fourthwatch.clock import SystemClock
+from fourthwatch.model.manifest import Measured, Use
+from fourthwatch.store.models import ModelFiles, ModelStore
+from fourthwatch.workbench.drawing import Line, chart
 from served import KEY_HEADER, Served
+from small_model import package_of, small_model
 
 RING_DEVICE = "dev-ring"
 RING_IP = "203.0.113.99"
@@ -67,3 +73,50 @@ def open_shop(served: Served, key: str, *, ordinary: int = 12, ring: int = 6) ->
         made.append(order_id)
     send("custom_event", {"_eventName": "parcel_weighed", "_orderId": made[0], "_customInfo": {"grams": 812}})
     return made
+
+
+_READ = {
+    "amount": "the order's amount", "account_age": "how old the account is",
+    "orders_by_user_24h": "orders of the user in a day", "orders_by_user_7d": "orders of the user in a week",
+    "own_mean_amount": "the user's usual amount", "chargebacks_ever": "chargebacks of the user",
+    "neighbours": "users who share something", "orders_by_user_90d": "orders of the user in three months",
+}  # fmt: skip
+
+
+def hang_models(directory: Path) -> tuple[str, str]:
+    """Two models: one that judges, and a candidate that passed all gates but one; their ids."""
+    store = ModelStore(directory, SystemClock())
+    good, names = small_model(), ("chargeback-20270105-0a1b2c3d", "chargeback-20270301-9f8e7d6c")
+    risen = [at / 10 for at in range(11)]
+    figures = [
+        chart("Bad orders found, by good orders flagged",
+              [Line("model", risen, [one**0.4 for one in risen]), Line("guessing", [0, 1], [0, 1])]),
+        chart("What came, by what was foretold", [Line("model", risen, [one * 0.95 for one in risen])]),
+    ]  # fmt: skip
+    card = f"<html><head><style>p{{margin:0}}</style></head><body>{''.join(figures)}</body></html>".encode()
+    for number, name in enumerate(names):
+        auc = 0.871 + number / 50
+        package = package_of(
+            good.body, good.golden, 300, id=name, trees=20, score_shares=tuple(0.05 for _ in range(20)),
+            features=tuple(Use(name=one, says=says, gain=0.5 / 2**at, monotone=1 if at in (5, 6) else 0)
+                           for at, (one, says) in enumerate(_READ.items())),
+            metrics={"auc": Measured(value=auc, low=auc - 0.02, high=auc + 0.02),
+                     "average_precision": Measured(value=0.42 + number / 20, low=0.36, high=0.52),
+                     "calibration_error": Measured(value=0.012, low=0.008, high=0.019)},
+        )  # fmt: skip
+        store.add(1, name, package.manifest, ModelFiles(package.body, package.golden, card), actor="command line")
+    champion, candidate = names
+    store.apply(store.moved(1, champion, "champion", actor="command line", why="the first one"))
+    gates = [
+        {"name": "auc", "passed": True, "says": "0.8910 against 0.8710 of " + champion},
+        {"name": "cost", "passed": True, "says": "41,200 against 52,900"},
+        {"name": "latency", "passed": False, "says": "p99 1,204 \u00b5s, at most 1000"},
+    ]
+    ours = {"name": candidate, "auc": 0.891, "average_precision": 0.47, "cost": 41_200.0}
+    theirs = {"name": champion, "auc": 0.871, "average_precision": 0.42, "cost": 52_900.0}
+    report = {"model": candidate, "against": champion, "on": "fresh", "orders": 4_180, "bad": 131, "ours": ours,
+              "theirs": theirs, "calibration_error": 0.012, "latency_p99_micros": 1204.0, "drift": 0.02,
+              "gates": gates}  # fmt: skip
+    store.report(1, candidate, json.dumps(report).encode())
+    store.close()
+    return champion, candidate

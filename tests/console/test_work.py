@@ -5,12 +5,13 @@ Also by the keyboard alone, at both widths, and against the rules of accessibili
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from console.browser import NARROW, WIDE, Browser, axe_faults, browser
-from console.shopfront import RING_DEVICE, open_shop
+from console.shopfront import RING_DEVICE, hang_models, open_shop
 from console.visitor import PASSWORD, Visitor, make_user, signed_in
 from served import KEY_HEADER, Served
 from webhooks.listening import Receiver
@@ -110,6 +111,9 @@ def test_a_ring_is_found_looked_at_stopped_by_a_rule_decided_together_taken_back
     opened.press_with_control("a")
     opened.press("distinct(user, by device, last 1d) >= 3")
     opened.wait(lambda: opened.all("#check .tag-good"), "the draft does not hold")
+    # Its preview over the orders that came.
+    opened.see("of the last 18 orders")
+    assert "ring-5" in opened.one("#preview").text
     opened.one("input[name=state][value=shadow]").click()
     opened.one("button.primary").click()
     opened.see("Published: version 1")
@@ -391,3 +395,52 @@ def test_nobody_decides_an_order_that_somebody_else_has_claimed(office: Office) 
     first.post("/console/decide", {"order": "good-5", "verdict": "approve", "back": "/console/queue"})
     assert office.served.get(office.key, "/api/v1/orders/good-5").json["analyst_decision"]["verdict"] == "approve"
     assert office.served.get(office.key, "/api/v1/orders/good-5/claim").status == 404
+
+
+def test_models_are_shown_with_their_pictures_and_become_champion_only_by_their_gates_or_a_reason(
+    tmp_path: Path,
+) -> None:
+    with Served(tmp_path) as served:
+        key = served.key("ingest", "read", "manage")
+        open_shop(served, key, ordinary=3, ring=1)
+        champion, candidate = hang_models(tmp_path)
+        make_user(tmp_path, "asha@example.com", "manager")
+        with browser(served.url) as opened:
+            opened.sign_in("asha@example.com", PASSWORD)
+            for path in ("/console/models", f"/console/models/{candidate}", f"/console/models/{champion}"):
+                for width, scheme in ((WIDE, "light"), (NARROW, "dark")):
+                    opened.size(*width)
+                    opened.prefer(scheme)
+                    opened.open(path)
+                    opened.one("main table")
+                    assert axe_faults(opened) == []
+                    assert opened.script("return document.documentElement.scrollWidth") <= width[0]
+            opened.size(*WIDE)
+            opened.prefer("light")
+            opened.open(f"/console/models/{candidate}")
+            opened.see("0.8910 against 0.8710")
+            opened.wait(lambda: opened.script(
+                "const all = [...document.querySelectorAll('.pictures img')];"
+                "all.forEach(one => one.loading = 'eager');"
+                "return all.length === 2 && all.every(one => one.naturalWidth)"
+            ), "no pictures")  # fmt: skip
+            opened.one("button[value=champion]").click()
+            opened.see("has not passed its gates")
+            opened.fill("input[name=override]", "Latency was measured on a busy machine")
+            opened.one("button[value=champion]").click()
+            opened.see("The model is champion now.")
+            states = {one["id"]: one["state"] for one in served.get(key, "/api/v1/models").json["models"]}
+            assert states == {candidate: "champion", champion: "retired"}
+            opened.open("/console/models")
+            opened.one("summary.button").click()
+            opened.fill("input[name=why]", "More reviews than people")
+            opened.one("form[action='/console/models/rollback'] button").click()
+            opened.see(f"{champion} judges again")
+            states = {one["id"]: one["state"] for one in served.get(key, "/api/v1/models").json["models"]}
+            assert states == {candidate: "retired", champion: "champion"}
+            entry = served.get(key, f"/api/v1/audit?thing=models/{candidate}").json["entries"][0]
+            assert entry["after"]["why"] == "More reviews than people"
+            assert opened.complaints() == []
+        card = served.get(key, f"/api/v1/models/{candidate}/card")
+        assert "sandbox" in card.headers["content-security-policy"]
+        assert served.get(served.key("read", tenant="next"), f"/api/v1/models/{candidate}/card").status == 404

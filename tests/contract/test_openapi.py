@@ -71,6 +71,8 @@ OTHERS = {
     ("post", "/api/v1/views"),
     ("delete", "/api/v1/views/{view_id}"),
     ("post", "/api/v1/trials"),
+    ("get", "/api/v1/models/{model_id}/card"),
+    ("post", "/api/v1/models/rollback"),
     ("get", "/api/v1/keeping"),
     ("get", "/api/v1/backups"),
     ("post", "/api/v1/backups"),

@@ -19,6 +19,8 @@ STATES = ("draft", "shadow", "percentage", "live", "paused")
 _TEXTS = ("when", "says", "reason", "shows", "owner")
 _NEW = "new"
 _DAYS = 7
+_LAST = 1_000
+"""Orders that a draft is tried over while it is typed."""
 
 
 class Rules:
@@ -33,6 +35,7 @@ class Rules:
         return [
             Page("GET", "/rules", "viewer", self.all),
             Page("POST", "/rules/check", "manager", self.check),
+            Page("POST", "/rules/preview", "manager", self.preview),
             Page("GET", "/rules/versions", "viewer", self.versions),
             Page("GET", "/rules/versions/{version}", "viewer", self.version),
             Page("POST", "/rules/versions/{version}/rollback", "manager", self.roll_back),
@@ -85,6 +88,17 @@ class Rules:
             "rule_check.html", visit, is_ok=answered.is_ok, told=told,
             diagnostics=[] if answered.is_ok else told.get("diagnostics", []),
         )  # fmt: skip
+
+    async def preview(self, visit: Visit) -> Response:
+        """What the draft would have said of the newest orders; asked once it holds."""
+        try:
+            rule = _drafted(visit)
+        except Malformed as error:
+            return self._looks.page("rule_preview.html", visit, told=None, fault=error.message)
+        answered = await visit.ask("POST", "rules", "preview", body={"rule": rule, "last": _LAST})
+        if not answered.is_ok:
+            return self._looks.page("rule_preview.html", visit, told=None, fault=answered.refusal().message)
+        return self._looks.page("rule_preview.html", visit, told=answered.json, fault="")
 
     async def publish(self, visit: Visit) -> Response:
         """Publish the set with this rule in it."""
@@ -155,10 +169,9 @@ class Rules:
         rules = await every_rule(visit)
         current = await visit.get("rule-sets", "current")
         try:
-            rule = rule_of(visit)
+            rule = _drafted(visit)
         except Malformed as error:
             return _Fault(error.message)
-        rule["name"], rule["says"] = rule["name"] or "draft_being_written", rule["says"] or "not said yet"
         at = next((at for at, one in enumerate(rules) if one["name"] in (was, rule["name"])), len(rules))
         body = {
             "rules": [*rules[:at], rule, *rules[at + 1 :]],
@@ -233,6 +246,12 @@ def rule_of(visit: Visit) -> dict[str, Any]:
             except msgspec.DecodeError:
                 raise Malformed(f"{name} are not JSON; they are a list, as shown") from None
     return rule
+
+
+def _drafted(visit: Visit) -> dict[str, Any]:
+    """The same while it is written: it may not have a name or a sentence yet."""
+    rule = rule_of(visit)
+    return {**rule, "name": rule["name"] or "draft_being_written", "says": rule["says"] or "not said yet"}
 
 
 async def _names(visit: Visit) -> list[dict[str, str]]:

@@ -23,6 +23,7 @@ from fourthwatch.api.intake import Intake
 from fourthwatch.api.lists import Lists
 from fourthwatch.api.looks import Looks
 from fourthwatch.api.management import Management
+from fourthwatch.api.model_cards import ModelCards
 from fourthwatch.api.model_watch import ModelWatching
 from fourthwatch.api.models import Models
 from fourthwatch.api.neo import Neo
@@ -138,7 +139,8 @@ def _of_models(
 ) -> tuple[Part, ...]:
     """Whatever is asked about models."""
     watching = ModelWatching(changes, corridor, models, aside, clock)
-    return (watching, Models(changes, models), Contributions(decisions, corridor, models))
+    cards = ModelCards(changes, models)  # before the model's own path
+    return (cards, watching, Models(changes, models), Contributions(decisions, corridor, models))
 
 
 class _Closable(Protocol):
