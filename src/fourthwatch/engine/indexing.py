@@ -4,8 +4,9 @@ Follows the ledger in the background: right behind it from the feed, or from wha
 `derive` is on the walk's thread and in small pieces; `write` may be on another.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from fourthwatch.engine.subjects import Subjects
 from fourthwatch.engine.walk import Walk
 from fourthwatch.errors import FourthwatchError, IndexDamaged
 from fourthwatch.events import Event, Tag, Transaction, Untag
+from fourthwatch.features.keyer import heard
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
-from fourthwatch.features.things import THINGS, key_of, mark_of_key
+from fourthwatch.features.things import KEYERS, THINGS, key_of, mark_of_key
 from fourthwatch.limits import (
     INDEX_BATCH_EVENTS,
     INDEX_FIELD_CHARS_MAX,
@@ -61,6 +63,12 @@ _SAMPLE = 16
 """One decision in so many is asked which features it did not know."""
 _GUEST = "guest:"
 _Touch = tuple[Subject, DecisionRow | None]
+_Fields = Sequence[tuple[str, str | None]]
+_KEYERS = tuple([KEYERS[name] for name in MENTIONED])
+_KINDS = tuple([THINGS[name].number for name in MENTIONED])
+_TEXTS_OF_KIND = {THINGS[name].number: THINGS[name].texts for name in MENTIONED}
+USER_KIND = THINGS["user"].number
+_LINKED_KINDS = tuple([THINGS[name].number for name in LINKED])
 
 
 class _Vector(msgspec.Struct):
@@ -132,7 +140,8 @@ class Indexer:
     def derive(self, fresh: Fresh, into: Derived) -> None:
         """Add what one event brings."""
         event, subject = fresh.event, fresh.present.subject
-        mentioned = self._mention(fresh.present, event, into)
+        fields = _fields_of(subject.event)
+        mentioned = self._mention(fresh.present, event, fields, into)
         order_id = subject.event.order_id
         if order_id is not None:
             into.touches.append((subject, fresh.decision))
@@ -140,7 +149,7 @@ class Indexer:
         if mark is not None:
             into.touches.append(mark)
         self._link(subject, order_id, mentioned, into)
-        self._count(event, subject, fresh.decision, into)
+        self._count(event, subject, fields, fresh.decision, into)
         into.last_seq = event.seq
 
     def write(self, derived: Derived, chain: bytes) -> None:
@@ -160,35 +169,37 @@ class Indexer:
         """Close the index."""
         self._writer.close()
 
-    def _mention(self, present: Present, event: EventRow, into: Derived) -> dict[str, list[int]]:
-        """Keys by kind, and the names of those that may be new."""
+    def _mention(self, present: Present, event: EventRow, fields: _Fields, into: Derived) -> dict[int, list[int]]:
+        """Keys by the number of their kind; takes down what leads to the event, and the names of what may be new."""
         subject, seq, tenant = present.subject, event.seq, event.tenant
-        keys_by_kind: dict[str, list[int]] = {}
-        mentions = into.mentions
-        for name in MENTIONED:
-            keys = present.of(name)
-            if not keys:
-                continue
-            signed = keys_by_kind[name] = [mark_of_key(key) for key in keys]
-            for key in signed:
-                mentions.append((key, seq))
-            if not all(map(self._is_known, signed)):
-                thing = THINGS[name]
-                for key, text in zip(signed, thing.texts(subject), strict=True):
-                    value = text if text.startswith(_GUEST) else text.partition(":")[2]
-                    into.named.append((key, tenant, thing.number, value[:TEXT_ID_MAX], seq))
-        for kind, prefix, value in _looked_for(subject, event):
+        keys_by_kind: dict[int, list[int]] = {}
+        fresh: set[int] = set()
+        add, is_known = into.mentions.append, self._is_known
+        for kind, wide in heard(MENTIONED, _KEYERS, _KINDS, present.keys, subject):
+            key = mark_of_key(wide)
+            add((key, seq))
+            if kind in keys_by_kind:
+                keys_by_kind[kind].append(key)
+            else:
+                keys_by_kind[kind] = [key]
+            if not is_known(key):
+                fresh.add(kind)
+        for kind in sorted(fresh):
+            for key, text in zip(keys_by_kind[kind], _TEXTS_OF_KIND[kind](subject), strict=True):
+                value = text if text.startswith(_GUEST) else text.partition(":")[2]
+                into.named.append((key, tenant, kind, value[:TEXT_ID_MAX], seq))
+        for kind, prefix, value in _looked_for(subject, event, fields):
             key = mark_of_key(key_of(tenant, f"{prefix}:{value}"))
-            mentions.append((key, seq))
-            if not self._is_known(key):
+            add((key, seq))
+            if not is_known(key):
                 into.named.append((key, tenant, kind, value, seq))
         return keys_by_kind
 
-    def _link(self, subject: Subject, order_id: str | None, keys: Mapping[str, list[int]], into: Derived) -> None:
+    def _link(self, subject: Subject, order_id: str | None, keys: Mapping[int, list[int]], into: Derived) -> None:
         """Both ways: the user with each thing, and the order with the user and each thing."""
         tenant, seq, at_ms = subject.tenant, subject.seq, subject.occurred_ms
-        users = [(1, key) for key in keys.get("user", ())]
-        things = [(THINGS[name].number, key) for name in LINKED for key in keys.get(name, ())]
+        users = [(USER_KIND, key) for key in keys.get(USER_KIND, ())]
+        things = [(kind, key) for kind in _LINKED_KINDS for key in keys.get(kind, ())]
         ends = [(one, other) for one in users for other in things]
         links, segment = into.links, seq >> SEGMENT_BITS
         if order_id is not None and len(order_id) <= TEXT_ID_MAX:
@@ -206,7 +217,9 @@ class Indexer:
                 links.append((key, other_kind, other, seq, at_ms))
                 links.append((other, kind, key, seq, at_ms))
 
-    def _count(self, event: EventRow, subject: Subject, made: DecisionRow | None, into: Derived) -> None:
+    def _count(
+        self, event: EventRow, subject: Subject, fields: _Fields, made: DecisionRow | None, into: Derived
+    ) -> None:
         tallies, tenant, day = into.tallies, event.tenant, event.received_ms // DAY_MS
 
         def add(what: str, name: str) -> None:
@@ -217,8 +230,9 @@ class Indexer:
         if event.warnings is not None:
             for code in {one.code for one in _warnings.decode(event.warnings)}:
                 add("warning", code)
-        for name, _ in _fields_of(subject.event):
-            add("field", f"{event.name or subject.kind.name}.{name}")
+        about = (event.name or subject.kind.name) + "."
+        for name, _ in fields:
+            add("field", about + name)
         if made is not None and event.seq % _SAMPLE == 0:
             add("sampled", "")
             for name, value in zip(self._feature_names, _vector.decode(made.detail).vector, strict=False):
@@ -264,7 +278,7 @@ class Indexer:
         return key in old
 
 
-def _looked_for(subject: Subject, event: EventRow) -> Iterator[tuple[int, str, str]]:
+def _looked_for(subject: Subject, event: EventRow, fields: _Fields) -> Iterator[tuple[int, str, str]]:
     """What else events are looked for by: number of the kind, prefix, value."""
     told = subject.event
     yield ANY_KIND, "any", ""
@@ -279,21 +293,21 @@ def _looked_for(subject: Subject, event: EventRow) -> Iterator[tuple[int, str, s
         yield LAST4_KIND, "last4", last4
     for phone in subject.involved.phones:
         yield PHONE_END_KIND, "phone_end", phone[:0:-1]
-    for _, value in _fields_of(told):
+    for _, value in fields:
         if value is not None:
             yield FIELD_KIND, "field", value
 
 
-def _fields_of(event: Event) -> Iterator[tuple[str, str | None]]:
+def _fields_of(event: Event) -> _Fields:
     """Fields of the shop's own, the first few: name, and the value when it is one to look for."""
     if not event.custom_info:
-        return
-    for name, value in list(event.custom_info.items())[:INDEX_FIELDS_MAX]:
-        yield name[:64], _searchable(value)
+        return ()
+    first = islice(event.custom_info.items(), INDEX_FIELDS_MAX)
+    return [(name[:64], _searchable(value)) for name, value in first]
 
 
 def _searchable(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if type(value) is not str and type(value) is not int:
         return None
     text = str(value).strip()
     return text if 3 <= len(text) <= INDEX_FIELD_CHARS_MAX else None
