@@ -182,3 +182,39 @@ def test_an_order_of_another_tenant_is_labelled_like_one_that_never_was(shop: Sh
     shown, never = (other.get(f"/api/v1/orders/{name}/labels") for name in (order_id, "never-seen"))
     assert shown.body == never.body
     assert labels(shop, order_id)["labels"] == []
+
+
+def test_who_may_only_send_events_speaks_for_the_shop_whatever_name_is_given(shop: Shop) -> None:
+    user = fresh("user")
+    order_id = order_of(shop, user)
+    program = Shop(shop.served, shop.served.key("ingest", "read"))
+    marked = {"_userId": user, "_isBad": True, "_analyst": "dana", "_source": "_manualReview"}
+    assert program.taken("tag", marked)["warnings"] == []
+    by = labels(shop, order_id)["by"]
+    assert (by["source"], by["author"], by["value"]) == ("shop", "dana", True)
+    shop.taken("tag", {**marked, "_isBad": False})
+    assert labels(shop, order_id)["by"]["source"] == "analyst"
+    program.taken("tag", {**marked, "_isBad": False})  # the same words are another event, and the shop's
+    program.taken("untag", {"_userId": user, "_analyst": "dana"})
+    by = labels(shop, order_id)["by"]
+    assert (by["source"], by["value"]) == ("analyst", False)
+
+
+def test_an_analysts_decision_stands_over_that_of_the_shops_program(shop: Shop) -> None:
+    order_id = order_of(shop)
+    program = Shop(shop.served, shop.served.key("ingest", "read"))
+    by_hand = {"_orderId": order_id, "_source": "_manualReview", "_analyst": "dana"}
+    program.taken("order_status", {**by_hand, "_orderStatus": "_approved"})
+    line = shop.get("/api/v1/orders?fresh=true&limit=1").json["orders"][0]
+    assert (line["order_id"], line["analyst_decision"], line["analyst"]) == (order_id, "approve", None)
+    body = json.dumps({"verdict": "decline", "author": "meera"})
+    standing = shop.post(f"/api/v1/orders/{order_id}/decisions", body).json["order"]
+    assert (standing["verdict"], standing["analyst_decision"]["source"]) == ("decline", "analyst")
+    program.taken("order_status", {**by_hand, "_orderStatus": "_approved", "_description": "again"})
+    line = shop.get("/api/v1/orders?fresh=true&limit=1").json["orders"][0]
+    assert (line["analyst_decision"], line["analyst"], line["state"]) == ("decline", "meera", "approved")
+    again = shop.post(f"/api/v1/orders/{order_id}/decisions", json.dumps({"verdict": "hold", "author": "meera"}))
+    assert again.json["order"]["analyst_decision"]["verdict"] == "hold"
+    program.taken("order_status", {**by_hand, "_orderStatus": "_canceled"})
+    line = shop.get("/api/v1/orders?fresh=true&limit=1").json["orders"][0]
+    assert (line["analyst_decision"], line["analyst"]) == ("decline", None)

@@ -337,7 +337,7 @@ def test_an_order_waits_for_a_decision_until_somebody_decides_it_or_it_is_over(s
     assert (shelf.line("ord-1").verdict, shelf.line("ord-1").is_open) == ("review", 1)
     told(shelf, "order_status", NOW_MS + 1, **policy, _orderStatus="_held")
     line = shelf.line("ord-1")
-    assert (line.analyst_decision, line.analyst, line.is_open) == ("hold", "meena", 1)
+    assert (line.analyst_decision, line.analyst, line.is_open) == ("hold", None, 1), "the shop may name anybody"
     told(shelf, "order_status", NOW_MS + 2, **policy, _orderStatus="_approved")
     assert (shelf.line("ord-1").analyst_decision, shelf.line("ord-1").is_open) == ("approve", 0)
     told(shelf, "createOrder", NOW_MS + 3, **{**red, "_orderId": "ord-2"})

@@ -1,6 +1,7 @@
 """The way in for everything that becomes an event: read, decode, hand to the corridor, wait for the commit, answer."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import cast
 
@@ -12,10 +13,11 @@ from fourthwatch.api.request import REPLAYED, Pair, Receive, Scope, Send, bounde
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock, Millis
 from fourthwatch.engine.again import OWN_NAMES
+from fourthwatch.engine.consequences import BY_HAND
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Malformed, Refused
-from fourthwatch.events import Kind
+from fourthwatch.events import KIND_OF_TYPE, Kind, OrderStatus, Tag, Untag
 from fourthwatch.limits import WARNINGS_MAX
 from fourthwatch.wire.decode import Decoded, decode_event
 from fourthwatch.wire.reply import BodyWarning, encode
@@ -112,9 +114,8 @@ class Intake:
             self.refusals.note(caller.tenant, caller.key_id, kind, admitted.user_agent, len(body), refusal, received_ms)
             raise
         is_own = False
-        if decoded.name in OWN_NAMES:
-            is_own = _speaks_for_us(admitted.caller)
-            decoded = decoded if is_own else _not_ours(decoded)
+        if decoded.name in OWN_NAMES or decoded.kind.number in _BY_HAND_KINDS:
+            decoded, is_own = _as_spoken(decoded, admitted.caller)
         submission = Submission(
             tenant=admitted.caller.tenant,
             decoded=decoded,
@@ -142,6 +143,7 @@ class Intake:
         by_analyst: bool = False,
     ) -> Answer:
         """Through the corridor; returns when the event is durable. Raises what the batch or the queue says."""
+        decoded, is_own = _as_spoken(decoded, caller)
         future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
         submission = Submission(
             tenant=caller.tenant,
@@ -149,15 +151,29 @@ class Intake:
             received_ms=received_ms,
             idempotency_key=idempotency_key,
             by_analyst=by_analyst,
-            is_own=decoded.name in OWN_NAMES and _speaks_for_us(caller),
+            is_own=is_own,
         )
         self._corridor.submit(submission, Ticket(_waking(future)))
         return await _answer_of(future)
 
 
-def _speaks_for_us(caller: Caller) -> bool:
-    """Whether events under our own names count as ours: of who may label orders anyway."""
-    return "manage" in caller.scopes
+def _as_spoken(decoded: Decoded, caller: Caller) -> tuple[Decoded, bool]:
+    """The event, and whether it is one of ours: under a name of ours, or somebody's word by hand, from a key that may
+    label orders anyway. From other keys it is kept as the shop's."""
+    speaks_for_us = "manage" in caller.scopes
+    if decoded.name in OWN_NAMES:
+        return (decoded, True) if speaks_for_us else (_not_ours(decoded), False)
+    if not speaks_for_us or decoded.kind.number not in _BY_HAND_KINDS:
+        return decoded, False
+    event = decoded.event
+    if getattr(event, "analyst", None) is None and getattr(event, "source", None) != BY_HAND:
+        return decoded, False
+    # The same content from the shop is another event: it must not be taken for a repeat of this one.
+    mark = hashlib.blake2b(decoded.fingerprint, digest_size=len(decoded.fingerprint), person=b"own")
+    return msgspec.structs.replace(decoded, fingerprint=mark.digest()), True
+
+
+_BY_HAND_KINDS = frozenset(KIND_OF_TYPE[kind].number for kind in (Tag, Untag, OrderStatus))
 
 
 def _not_ours(decoded: Decoded) -> Decoded:

@@ -87,7 +87,8 @@ def _own_identity(decoded: Decoded, key: str | None) -> Identity:
     if key is not None:
         return Identity(own_identity(key), by_key=True)
     if decoded.sent_ms is None:
-        return Identity(None)
+        stands = subject_of(decoded.kind, decoded.event) is not None and decoded.kind.type is not CustomEvent
+        return Identity(None, _family(decoded.kind.number)) if stands else Identity(None)
     return Identity(OWN_IDENTITY + _digest(b"time %d " % decoded.sent_ms + decoded.fingerprint))
 
 

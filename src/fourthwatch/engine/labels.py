@@ -71,14 +71,14 @@ def tellings_of(row: EventRow, event: Event) -> tuple[Telling, ...]:
         told = Telling(row=row, kind="chargeback", value=is_lost(event), source="bank", reason=event.chargeback_reason)
         return (told,)
     if isinstance(event, Tag):
-        source: Source = "shop" if event.analyst is None else "analyst"
+        source: Source = "analyst" if row.is_own else "shop"  # whatever name the shop's program gives
         told = Telling(
             row=row, kind="tag", value=event.is_bad is True, source=source, author=event.analyst,
             reason=event.description, abuse_type=event.abuse_type,
         )  # fmt: skip
         return (told,)
     if isinstance(event, Untag):
-        sources: tuple[Source, ...] = ("analyst", "shop")
+        sources: tuple[Source, ...] = ("analyst", "shop") if row.is_own else ("shop",)
         return tuple(
             Telling(row=row, kind="tag", value=None, source=one, author=event.analyst, abuse_type=event.abuse_type)
             for one in sources

@@ -50,7 +50,7 @@ def folded(line: OrderLine | None, subject: Subject, made: DecisionRow | None) -
     if isinstance(event, OrderStatus | CustomEvent) and event.order_status:
         changes |= {"status": event.order_status[:_WORD_CHARS_MAX], "state": order_state_of(event.order_status)}
     if isinstance(event, OrderStatus):
-        changes |= _decided_by_hand(event, at_ms)
+        changes |= _decided_by_hand(event, line, subject)
     for name, value in _labels(line, subject):
         if getattr(line, name) != value:
             changes |= {name: value, name + "_ms": at_ms}
@@ -97,13 +97,16 @@ def _decided(made: DecisionRow) -> dict[str, Any]:
     return changes
 
 
-def _decided_by_hand(event: OrderStatus, at_ms: int) -> dict[str, Any]:
+def _decided_by_hand(event: OrderStatus, line: OrderLine, subject: Subject) -> dict[str, Any]:
+    """Somebody here, who then has a name; or the shop's staff, over whom anybody here stands."""
     source = (event.source or "").strip().lower().removeprefix("_")
     decision = _DECISIONS.get(order_state_of(event.order_status) or "")
     if decision is None or (source != _BY_HAND and not event.analyst):
         return {}
-    analyst = None if event.analyst is None else event.analyst[:_WORD_CHARS_MAX]
-    return {"analyst_decision": decision, "analyst": analyst, "analyst_ms": at_ms}
+    if not subject.is_own and line.analyst is not None and line.analyst_decision in _FINAL_DECISIONS:
+        return {}
+    analyst = (event.analyst or "")[:_WORD_CHARS_MAX] if subject.is_own else None
+    return {"analyst_decision": decision, "analyst": analyst, "analyst_ms": subject.occurred_ms}
 
 
 def _labels(line: OrderLine, subject: Subject) -> Iterator[tuple[str, int | None]]:

@@ -42,6 +42,8 @@ class AnalystDecision(msgspec.Struct, frozen=True):
     message: str | None
     asks: str | None = None
     """confirmation: held until the customer has confirmed the order; the shop asks, and tells by its next status."""
+    source: str = "analyst"
+    """analyst, who decided here; or shop, whose staff decided in its own system."""
 
 
 class CaseStanding(msgspec.Struct, frozen=True):
@@ -159,7 +161,11 @@ class _DecidedBy(msgspec.Struct):
 def analyst_decision(
     reader: LedgerReader, tenant: int, order_id: str, *, final: bool = False
 ) -> AnalystDecision | None:
-    """The newest decision of a person on an order; with `final` the newest approve or decline."""
+    """The newest decision of a person on an order; with `final` the newest approve or decline.
+
+    An approve or decline that was made here stands over whatever the shop's programs say of their people.
+    """
+    of_shop: AnalystDecision | None = None
     for row in reader.of_kinds(tenant, order_subject(order_id), (STATUS_KIND,), _STATUSES_LOOKED_AT):
         event = _event(row)
         verdict = analyst_verdict_of(event)
@@ -168,8 +174,12 @@ def analyst_decision(
             decided_at = iso_ms(row.received_ms)
             asks = (event.custom_info or {}).get("asks") if verdict == "hold" else None
             told = "confirmation" if asks == "confirmation" else None
-            return AnalystDecision(row.event_id, decided_at, verdict, event.analyst, event.description, told)
-    return None
+            source = "analyst" if row.is_own else "shop"
+            found = AnalystDecision(row.event_id, decided_at, verdict, event.analyst, event.description, told, source)
+            if row.is_own:
+                return found if of_shop is None or verdict != "hold" else of_shop
+            of_shop = found if of_shop is None else of_shop
+    return of_shop
 
 
 def user_standing(reader: LedgerReader, tenant: int, user_id: str) -> UserStanding:
