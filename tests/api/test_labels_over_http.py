@@ -218,3 +218,30 @@ def test_an_analysts_decision_stands_over_that_of_the_shops_program(shop: Shop) 
     program.taken("order_status", {**by_hand, "_orderStatus": "_canceled"})
     line = shop.get("/api/v1/orders?fresh=true&limit=1").json["orders"][0]
     assert (line["analyst_decision"], line["analyst"]) == ("decline", None)
+
+
+def trail(shop: Shop, *actions: str) -> list[tuple[str, str, Any, str]]:
+    """What the audit trail has of these, oldest first."""
+    found = [one for action in actions for one in shop.get(f"/api/v1/audit?action={action}&limit=500").json["entries"]]
+    found.sort(key=lambda one: one["number"])
+    return [(one["action"], one["thing"], one["after"]["told"], one["actor"]) for one in found]
+
+
+def test_what_people_say_is_in_the_audit_trail_once_and_with_its_event(shop: Shop) -> None:
+    user = fresh("user")
+    order_id = order_of(shop, user)
+    before = len(trail(shop, "label.told", "order.decided"))
+    program = Shop(shop.served, shop.served.key("ingest", "read"))
+    program.taken("tag", {"_userId": user, "_isBad": True, "_analyst": "dana"})  # no word of ours
+    key = {"Idempotency_Key": fresh("label")}
+    body = json.dumps({"order_id": order_id, "label": "fraud", "reason": "told by the bank"})
+    told = [shop.post("/api/v1/labels", body, **key).json for _ in range(2)]
+    more = [label(shop, user_id=user, label="bad"), label(shop, order_id=order_id, label="chargeback")]
+    decided = shop.post(f"/api/v1/orders/{order_id}/decisions", json.dumps({"verdict": "decline"})).json
+    rows = trail(shop, "label.told", "order.decided")[before:]
+    events = [told[0]["event_id"], *(one["event_id"] for one in more), decided["event_id"]]
+    assert [(action, thing, word) for action, thing, word, _ in rows] == [
+        ("label.told", f"events/{events[0]}", "fraud"), ("label.told", f"events/{events[1]}", "bad"),
+        ("label.told", f"events/{events[2]}", "_received"), ("order.decided", f"events/{events[3]}", "decline"),
+    ]  # fmt: skip
+    assert len({actor for *_, actor in rows}) == 1

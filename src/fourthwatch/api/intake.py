@@ -124,6 +124,7 @@ class Intake:
             wants_score=admitted.wants_score,
             is_bulk=admitted.is_bulk,
             is_own=is_own,
+            actor=admitted.caller.key_id if is_own else "",
         )
         self._corridor.submit(submission, Ticket(told))
 
@@ -141,8 +142,12 @@ class Intake:
         idempotency_key: str | None = None,
         *,
         by_analyst: bool = False,
+        is_spoken: bool = False,
     ) -> Answer:
-        """Through the corridor; returns when the event is durable. Raises what the batch or the queue says."""
+        """Through the corridor; returns when the event is durable. Raises what the batch or the queue says.
+
+        `is_spoken` says that somebody says it through the management API, which is for the audit trail.
+        """
         decoded, is_own = _as_spoken(decoded, caller)
         future: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
         submission = Submission(
@@ -152,6 +157,7 @@ class Intake:
             idempotency_key=idempotency_key,
             by_analyst=by_analyst,
             is_own=is_own,
+            actor=caller.key_id if is_spoken else "",
         )
         self._corridor.submit(submission, Ticket(_waking(future)))
         return await _answer_of(future)

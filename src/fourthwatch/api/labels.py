@@ -165,7 +165,7 @@ class Labels:
         received_ms = self._clock.now_ms()
         keep = self._intake.number_fields
         decoded = decode_document(body, encode(body), KIND_OF_NAME[name], received_ms, keep=keep)
-        answer = await self._intake.submit(caller, decoded, received_ms, key)
+        answer = await self._intake.submit(caller, decoded, received_ms, key, is_spoken=True)
         order = None if choice.order_id is None else self._order(caller.tenant, choice.order_id)
         user = None if choice.user_id is None else self._user(caller.tenant, choice.user_id)
         headers = {"Fourthwatch-Replayed": "true"} if answer.replayed else {}

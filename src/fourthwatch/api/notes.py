@@ -92,7 +92,7 @@ class Notes:
         }  # fmt: skip
         received_ms, raw = self._clock.now_ms(), encode(body)
         decoded = decode_document(body, raw, _CUSTOM, received_ms, keep=self._intake.number_fields)
-        answer = await self._intake.submit(caller, decoded, received_ms, key)
+        answer = await self._intake.submit(caller, decoded, received_ms, key, is_spoken=True)
         view = NoteView(answer.receipt.event_id, iso_ms(received_ms), sent.author or caller.key_id, sent.text.strip())
         headers = {"Fourthwatch-Replayed": "true"} if answer.replayed else {}
         return Response(encode(view), 201, headers, "application/json")

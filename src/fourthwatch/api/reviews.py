@@ -135,7 +135,7 @@ class Reviews:
         kind, keep = KIND_OF_NAME["order_status"], self._intake.number_fields
         decoded = decode_document(status, encode(status), kind, received_ms, keep=keep)
         key = idempotency_key(request)
-        answer = await self._intake.submit(caller, decoded, received_ms, key, by_analyst=True)
+        answer = await self._intake.submit(caller, decoded, received_ms, key, by_analyst=True, is_spoken=True)
         case = self._log.newest_case(caller.tenant, order_id)
         standing = order_standing(self._reader, caller.tenant, order_id, case)
         return json_reply(DecidedView(answer.receipt.event_id, standing))

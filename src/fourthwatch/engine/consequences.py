@@ -5,8 +5,9 @@ Noted while the event walks and written in its own transaction; an event without
 
 from collections.abc import Container
 
-from fourthwatch.events import KIND_OF_TYPE, OrderStatus, Tag, Untag
+from fourthwatch.events import KIND_OF_NUMBER, KIND_OF_TYPE, CustomEvent, Event, OrderStatus, Tag, Untag
 from fourthwatch.events.values import order_state_of
+from fourthwatch.store.changes import Change
 from fourthwatch.store.ledger import DecisionRow, EventRow
 from fourthwatch.store.outbox import ANALYST_DECIDED, DECIDED, LABELLED, CaseMove, Occasion
 from fourthwatch.wire.decode import Decoded
@@ -17,6 +18,7 @@ STATUS_KIND = KIND_OF_TYPE[OrderStatus].number
 LABEL_KINDS = frozenset({KIND_OF_TYPE[Tag].number, KIND_OF_TYPE[Untag].number})
 _ENDS = {"canceled": "decline", "fulfilled": "approve", "returned": "approve", "rto": "decline"}
 """States in which there is nothing left to review, and what became of the order."""
+_WORD_CHARS_MAX = 64
 _FINAL = {"approved": "approve", "canceled": "decline"}
 
 
@@ -82,6 +84,25 @@ def analyst_verdict_of(event: object) -> str | None:
         return None
     state = order_state_of(event.order_status)
     return "hold" if state == "held" else _FINAL.get(state or "")
+
+
+def change_of(row: EventRow, event: Event, actor: str) -> Change:
+    """What somebody here says by an event, for the trail: by the event's id alone, so that erasing it is enough."""
+    if analyst_verdict_of(event) is not None:
+        action, told = "order.decided", analyst_verdict_of(event)
+    elif isinstance(event, CustomEvent):
+        label = (event.custom_info or {}).get("label")
+        action, told = ("note.left", None) if label is None else ("label.told", str(label)[:_WORD_CHARS_MAX])
+    elif isinstance(event, Tag):
+        action, told = "label.told", "bad" if event.is_bad else "good"
+    else:
+        state = getattr(event, "order_status", None) or getattr(event, "chargeback_state", None)
+        action, told = "label.told", None if state is None else state[:_WORD_CHARS_MAX]
+    kind = KIND_OF_NUMBER[row.kind].name
+    return Change(
+        tenant=row.tenant, actor=actor, action=action, thing=f"events/{row.event_id}",
+        after={"kind": kind, "told": told},
+    )  # fmt: skip
 
 
 def _end_of(event: object, decision: DecisionRow) -> str | None:

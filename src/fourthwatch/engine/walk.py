@@ -9,7 +9,7 @@ import msgspec
 
 from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
-from fourthwatch.engine.consequences import Consequences
+from fourthwatch.engine.consequences import Consequences, change_of
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
 from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.policies import Policies
@@ -22,6 +22,7 @@ from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.logs import log
 from fourthwatch.rules.rule import Action
+from fourthwatch.store.changes import Change
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
 from fourthwatch.store.lists import entries_hit
 from fourthwatch.store.outbox import CaseMove, Occasion
@@ -48,6 +49,8 @@ class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Whether it is history, or other work that may wait: it walks when nobody else does, and is decided in full."""
     is_own: bool = False
     """Whether it is an event of our own, whose word counts as ours."""
+    actor: str = ""
+    """Id of the key by which somebody here says it, for the audit trail; empty for what shops and rules say."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +83,8 @@ class Taken:
         """What rules that count want put into lists, and said of orders."""
         self.degraded: list[EventRow] = []
         """Events about orders of whose decision something was put off."""
+        self.spoken: list[tuple[Change, Millis]] = []
+        """For the audit trail: what people have said by events, and when."""
         self.hits: dict[int, tuple[int, int]] = {}
         """By entry of a list that a decision found: how often, and when the newest event was received."""
         self._sealed: Sealed | None = None
@@ -88,7 +93,8 @@ class Taken:
         """Make it ready to be written next; nothing joins it any more."""
         if self.events:
             also = entries_hit(self.hits) if self.hits else ()
-            self._sealed = ledger.sealed(self.events, self.decisions, self.occasions, self.case_moves, also)
+            told = (self.occasions, self.case_moves, also, self.spoken)
+            self._sealed = ledger.sealed(self.events, self.decisions, *told)
 
     def found(self, entries: Sequence[int], received_ms: int) -> None:
         """A decision found these entries of lists; each counts once for it."""
@@ -227,6 +233,8 @@ class Walk:
             from_go=decoded.from_go,
         )
         taken.events.append(event)
+        if submission.actor:
+            taken.spoken.append((change_of(event, decoded.event, submission.actor), submission.received_ms))
         taken.presents.append(present)
         if decision is None:
             occasion = self._consequences.of_other(event)

@@ -16,7 +16,7 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import LOG_PAGES_MAX
-from fourthwatch.store.changes import Change, Write, apply_alone
+from fourthwatch.store.changes import Change, Write, apply_alone, write_change
 from fourthwatch.store.file import ledger_error, open_file
 from fourthwatch.store.outbox import CaseMove, Occasion, move_cases, open_cases, write_occasions
 
@@ -115,6 +115,8 @@ class Sealed(msgspec.Struct, frozen=True, gc=False):
     case_moves: Sequence[CaseMove] = ()
     also: tuple[Write, ...] = ()
     """What else the transaction writes, behind the rows; nearly always nothing."""
+    spoken: Sequence[tuple[Change, Millis]] = ()
+    """Rows of the audit trail, behind all that."""
 
 
 class Ledger:
@@ -145,6 +147,7 @@ class Ledger:
         occasions: Sequence[Occasion] = (),
         case_moves: Sequence[CaseMove] = (),
         also: tuple[Write, ...] = (),
+        spoken: Sequence[tuple[Change, Millis]] = (),
     ) -> Sealed:
         """A batch made ready to be written next, behind all that is durable."""
         link = self._chain
@@ -162,7 +165,7 @@ class Ledger:
         rows = len(events) + len(decisions)
         size = next((size for size in _STATEMENT_ROWS if size >= rows), rows)
         bindings += (None,) * ((_WIDTH + 1) * (size - rows))
-        return Sealed(_insertion(size), bindings, link, events[-1].seq, occasions, case_moves, also)
+        return Sealed(_insertion(size), bindings, link, events[-1].seq, occasions, case_moves, also, spoken)
 
     def write(self, batch: Sealed) -> None:
         """Make a batch durable, all or nothing; returns after the sync.
@@ -175,7 +178,7 @@ class Ledger:
         try:
             if self.log_pages >= LOG_PAGES_MAX:
                 self._start_log_anew()
-            if batch.occasions or batch.case_moves or batch.also:
+            if batch.occasions or batch.case_moves or batch.also or batch.spoken:
                 self._write_with_consequences(batch)
             else:
                 connection.execute(batch.statement, batch.bindings)
@@ -213,6 +216,8 @@ class Ledger:
             move_cases(self._connection, batch.case_moves)
         for statement, bindings in batch.also:
             self._connection.execute(statement, bindings)
+        for change, at_ms in batch.spoken:
+            write_change(self._connection, change, at_ms)
         self._connection.execute("COMMIT")
 
     def open_cases(self) -> set[tuple[int, str]]:
