@@ -161,6 +161,17 @@ def test_the_shops_own_events_and_fields_count_wherever_it_puts_them() -> None:
     assert [asked(story, text, **THIS) for text in texts] == [3, 70, 2, 2]
 
 
+def test_what_is_won_later_is_taken_off_by_a_difference_and_not_by_a_condition() -> None:
+    condition = "count(chargeback where not is_won, by user)"
+    difference = "count(chargeback, by user) - count(chargeback where is_won, by user)"
+    story = past(prepared(condition, difference))
+    about = {"_orderId": "ord-2", "_userId": "asha"}
+    story.tell("chargeback", NOW_MS - 9 * MINUTE_MS, **about, _chargebackState="_received")
+    assert [asked(story, text, **THIS) for text in (condition, difference)] == [1, 1]
+    story.tell("chargeback", NOW_MS - 5 * MINUTE_MS, **about, _chargebackState="_won")
+    assert [asked(story, text, **THIS) for text in (condition, difference)] == [1, 0]
+
+
 def test_another_tenants_events_do_not_count_in_a_shops_own_feature() -> None:
     text = 'count(custom "coupon_failed", by device)'
     story = prepared(text)
