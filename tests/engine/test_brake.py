@@ -49,6 +49,7 @@ def noted(brake: Brake, house: House, first: int, amounts: list[int]) -> list[An
     return edits
 
 
+@pytest.mark.slow
 def test_a_rule_that_hits_far_more_often_than_usual_drops_to_shadow_and_names_what_it_touched(house: House) -> None:
     house.publish((DEAR, rule("other")))
     brake = brake_of(house)
@@ -90,6 +91,7 @@ def test_what_is_usual_is_learned_from_what_is_stored(house: House) -> None:
     assert noted(brake, house, 5_000, [500] * 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [DEAR, rule("dear", "amount > 400", "review")])
 def test_a_rule_that_always_hit_as_often_or_has_no_brake_stays(many: Rule, house: House) -> None:
     house.publish((many,))

@@ -115,7 +115,7 @@ class _Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("at", range(6))
+@pytest.mark.parametrize("at", [*range(1), *(pytest.param(at, marks=pytest.mark.slow) for at in range(1, 6))])
 def test_what_ends_in_the_middle_of_a_batch_leaves_the_position_and_the_rows_as_they_were(
     shelf: Shelf, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

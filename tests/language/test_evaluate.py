@@ -50,7 +50,7 @@ def name_of(leaf: Input) -> str | Aggregate:
     return leaf.name if isinstance(leaf, NameInput) else leaf.node
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [*range(1), *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 4))])
 def test_compiled_expressions_give_what_the_naive_walk_gives(part: int) -> None:
     random = Random(part)
     seen: dict[str, int] = {}

@@ -37,6 +37,7 @@ def test_the_compiled_parts_are_in_use_here() -> None:
     assert {name for name in MAKERS if getattr(machine, name) is getattr(closures, name)} == set()
 
 
+@pytest.mark.slow
 def test_both_give_the_same_for_invented_expressions_and_odd_values(monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(11)
     trees = [invented(random) for _ in range(TREES)]

@@ -180,6 +180,7 @@ def test_nesting_that_never_ends_is_refused(opening: bytes) -> None:
         assert _code_of(opening * depth) in (_BROKEN, _DEEP)
 
 
+@pytest.mark.slow
 def test_deep_nesting_hidden_behind_a_duplicate_is_refused_at_every_depth() -> None:
     # The fast parser forgets what the second one replaces, and the slow one needs a little more stack than it.
     for opening, closing in _NESTS:
@@ -359,6 +360,7 @@ _WRITTEN = st.recursive(
 """JSON text in which keys repeat often, so that colons in strings and duplicates meet in every way."""
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(_WRITTEN)
 def test_exactly_the_documents_with_a_duplicate_key_are_refused(text: str) -> None:
@@ -369,6 +371,7 @@ def test_exactly_the_documents_with_a_duplicate_key_are_refused(text: str) -> No
 _NEARLY_JSON = st.text(alphabet='{}[]":,\\u0dae1.-+ntrfls \ud800', max_size=30)
 
 
+@pytest.mark.slow
 @settings(max_examples=1_000, deadline=None, derandomize=True)
 @given(st.one_of(st.binary(max_size=40), _NEARLY_JSON.map(lambda text: text.encode("utf-8", "surrogatepass"))))
 def test_any_bytes_are_either_refused_or_read_as_the_standard_library_reads_them(raw: bytes) -> None:

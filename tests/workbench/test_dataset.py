@@ -144,6 +144,7 @@ OWN = {
 keeps exactly what the server does."""
 
 
+@pytest.mark.slow
 def test_a_shops_own_features_are_to_the_bit_what_the_decision_saw(tmp_path: Path) -> None:
     directory, out = tmp_path / "d", tmp_path / "own.parquet"
     Shop(directory).close()
