@@ -243,6 +243,9 @@ def test_an_entity_is_shown_with_its_features_links_and_timeline(small: Merchant
     assert times == sorted(times, reverse=True)
     mail = small.ask("GET", "/api/v1/entities/email/a.nn%40example.org").json
     assert len(mail["timeline"]) == 3
+    facts = {one["name"]: one["value"] for one in mail["facts"]}
+    assert (facts["email_length"], facts["email_is_disposable"], facts["email_has_tag"]) == (4, 0, 0)
+    assert not facts.keys() & {"amount", "email_missing", "order_lines"}
     assert small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={START_MS}").json["features"]
 
 

@@ -1,4 +1,4 @@
-"""`/api/v1/entities`: one thing as it is known, its features as of a moment, what it is linked with, its timeline.
+"""`/api/v1/entities`: one thing as it is known: facts, features as of a moment, what it is linked with, its timeline.
 
 The timeline comes from the index, which is waited for when it is but little behind.
 """
@@ -17,7 +17,7 @@ from fourthwatch.api.management import EventView, event_view
 from fourthwatch.api.paging import Cursors, Page, number_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
-from fourthwatch.engine.portrait import Known, Trace, features_of, text_of
+from fourthwatch.engine.portrait import Known, Trace, facts_of, features_of, text_of
 from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.features.things import key_of, mark_of_key
 from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, NEAR_EVENTS_MAX
@@ -49,7 +49,9 @@ class EntityView(msgspec.Struct, frozen=True):
     last_heard_at: str | None
     """Time of the newest event on this page; null when there is none."""
     as_of: str
-    """The moment of the features."""
+    """The moment of the features, which are from all that has been received until now."""
+    facts: tuple[Known, ...]
+    """What the newest event on this page says of the thing by itself; unknown ones are left out."""
     features: tuple[Known, ...]
     """Those that look at its history; null is unknown."""
     links: dict[str, tuple[LinkView, ...]]
@@ -105,6 +107,7 @@ class Entities:
                 first_heard_at=None if first_ms is None else iso_ms(first_ms),
                 last_heard_at=iso_ms(max(one.event.occurred_ms for one in entries)) if entries else None,
                 as_of=iso_ms(at_ms),
+                facts=() if trace.newest is None else tuple(facts_of(kind, trace.newest)),
                 features=tuple(features_of(walk, book, caller.tenant, kind, text, at_ms)),
                 links={
                     name: tuple(LinkView(*pair) for pair in counted.most_common(LINKS_MAX))

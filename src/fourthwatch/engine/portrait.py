@@ -1,4 +1,4 @@
-"""What is known of one thing, for people: its normal form, its features, and the events that it was part of.
+"""What is known of one thing, for people: its normal form, facts, features, and the events that it was part of.
 
 The index leads from a thing to its events; what else was in them is told here.
 """
@@ -18,6 +18,7 @@ from fourthwatch.entities.network import ip_key
 from fourthwatch.entities.phone import phone_key
 from fourthwatch.events import KIND_OF_NAME, CustomEvent
 from fourthwatch.features.definition import Book, by_of
+from fourthwatch.features.facts import FACTS
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import THINGS, key_of
@@ -101,6 +102,38 @@ def features_of(walk: Walk, book: Book, tenant: int, kind: str, text: str, at_ms
     ]
 
 
+def facts_of(kind: str, subject: Subject) -> list[Known]:
+    """What an event says of a thing of this kind in it by itself; what it leaves unknown is left out."""
+    found = []
+    for fact in FACTS:
+        if fact.name.startswith(_FACTS.get(kind, ())) and fact.name not in _OF_WHAT_IS_NOT_THERE:
+            value = fact.compute(subject)
+            if value is not None:
+                found.append(Known(fact.name, value, fact.unit, fact.says))
+    return found
+
+
+_FACTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "user": (
+            "profile_", "email_confirmed", "phone_confirmed", "has_social", "is_referred", "age_years",
+            "account_age_told", "name_",
+        ),
+        "device": ("browser_", "device_zone", "language_"),
+        "ip": ("ip_",),
+        "email": ("email_",),
+        "email_domain": ("email_is_disposable", "email_is_free", "email_domain_"),
+        "phone": ("phone_",),
+        "card": ("card_", "avs_", "cvv_"),
+        "bin": ("card_country_",),
+        "address": ("address_", "city_", "region_", "postcode_", "is_office_", "is_home_"),
+        "postcode": ("postcode_",),
+    }
+)  # fmt: skip
+"""How the names of facts about a kind of thing begin."""
+_OF_WHAT_IS_NOT_THERE = frozenset({"email_missing", "phone_missing", "card_told", "ip_unreadable"})
+
+
 def _history(kind: str) -> str:
     return THINGS[kind].history_of or kind
 
@@ -114,6 +147,8 @@ class Trace:
         self._text = text
         self.links: dict[str, Counter[str]] = {}
         """By kind of thing, how many of the found events each other one was part of."""
+        self.newest: Subject | None = None
+        """The newest of the found events in which the thing is the one of its kind, or the first."""
 
     def found(self, rows: Sequence[EventRow], limit: int) -> list[EventRow]:
         """The first of some events that the thing was part of, in their order."""
@@ -122,8 +157,11 @@ class Trace:
     def _is_in(self, row: EventRow) -> bool:
         # New each time: an order must be as it was at the event's position, and these come backwards.
         subject = Subjects(self._walk.ledger, self._walk.windows).stored(row).subject
-        if self._text not in THINGS[self._kind].texts(subject):
+        texts = THINGS[self._kind].texts(subject)
+        if self._text not in texts:
             return False
+        if self.newest is None and texts[0] == self._text:
+            self.newest = subject
         for thing in THINGS.values():
             if thing.history_of is None:
                 for text in thing.texts(subject):
