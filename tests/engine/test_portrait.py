@@ -1,5 +1,7 @@
 """What is told of one thing: its facts are about the thing, and each is one of the catalogue's."""
 
+from typing import Any
+
 import pytest
 
 from fourthwatch.engine.portrait import _FACTS, facts_of
@@ -7,7 +9,7 @@ from fourthwatch.features.facts import FACT_OF_NAME
 from fourthwatch.features.things import THINGS
 from story import Story
 
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "_orderId": "o-1",
     "_userId": "asha",
     "_userEmail": "asha.rao+x@example.com",
