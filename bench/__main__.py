@@ -21,6 +21,7 @@ from bench.peak import DECISIONS, measure_peak
 from bench.rules import measure_rules
 from bench.steps import measure_steps, profile
 from bench.tools import Tool, find_tool
+from bench.training import measure_training
 from bench.webhooks import measure_webhooks
 from bench.windows import measure_windows
 
@@ -31,7 +32,19 @@ _SECONDS = 5.0
 _QUIET = 0.5
 _STORED = 1_000_000
 _STORED_QUICK = 100_000
-_PARTS = ("peak", "latency", "steps", "windows", "model", "rules", "webhooks", "growth", "restart", "console")
+_PARTS = (
+    "peak",
+    "latency",
+    "steps",
+    "windows",
+    "model",
+    "training",
+    "rules",
+    "webhooks",
+    "growth",
+    "restart",
+    "console",
+)
 
 
 def main() -> int:
@@ -50,6 +63,7 @@ def main() -> int:
         "steps": lambda: measure_steps(asked.runs),
         "windows": lambda: measure_windows(asked.runs),
         "model": lambda: measure_model(asked.runs),
+        "training": lambda: measure_training(asked.runs),
         "rules": lambda: measure_rules(asked.runs),
         "webhooks": lambda: measure_webhooks(tool, asked.seconds, asked.runs),
         "growth": lambda: measure_growth(events, asked.runs, anew=asked.fresh),

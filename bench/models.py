@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from fourthwatch.clock import DAY_MS, SystemClock
+from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.features.definition import Feature
 from fourthwatch.model.manifest import Manifest, Measured, Package
 from fourthwatch.model.serving import LiveModel
@@ -25,6 +26,7 @@ from fourthwatch.workbench.intake import take_recording
 from fourthwatch.workbench.learning import Learner
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.matrix_file import read_matrix_file, write_matrix_file
+from fourthwatch.workbench.novelty import forest_text, margins
 from fourthwatch.workbench.outcomes import history_of
 from fourthwatch.workbench.ranking import (
     auc_of,
@@ -101,6 +103,7 @@ def _fraudecom(source: Path, work: Path, seconds: float) -> list[Row]:
     return [
         _row("fraudecom, last fifth: amount and time since sign-up alone", bad, _raw(matrix, raw, train, test)),
         _row("fraudecom, last fifth: rules alone (starter set)", bad, rules, goal="AUC 0.555"),
+        _row("fraudecom, last fifth: novelty, no labels", bad, _novelty(matrix.part(train), matrix.part(test))),
         _row("fraudecom, last fifth: model", bad, scores, goal="AUC 0.58"),
     ]
 
@@ -128,6 +131,8 @@ def _handbook(source: Path, work: Path, seconds: float) -> list[Row]:
         part = matrix.part(test)
         raw = _raw(matrix, ["amount"], train, test)
         found.append(_row(f"handbook, {what}: amount alone", bad, raw, cards=_cards(part, bad, raw)))
+        unlike = _novelty(matrix.part(train), part)
+        found.append(_row(f"handbook, {what}: novelty, no labels", bad, unlike, cards=_cards(part, bad, unlike)))
         scores = _model(matrix.part(train), part, own, plan, work)
         found.append(_row(f"handbook, {what}: model", bad, scores, cards=_cards(part, bad, scores), goal=goal))
     return found
@@ -179,6 +184,12 @@ def _model(train: Matrix, test: Matrix, own: tuple[Feature, ...], plan: Plan, wo
     live.close()
     print(f"  {len(manifest.names)} features, {manifest.trees} trees: {', '.join(manifest.names)}", file=sys.stderr)
     return found
+
+
+def _novelty(train: Matrix, test: Matrix) -> Floats:
+    """How unlike others each order is: a forest that saw no label, of the scorecard's features."""
+    names = [name for name in DECIDING if name in train.names]
+    return margins(forest_text(train.columns(names)), test.columns(names))
 
 
 def _raw(matrix: Matrix, names: Sequence[str], train: Wholes, test: Wholes) -> Floats:

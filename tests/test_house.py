@@ -60,6 +60,7 @@ LIBRARY_ROOMS: dict[str, frozenset[str]] = {
     "segno": frozenset({"console"}),
     "re2": frozenset({"language"}),
     "shelve": NOWHERE,
+    "sklearn": frozenset({"workbench"}),
     "sqlite3": NOWHERE,
     "starlette": frozenset({"api", "console"}),
     "structlog": frozenset({"logs"}),

@@ -12,6 +12,7 @@ from fourthwatch.model.manifest import Package, Use
 from fourthwatch.store.models import ModelFiles, ModelStore
 from served import KEY_HEADER, Served
 from small_model import package_of, small_model
+from small_onnx import onnx_package
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +32,9 @@ class Shop:
         self.store = ModelStore(directory, SystemClock())
         self.sent = 0
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, seen: str = "*") -> Any:
         sent = None if body is None else json.dumps(body)
-        return self.served.request(method, path, sent, {KEY_HEADER: self.key})
+        return self.served.request(method, path, sent, {KEY_HEADER: self.key, "If-Match": seen})
 
     def add(self, package: Package, name: str) -> None:
         files = ModelFiles(package.body, package.golden, b"<p>card</p>")
@@ -122,6 +123,47 @@ def test_any_decision_is_taken_apart_when_somebody_asks_also_of_a_model_that_has
         assert shop.parts(by_model) == told
         nobody = shop.ask("GET", "/api/v1/decisions/ev_0000000000ff00000000000000000000/contributions")
         assert nobody.status == 404
+        shop.store.close()
+
+
+def test_an_onnx_model_of_ones_own_judges_every_order_from_its_promotion_on(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        shop = Shop(served, tmp_path)
+        shop.decision()
+        shop.add(onnx_package(id="ours", features=tuple(Use(name=one) for one in NAMES)), "ours")
+        shop.ask("POST", "/api/v1/models/ours/state", {"state": "champion", "override": "a test"})
+        _wait_for(shop, "ours")
+        made = shop.decision(amount="0.20")
+        told = shop.parts(made)
+        assert (told["model"], told["is_exact"], told["contributions"]) == ("ours", False, [])
+        assert 0.2 < made["probability"] < 0.5  # of the regression, and not of the points
+        shop.store.close()
+
+
+def test_models_come_in_pages_and_a_state_is_changed_over_what_was_seen(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        shop = Shop(served, tmp_path)
+        for number in range(5):
+            shop.add(_package(f"m-{number}"), f"m-{number}")
+        found, cursor = [], ""
+        while True:
+            page = shop.ask("GET", f"/api/v1/models?limit=2{cursor}").json
+            assert len(page["models"]) <= 2
+            found += [model["id"] for model in page["models"]]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={page['next']}"
+        assert sorted(found) == [f"m-{number}" for number in range(5)]
+        etag = shop.ask("GET", "/api/v1/models/m-1").headers["etag"]
+        path, retired = "/api/v1/models/m-1/state", {"state": "retired"}
+        assert served.request("POST", path, json.dumps(retired), {KEY_HEADER: shop.key}).status == 428
+        assert shop.ask("POST", path, retired, seen='"another"').status == 412
+        assert shop.ask("POST", path, retired, seen=etag).status == 200
+        assert shop.ask("POST", path, {"state": "shadow"}, seen=etag).status == 412
+        shop.store.report(1, "m-2", b'{"gates": [{"passed": true}, {"passed": false}]}')
+        assert shop.ask("POST", "/api/v1/models/m-2/state", {"state": "champion"}).status == 409
+        shop.store.report(1, "m-2", b'{"gates": [{"passed": true}, {"passed": true}]}')
+        assert shop.ask("POST", "/api/v1/models/m-2/state", {"state": "champion"}).status == 200
         shop.store.close()
 
 

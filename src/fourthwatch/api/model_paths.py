@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fourthwatch.api.description import IDEMPOTENCY_KEY, ByType, Operation, managed, parameter
+from fourthwatch.api.description import IDEMPOTENCY_KEY, IF_MATCH, PAGES, ByType, Operation, managed, parameter
 from fourthwatch.api.model_cards import RollbackChoice, RolledBackView
 from fourthwatch.api.model_watch import AlertsView, DriftView, WeeksView
 from fourthwatch.api.models import ModelDetailView, ModelMove, ModelsView, ModelView
@@ -20,7 +20,7 @@ def model_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
     card = managed("getModelCard", "A model's card, for people", {"type": "string"}, by_type, parameters=[model])
     card["responses"]["200"]["content"] = {"text/html": {"schema": {"type": "string"}}}
     return {
-        "/api/v1/models": {"get": managed("listModels", "All models", by_type[ModelsView], by_type)},
+        "/api/v1/models": {"get": managed("listModels", "Models", by_type[ModelsView], by_type, parameters=PAGES)},
         "/api/v1/models/{model_id}": {
             "get": managed("getModel", "One model", by_type[ModelDetailView], by_type, parameters=[model])
         },
@@ -40,6 +40,6 @@ def model_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/alerts": {"get": managed("listAlerts", "What should not wait", by_type[AlertsView], by_type)},
         "/api/v1/models/{model_id}/state": {
             "post": managed("moveModel", "Bring a model into a state", by_type[ModelView], by_type,
-                            body=by_type[ModelMove], parameters=[model, IDEMPOTENCY_KEY])
+                            body=by_type[ModelMove], parameters=[model, IF_MATCH, IDEMPOTENCY_KEY])
         },
     }  # fmt: skip

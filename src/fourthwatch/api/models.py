@@ -7,12 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fourthwatch.api.changes import Asked, Changes, Made, json_reply
+from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
+from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import iso_ms
 from fourthwatch.errors import InUse, Malformed
 from fourthwatch.store.models import ModelRow, ModelStore
 
 _WHY_CHARS_MAX = 500
+_BEFORE_ALL = (2**62, "")
 
 
 class ModelView(msgspec.Struct, frozen=True):
@@ -34,10 +36,12 @@ class ModelView(msgspec.Struct, frozen=True):
 
 
 class ModelsView(msgspec.Struct, frozen=True):
-    """All models of the tenant."""
+    """A page of the tenant's models."""
 
     models: tuple[ModelView, ...]
     """The newest first."""
+    next: str | None
+    """Send as `cursor` for the page behind; null when there is none."""
 
 
 class ModelChangeView(msgspec.Struct, frozen=True):
@@ -74,9 +78,10 @@ class ModelMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Models:
     """Handlers of `/api/v1/models`."""
 
-    def __init__(self, changes: Changes, models: ModelStore) -> None:
+    def __init__(self, changes: Changes, models: ModelStore, cursors: Cursors) -> None:
         self._changes = changes
         self._models = models
+        self._cursors = cursors
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -87,14 +92,18 @@ class Models:
         ]
 
     async def all(self, request: Request) -> Response:
-        """Every model of the tenant."""
+        """Models of the tenant, page by page."""
         caller = self._changes.caller(request, "read")
-        return json_reply(ModelsView(tuple(_view(row) for row in self._models.all(caller.tenant))))
+        page = Page(self._cursors, request, caller.tenant, "models")
+        rows = self._models.page(caller.tenant, page.behind(tuple[int, str], _BEFORE_ALL), page.limit + 1)
+        shown, following = page.cut(rows, lambda row: (row.created_ms, row.id))
+        return json_reply(ModelsView(tuple(_view(row) for row in shown), following))
 
     async def one(self, request: Request) -> Response:
         """One model."""
         caller = self._changes.caller(request, "read")
-        return json_reply(self._detail(caller.tenant, request.path_params["model_id"]))
+        model = request.path_params["model_id"]
+        return json_reply(self._detail(caller.tenant, model), _etag(self._models.get(caller.tenant, model)))
 
     async def move(self, request: Request) -> Response:
         """Another state; a champion wants a comparison that it passed, or a reason to do without."""
@@ -107,6 +116,7 @@ class Models:
                 raise Malformed(f"a state is shadow, champion or retired: {error}") from error
             why = wanted.override.strip()[:_WHY_CHARS_MAX]
             row = self._models.get(asked.caller.tenant, model)
+            asked.over(_etag(row))
             if wanted.state == "champion" and not why and not _passed(row):
                 raise InUse("the model has not passed its gates: run `fourthwatch models compare`, or say `override`")
             said = f"gates overridden: {why}" if why else ""
@@ -127,6 +137,11 @@ class Models:
             ),
             tuple(one.from_seq for one in self._models.held(tenant) if one.model == model),
         )
+
+
+def _etag(row: ModelRow) -> str:
+    """Of its state, and of what its newest comparison said."""
+    return etag_of((row.id, row.state, row.changed_ms, row.report))
 
 
 def _passed(row: ModelRow) -> bool:

@@ -15,16 +15,18 @@ from fourthwatch.logs import set_up_logs
 from fourthwatch.store.changes import COMMAND_LINE
 from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.wire.times import read_timestamp_ms
-from fourthwatch.workbench.outcomes import TARGETS, Target
+from fourthwatch.workbench.outcomes import TARGETS
 from fourthwatch.workbench.packages import read_package
 
 _STEPS = 1_000
+NOVELTY = "novelty"
 
 
 @click.command(epilog="Example: fourthwatch train --data ./data --target chargeback --until 2026-06-01")
 @data_option
-@click.option("--target", type=click.Choice(TARGETS), default="chargeback", show_default=True,
-              help="What is to be foretold; `any`: disputed, refused at the door, or marked as bad.")  # fmt: skip
+@click.option("--target", type=click.Choice((*TARGETS, NOVELTY)), default="chargeback", show_default=True,
+              help="What is to be foretold; `any`: disputed, refused at the door, or marked as bad; `novelty`: nothing,"
+                   " it learns without labels what is usual.")  # fmt: skip
 @click.option(
     "--until", metavar="TIME", help="What came to be known from this moment on is not looked at; now if not given."
 )
@@ -35,14 +37,14 @@ _STEPS = 1_000
 @click.option("--features", metavar="NAMES", help="Features to choose among, separated by commas; all if not given.")
 @click.option("--red-means", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.3, show_default=True,
               help="The chance of a bad outcome that a score of 70 stands for.")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(min=0), default=300.0, show_default=True,
+@click.option("--seconds", type=click.FloatRange(min=0), default=60.0, show_default=True,
               help="For the search for settings.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For the learning itself.")
 @click.option("--tenant", default="default", show_default=True, help="Whose log.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path),
               help="The model directory; below --data if not given.")  # fmt: skip
 def train(
-    directory: Path, target: Target, until: str | None, from_: str | None, to: str | None, features: str | None,
+    directory: Path, target: str, until: str | None, from_: str | None, to: str | None, features: str | None,
     red_means: float, seconds: float, threads: int, tenant: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Learn a model from the log, and keep it as a candidate.
@@ -60,7 +62,8 @@ def train(
             until_ms -= until_ms % 3_600_000  # so that the same command, given again within the hour, goes on
     names = tuple(name.strip() for name in (features or "").split(",") if name.strip())
     plan = training.Plan(
-        tenant=tenant, target=target, until_ms=until_ms, from_ms=_moment("--from", from_), to_ms=_moment("--to", to),
+        tenant=tenant, target="any" if target == NOVELTY else target, until_ms=until_ms,
+        from_ms=_moment("--from", from_), to_ms=_moment("--to", to),
         features=names, probability_at_70=red_means, seconds=seconds, threads=threads,
     )  # fmt: skip
     out = directory / "training" / f"{tenant}-{target}" if out is None else out
@@ -72,7 +75,10 @@ def train(
             bar.label = what
             bar.update(max(-bar.pos, int(share * _STEPS) - bar.pos))
 
-        trained = training.train(directory, out, plan, clock, say)
+        if target == NOVELTY:
+            trained = import_module("fourthwatch.workbench.novelty").learn_novelty(directory, out, plan, clock, say)
+        else:
+            trained = training.train(directory, out, plan, clock, say)
     keep(directory, tenant, out, trained.id)
     for name, one in trained.manifest.metrics.items():
         click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")

@@ -39,10 +39,13 @@ class ModelPages:
 
     async def all(self, visit: Visit) -> Response:
         """Every model, the newest first, and what should not wait."""
-        models = (await visit.get("models"))["models"]
+        found = await visit.get("models", cursor=visit.query.get("cursor"))
+        models = found["models"]
         alerts = (await visit.get("alerts"))["alerts"]
         champion = next((model for model in models if model["state"] == "champion"), None)
-        return self._looks.page("models.html", visit, models=models, alerts=alerts, champion=champion)
+        return self._looks.page(
+            "models.html", visit, models=models, alerts=alerts, champion=champion, next=found["next"]
+        )
 
     async def one(self, visit: Visit) -> Response:
         """One model: how good it was when it was made, how it compares with the champion, and how it does now."""
@@ -75,7 +78,8 @@ class ModelPages:
         """Bring a model into another state; a champion passes its gates, or is named with a reason."""
         model_id = visit.request.path_params["model_id"]
         body = {"state": visit.form.get("state"), "override": visit.form.get("override")}
-        answered = await visit.ask("POST", "models", model_id, "state", body=body)
+        headers = {"If-Match": visit.form.get("etag") or "*"}
+        answered = await visit.ask("POST", "models", model_id, "state", body=body, headers=headers)
         return _moved(answered, address_of("models", model_id), f"The model is {body['state']} now.")
 
     async def roll_back(self, visit: Visit) -> Response:

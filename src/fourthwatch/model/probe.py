@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from fourthwatch.errors import ModelRefused
-from fourthwatch.limits import TRIAL_SECONDS
+from fourthwatch.limits import TRIAL_CPU_SECONDS, TRIAL_SECONDS
 from fourthwatch.model.manifest import Manifest, Package, read_manifest
 from fourthwatch.model.trial import LENGTH, PASSED, REFUSED
 
@@ -21,13 +21,15 @@ _GRACE_SECONDS = 10
 class Prober:
     """A process that tries models, one after the other, and is begun anew should it end; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpu_seconds: int = TRIAL_CPU_SECONDS) -> None:
+        """`cpu_seconds` bounds each trial."""
+        self._cpu_seconds = cpu_seconds
         self._begin()
 
     def _begin(self) -> None:
         self._reading, writing = os.pipe()
         self._child = subprocess.Popen(  # noqa: S603 (our own module)
-            [sys.executable, "-m", "fourthwatch.model.trial", str(writing)],
+            [sys.executable, "-m", "fourthwatch.model.trial", str(writing), str(self._cpu_seconds)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(writing,),
         )  # fmt: skip
         os.close(writing)

@@ -13,6 +13,9 @@ ALARM = 0.25
 ROWS_MIN = 200
 """With fewer the index is chance."""
 _LEAST = 1e-4
+SCORE_GROUPS = 20
+_SEEN_BEFORE = 0.5
+"""So many rows are thought to be in each group of scores besides: of few rows an empty group says little."""
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -46,6 +49,25 @@ def drift_of(manifest: Manifest, vectors: Sequence[Sequence[float | None]], scor
     return Drift(manifest.id, len(vectors), None if score is None else round(score, 4), ordered)
 
 
+def score_shares(counts: Sequence[int]) -> tuple[float, ...]:
+    """Shares of rows by score, from how many are in each group.
+
+    >>> score_shares([9, 0])
+    (0.95, 0.05)
+    """
+    total = sum(counts) + _SEEN_BEFORE * len(counts)
+    return tuple((count + _SEEN_BEFORE) / total for count in counts)
+
+
+def chance_stability(groups: int, before: int, now: int) -> float:
+    """What the index stays below in 19 of 20 cases when nothing has changed, with so many rows before and now.
+
+    It is distributed as chi-square over the harmonic mean of the rows (Yurdakul, 2018).
+    """
+    free = groups - 1
+    return (free + 1.645 * math.sqrt(2 * free)) * (1 / max(1, before) + 1 / max(1, now))
+
+
 def population_stability(expected: Sequence[float], found: Sequence[float]) -> float:
     """PSI of two distributions over the same groups.
 
@@ -66,8 +88,8 @@ def _shares(use: Use, values: Sequence[float | None]) -> list[float]:
     return [count / len(values) for count in counts]
 
 
-def _score_shares(scores: Sequence[int]) -> list[float]:
-    counts = [0] * 20
+def _score_shares(scores: Sequence[int]) -> tuple[float, ...]:
+    counts = [0] * SCORE_GROUPS
     for score in scores:
-        counts[min(19, score // 5)] += 1
-    return [count / len(scores) for count in counts]
+        counts[min(SCORE_GROUPS - 1, score * SCORE_GROUPS // 100)] += 1
+    return score_shares(counts)

@@ -1,4 +1,4 @@
-"""A model on trial, in a process of its own: `python -m fourthwatch.model.trial FD`.
+"""A model on trial, in a process of its own: `python -m fourthwatch.model.trial FD CPU_SECONDS`.
 
 Candidates come in on standard input, and each is judged by a child that may use so much memory and time and no more.
 What it says goes out on the descriptor FD; whatever becomes of the child, the one that asked lives on.
@@ -17,14 +17,16 @@ from typing import BinaryIO, Final
 import msgspec
 
 from fourthwatch.errors import ModelRefused
-from fourthwatch.limits import TRIAL_CPU_SECONDS, TRIAL_MEMORY_BYTES, TRIAL_SECONDS
-from fourthwatch.model.manifest import Package, read_manifest
+from fourthwatch.limits import TRIAL_MEMORY_BYTES, TRIAL_SECONDS
+from fourthwatch.model.booster import library
+from fourthwatch.model.manifest import ModelKind, Package, read_manifest
 from fourthwatch.model.predictors import predictor_of
 from fourthwatch.model.score import probability_of
 
 LENGTH: Final = struct.Struct("<Q")
 PASSED, REFUSED = b"passed", b"refused"
-_TOLERANCE = 1e-9
+_TOLERANCE: dict[ModelKind, float] = {"lightgbm": 1e-9, "onnx": 1e-5}
+"""Of a golden row's probability. LightGBM counts in doubles, alike everywhere; ONNX mostly in single precision."""
 
 
 def judge(package: Package) -> None:
@@ -37,26 +39,28 @@ def judge(package: Package) -> None:
         given = probability_of(
             predictor.margin([None if value != value else value for value in values]), manifest.calibration
         )
-        if not math.isfinite(given) or abs(given - wanted) > _TOLERANCE:
+        if not math.isfinite(given) or abs(given - wanted) > _TOLERANCE[manifest.kind]:
             raise ModelRefused(f"golden row {number} should give {wanted:.6f} and gives {given:.6f}")
 
 
 def main() -> None:
     """Judge whatever comes in until nothing does."""
-    out = int(sys.argv[1])
+    out, cpu_seconds = int(sys.argv[1]), int(sys.argv[2])
+    with contextlib.suppress(ModelRefused):
+        library()  # once, and not in each child anew
     source: BinaryIO = sys.stdin.buffer
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         content = source.read(LENGTH.unpack(head)[0])
-        said = _in_child(msgspec.msgpack.decode(content, type=Package))
+        said = _in_child(msgspec.msgpack.decode(content, type=Package), cpu_seconds)
         os.write(out, LENGTH.pack(len(said)) + said)
 
 
-def _in_child(package: Package) -> bytes:
+def _in_child(package: Package, cpu_seconds: int) -> bytes:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _confine(len(package.body))
+        _confine(len(package.body), cpu_seconds)
         try:
             judge(package)
             said = PASSED
@@ -80,10 +84,10 @@ def _in_child(package: Package) -> bytes:
     return REFUSED + f"loading the model ended its process with {how}: the file is damaged".encode()
 
 
-def _confine(body_bytes: int) -> None:
+def _confine(body_bytes: int, cpu_seconds: int) -> None:
     memory = TRIAL_MEMORY_BYTES + 16 * body_bytes
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (TRIAL_CPU_SECONDS, TRIAL_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

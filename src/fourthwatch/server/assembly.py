@@ -119,7 +119,7 @@ class Assembly:
                 *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
                 *(Redeciding(changes, corridor, self.reader, trail, clock), Audit(self.access, trail, cursors)),
-                *_of_models(changes, corridor, models, decisions, aside, clock),
+                *_of_models(changes, corridor, models, decisions, aside, clock, cursors),
                 *desk.parts,
                 Pages(lambda: corridor.state),
             ),
@@ -135,12 +135,18 @@ class Assembly:
 
 
 def _of_models(
-    changes: Changes, corridor: Corridor, models: ModelStore, decisions: Decisions, aside: Aside, clock: Clock
+    changes: Changes,
+    corridor: Corridor,
+    models: ModelStore,
+    decisions: Decisions,
+    aside: Aside,
+    clock: Clock,
+    cursors: Cursors,
 ) -> tuple[Part, ...]:
     """Whatever is asked about models."""
     watching = ModelWatching(changes, corridor, models, aside, clock)
     cards = ModelCards(changes, models)  # before the model's own path
-    return (cards, watching, Models(changes, models), Contributions(decisions, corridor, models))
+    return (cards, watching, Models(changes, models, cursors), Contributions(decisions, corridor, models))
 
 
 class _Closable(Protocol):

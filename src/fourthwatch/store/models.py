@@ -96,6 +96,16 @@ class ModelStore:
         )
         return [_row(row) for row in rows]
 
+    def page(self, tenant: int, behind: tuple[int, str], limit: int) -> list[ModelRow]:
+        """A tenant's models behind the one made then and called so, the newest first."""
+        made_ms, name = behind
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM model WHERE tenant = ? AND (created_ms < ? OR (created_ms = ? AND id > ?))"
+            " ORDER BY created_ms DESC, id LIMIT ?",
+            (tenant, made_ms, made_ms, name, limit),
+        )
+        return [_row(row) for row in rows]
+
     def get(self, tenant: int, model: str) -> ModelRow:
         """One model; raises `NotFound`."""
         row = self._connection.execute(

@@ -16,7 +16,7 @@ from fourthwatch.features.definition import Feature
 from fourthwatch.model.manifest import Manifest, Package
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
-from fourthwatch.model.stability import population_stability
+from fourthwatch.model.stability import SCORE_GROUPS, chance_stability, population_stability, score_shares
 from fourthwatch.workbench.dataset import Progress, Wanted
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.maturity import usable
@@ -28,9 +28,12 @@ AUC_SLACK, COST_SLACK = 0.005, 0.02
 CALIBRATION_ERROR_MAX = 0.05
 LATENCY_P99_MICROS_MAX = 1_000.0
 DRIFT_MAX = 0.25
+"""Beside what few rows bring about by chance."""
 HELD_UP_COST = 0.1
 """What it costs to hold up a good order, as a share of its total; a bad one that is let pass costs all of it."""
 RED_ABOVE = 70
+MEASURED_SHARE = 0.2
+"""Of the rows that a model was made of, those that its shares of scores are of."""
 _TIMED = 2_000
 
 
@@ -112,15 +115,16 @@ def _report(
 ) -> Report:
     bad, probability, scores = told
     error = calibration_error(bad, probability) if is_fresh else _measured(manifest, "calibration_error")
-    shares = np.histogram(scores, 20, (0, 100))[0] / len(scores)
+    shares = score_shares(np.histogram(scores, SCORE_GROUPS, (0, 100))[0].tolist())
     has_moved = is_fresh and len(manifest.score_shares) == len(shares)  # the measured slice is what they were made of
-    drift = population_stability(manifest.score_shares, shares.tolist()) if has_moved else 0.0
+    drift = population_stability(manifest.score_shares, shares) if has_moved else 0.0
+    allowed = DRIFT_MAX + chance_stability(SCORE_GROUPS, int(manifest.rows * MEASURED_SHARE), len(scores))
     gates = (
         Gate("auc", ours.auc >= theirs.auc - AUC_SLACK, f"{ours.auc:.4f} against {theirs.auc:.4f} of {theirs.name}"),
         Gate("cost", ours.cost <= theirs.cost * (1 + COST_SLACK), f"{ours.cost:,.0f} against {theirs.cost:,.0f}"),
         Gate("calibration", error <= CALIBRATION_ERROR_MAX, f"{error:.4f}, at most {CALIBRATION_ERROR_MAX}"),
         Gate("latency", micros <= LATENCY_P99_MICROS_MAX, f"p99 {micros:.0f} µs, at most {LATENCY_P99_MICROS_MAX:.0f}"),
-        Gate("drift", drift < DRIFT_MAX, f"PSI of the score {drift:.3f}, below {DRIFT_MAX}"),
+        Gate("drift", drift < allowed, f"PSI of the score {drift:.3f}, below {allowed:.3f}"),
     )
     return Report(
         manifest.id, theirs.name, "fresh" if is_fresh else "measured", len(bad), int(bad.sum()), ours, theirs,

@@ -32,6 +32,7 @@ from fourthwatch.model.manifest import (
     Use,
 )
 from fourthwatch.model.score import exact_score
+from fourthwatch.model.stability import SCORE_GROUPS, score_shares
 from fourthwatch.workbench.card import card_of
 from fourthwatch.workbench.dataset import Wanted
 from fourthwatch.workbench.delays import look
@@ -53,7 +54,6 @@ Say = Callable[[str, float], None]
 
 GOLDEN_ROWS = 1_000
 GROUPS = 10
-SCORE_GROUPS = 20
 SUSPECT_AUC = 0.9
 _SAMPLE_GOLDEN = 17
 
@@ -72,7 +72,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Catalogue features to choose among; empty: all that there are, and the tenant's own."""
     probability_at_70: float = 0.3
     threads: int = 1
-    seconds: float = 300.0
+    seconds: float = 60.0
     """For the search for settings."""
     delay_days: int | None = None
     """Of bad labels; `None`: as the ledger says."""
@@ -149,7 +149,7 @@ def packed(
     sha = hashlib.sha256(body).hexdigest()
     gains = np.asarray(learned.model.feature_importance("gain"), np.float64)
     manifest = Manifest(
-        id=f"{plan.target}-{_day(plan.until_ms)}-{sha[:8]}",
+        id=f"{plan.target}-{day_of(plan.until_ms)}-{sha[:8]}",
         target=plan.target,
         created_ms=now_ms,
         until_ms=plan.until_ms,
@@ -167,7 +167,7 @@ def packed(
         ),
         calibration=learned.calibration,
         score_map=ScoreMap(plan.probability_at_70),
-        score_shares=tuple(float(one) for one in np.histogram(scores, SCORE_GROUPS, (0, 100))[0] / len(scores)),
+        score_shares=score_shares(np.histogram(scores, SCORE_GROUPS, (0, 100))[0].tolist()),
         metrics=metrics_of(bad, told),
         suspects=suspects_of(learned.names, values[learned.measured_rows], bad),
         trees=learned.trees,
@@ -282,7 +282,8 @@ class _Work:
         self._directory.rmdir()
 
 
-def _day(ms: int) -> str:
+def day_of(ms: int) -> str:
+    """As it stands in the id of a model."""
     return str(np.datetime64(ms // DAY_MS, "D")).replace("-", "")
 
 

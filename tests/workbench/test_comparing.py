@@ -1,0 +1,177 @@
+"""The gates of a promotion: each stops what it is there to stop, and the command refuses by itself."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fourthwatch.cli.main import root
+from fourthwatch.clock import DAY_MS, Clock, ManualClock, Millis
+from fourthwatch.errors import ModelRefused
+from fourthwatch.model.manifest import Calibration, Manifest, Package, read_manifest
+from fourthwatch.store.changes import AuditTrail
+from fourthwatch.store.models import ModelFiles, ModelStore
+from fourthwatch.workbench.comparing import LATENCY_P99_MICROS_MAX, Report, compare
+from fourthwatch.workbench.learning import calibrated
+from fourthwatch.workbench.packages import read_package
+from learned_shop import UNTIL_MS, events, learned, shop
+
+pytestmark = pytest.mark.slow
+
+EARLIER_MS = UNTIL_MS - 20 * DAY_MS
+ORDERS = 4_000
+
+
+class Learned:
+    """A shop, a model that was learned some weeks before its newest orders, and one without a clue."""
+
+    def __init__(self, data: Path, package: Package) -> None:
+        self.data = data
+        self.package = package
+        self.manifest = read_manifest(package)
+
+    def other(self, **told: Any) -> Package:
+        """The same trees under another manifest."""
+        manifest = msgspec.structs.replace(self.manifest, **told)
+        golden = _golden(self.package, manifest)
+        manifest = msgspec.structs.replace(manifest, golden_sha256=hashlib.sha256(golden).hexdigest())
+        return Package(msgspec.json.encode(manifest), self.package.body, golden)
+
+    def clueless(self) -> Package:
+        """A model of noise, called `noise`, over the same features."""
+        chance = np.random.default_rng(4)
+        width = len(self.manifest.features)
+        values, bad = chance.normal(size=(400, width)), (chance.random(400) < 0.1).astype(int)
+        settings = {"objective": "binary", "verbosity": -1, "num_threads": 1, "num_leaves": 4, "seed": 1}
+        booster = lightgbm.train(settings, lightgbm.Dataset(values, bad, params={"verbosity": -1}), 5)
+        body = booster.model_to_string().encode()
+        package = Package(self.package.manifest, body, self.package.golden)
+        manifest = msgspec.structs.replace(
+            self.manifest, id="noise", model_sha256=hashlib.sha256(body).hexdigest(),
+            calibration=Calibration(1.0, 0.0), score_shares=(),
+        )  # fmt: skip
+        golden = _golden(package, manifest)
+        manifest = msgspec.structs.replace(manifest, golden_sha256=hashlib.sha256(golden).hexdigest())
+        return Package(msgspec.json.encode(manifest), body, golden)
+
+    def compared(self, package: Package, champion: Package | None = None, clock: Clock | None = None) -> Report:
+        clock = ManualClock(UNTIL_MS) if clock is None else clock
+        return compare(self.data, "default", package, champion, clock, lambda _done, _total: None)
+
+
+def _golden(package: Package, manifest: Manifest) -> bytes:
+    """The golden rows with what this manifest makes of them."""
+    rows = np.frombuffer(package.golden, "<f8").reshape(manifest.golden_rows, -1)[:, :-1]
+    booster = lightgbm.Booster(model_str=package.body.decode())
+    margin = np.asarray(booster.predict(rows, raw_score=True, num_threads=1))
+    return np.column_stack((rows, calibrated(margin, manifest.calibration))).astype("<f8").tobytes()
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    data = shop(tmp_path_factory.mktemp("shop"), events(orders=ORDERS))
+    out = tmp_path_factory.mktemp("model") / "m"
+    learned(data, out, until_ms=EARLIER_MS)
+    package, _ = read_package(out)
+    return Learned(data, package)
+
+
+def _failed(report: Report) -> set[str]:
+    return {gate.name for gate in report.gates if not gate.passed}
+
+
+def test_a_good_model_passes_every_gate(known: Learned) -> None:
+    report = known.compared(known.package, known.clueless())
+    assert report.on == "fresh"
+    assert {gate.name for gate in report.gates} == {"auc", "cost", "calibration", "latency", "drift"}
+    assert _failed(report) == set()
+    assert report.passed
+    assert report.against == "noise"
+    assert known.compared(known.package).against == "scorecard"
+
+
+def test_one_that_ranks_worse_than_the_champion_does_not_pass_and_costs_more(known: Learned) -> None:
+    report = known.compared(known.clueless(), known.package)
+    assert report.against == known.manifest.id
+    assert {"auc", "cost"} <= _failed(report)
+    assert report.ours.auc < report.theirs.auc
+    better = known.compared(known.package, known.clueless())
+    assert not {"auc", "cost"} & _failed(better)
+
+
+def test_one_whose_probabilities_do_not_come_true_does_not_pass(known: Learned) -> None:
+    calibration = known.manifest.calibration
+    off = known.other(calibration=Calibration(calibration.slope, calibration.intercept + 4))
+    assert "calibration" in _failed(known.compared(off))
+
+
+def test_one_whose_scores_are_not_those_of_training_any_more_does_not_pass(known: Learned) -> None:
+    moved = (*([0.0] * 18), 0.5, 0.5)
+    assert _failed(known.compared(known.other(score_shares=moved), known.clueless())) == {"drift"}
+
+
+class SlowClock(ManualClock):
+    """Each look at it is longer after the one before than a row may take."""
+
+    def __init__(self) -> None:
+        super().__init__(Millis(UNTIL_MS))
+        self._s = 0.0
+
+    def monotonic_s(self) -> float:
+        self._s += 2 * LATENCY_P99_MICROS_MAX / 1e6
+        return self._s
+
+
+def test_one_that_takes_too_long_does_not_pass(known: Learned) -> None:
+    assert _failed(known.compared(known.package, known.clueless(), SlowClock())) == {"latency"}
+
+
+def test_a_target_without_labels_cannot_be_compared(known: Learned) -> None:
+    with pytest.raises(ModelRefused, match="no labels of the target"):
+        known.compared(known.other(target="weather"))
+
+
+def _run(known: Learned, *words: str) -> Any:
+    return CliRunner().invoke(root, ["models", words[0], "--data", str(known.data), *words[1:]])
+
+
+def test_promote_refuses_by_itself_and_an_override_names_who_and_why(known: Learned) -> None:
+    store = ModelStore(known.data, ManualClock(UNTIL_MS))
+    add: Callable[[str, Package], None] = lambda name, package: store.add(  # noqa: E731
+        1, name, package.manifest, ModelFiles(package.body, package.golden, b""), actor="test"
+    )
+    good = known.manifest.id
+    add(good, known.package)
+    add("noise", known.clueless())
+    nameless = _run(known, "promote", "noise", "--override", "we know better")
+    assert "--override needs --by" in str(nameless.exception)
+    taken = _run(known, "promote", "noise", "--override", "we know better", "--by", "asha")
+    assert taken.exit_code == 0, taken.output
+    told = _run(known, "promote", good)
+    assert told.exit_code == 0, told.output
+    assert told.output.count("passed") == 5
+    refused = _run(known, "promote", "noise")
+    assert refused.exit_code == 1
+    assert "FAILED  auc" in refused.output
+    compared = _run(known, "compare", "noise")
+    assert (compared.exit_code, "FAILED  auc" in compared.output) == (0, True)
+    assert _champion(store) == good  # it stays
+    trail = AuditTrail(known.data)
+    moves = trail.page(1, 10**9, 10, action="models.moved")
+    assert b"gates overridden by asha: we know better" in (moves[-1].after or b"")
+    assert b"passed its gates" in (moves[0].after or b"")
+    trail.close()
+    assert _run(known, "rollback", "--why", "a test").exit_code == 0
+    assert _champion(store) == "noise"
+    store.close()
+
+
+def _champion(store: ModelStore) -> str:
+    found = store.champion(1)
+    return "" if found is None else found.id
