@@ -15,6 +15,10 @@ COMMIT_SECONDS = Histogram(
     "Walk and commit of a batch",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf")),
 )
+OCCASIONS_WAITING = Gauge("fourthwatch_occasions_waiting", "What happened that the sender has not looked at yet")
+DELIVERIES_WAITING = Gauge("fourthwatch_deliveries_waiting", "Postbacks and webhooks that have not arrived yet")
+DELIVERIES_PARKED = Gauge("fourthwatch_deliveries_parked", "Postbacks and webhooks that are tried no more")
+DELIVERY_OLDEST_SECONDS = Gauge("fourthwatch_delivery_oldest_seconds", "Age of the oldest that waits; 0 for none")
 RULES_BRAKED = Counter("fourthwatch_rules_braked", "Rules that dropped to shadow because they hit too often")
 MODEL_DECISIONS = Counter("fourthwatch_model_decisions", "Decisions by the model that judged", ("model",))
 MODEL_FAULTS = Counter("fourthwatch_model_faults", "Decisions for which a model failed", ("model",))

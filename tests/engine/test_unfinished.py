@@ -12,13 +12,13 @@ from engine.test_corridor import Owner
 from engine.till import submission
 from fourthwatch.decision import Policy
 from fourthwatch.engine.again import AGAIN
-from fourthwatch.engine.labels import tellings_of
+from fourthwatch.engine.labels import USER_LABEL_KINDS, tellings_of
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.unfinished import Unfinished, unfinished
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.lists import ListReader
-from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.reader import LedgerReader, user_subject
 from fourthwatch.wire.decode import read_stored
 from rules.judging import rule
 from story import NOW_MS
@@ -146,3 +146,72 @@ def test_an_event_of_somebody_else_under_our_name_and_key_does_not_take_its_plac
     sent = submission("custom_event", NOW_MS + 9, key=f"again {event.event_id}", **forged)
     house.walk.run([msgspec.structs.replace(sent, is_bulk=True)])
     assert [one.event_id for one in left_of(house).degraded] == [event.event_id]
+
+
+def tags_in(directory: Path, user: str) -> list[tuple[str, str | None, bool | None]]:
+    """Source, kind of abuse and whether it is a bad one, of all that was ever said of a user."""
+    reader = LedgerReader(directory)
+    rows = reader.about(1, user_subject(user), USER_LABEL_KINDS, 0, 100)
+    reader.close()
+    told = [one for row in rows for one in tellings_of(row, read_stored(KIND_OF_NUMBER[row.kind], row.body))]
+    return [(one.source, one.abuse_type, one.value) for one in told]
+
+
+TAGGING = rule(
+    "dear", "amount > 400", "review", actions=(Action("tag", "reseller"), Action("tag", "vip", thing="good"))
+)
+
+
+def test_a_user_is_tagged_by_a_rule_once_also_after_a_kill_and_never_from_shadow(house: House) -> None:
+    house.publish((TAGGING, rule("tried", "amount > 1", "review", state="shadow", actions=(Action("tag", "x"),))))
+    buy(house, 1)
+    buy(house, 2, "10")
+    assert tags_in(house.directory, "u-1") == [], "killed before"
+    house.walk.ledger.close()
+    for _ in range(2):
+        started(house.directory)
+        assert tags_in(house.directory, "u-1") == [("rule", "reseller", True), ("rule", "vip", False)]
+        assert tags_in(house.directory, "u-2") == []
+    owner = Owner(house.directory)
+    owner.corridor.start()
+    for number in (3, 4):
+        bought = submission(
+            "createOrder", NOW_MS + number, _orderId=f"o-{number}", _userId=f"u-{number % 2}", _amount="500"
+        )
+        owner.submit(bought, bought)
+        owner.work(1)
+    owner.stop()
+    assert tags_in(house.directory, "u-0") == [("rule", "reseller", True), ("rule", "vip", False)]
+    assert len(tags_in(house.directory, "u-1")) == 2, "it was said already"
+    house.open()
+    assert left_of(house).wishes == []
+
+
+@pytest.mark.parametrize("said", [{"_isBad": False}, {"_isBad": True}, {"_isBad": False, "_analyst": "meera"}])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_rule_says_nothing_over_what_a_person_or_shop_has_said_of_the_user(
+    house: House, said: dict[str, Any], when: str
+) -> None:
+    house.publish((TAGGING,))
+    if when == "after":
+        buy(house, 1)
+    for abuse_type in ("reseller", "vip"):
+        house.tell("tag", NOW_MS + 50, _userId="u-1", _abuseType=abuse_type, **said)
+    if when == "before":
+        buy(house, 1)
+    assert left_of(house).wishes == []
+
+
+def test_a_tag_that_was_taken_off_comes_back_only_by_a_newer_decision(house: House) -> None:
+    house.publish((TAGGING,))
+    buy(house, 1)
+    house.tell("untag", NOW_MS + 50, _userId="u-1")
+    assert left_of(house).wishes == []
+    house.tell("createOrder", NOW_MS + 60, _orderId="o-9", _userId="u-1", _amount="500")
+    assert [action.to for _, action in left_of(house).wishes] == ["reseller", "vip"]
+
+
+def test_a_guest_is_not_tagged(house: House) -> None:
+    house.publish((TAGGING,))
+    house.tell("createOrder", NOW_MS, _orderId="o-1", _sessionId="s-1", _amount="500")
+    assert left_of(house).wishes == []

@@ -336,20 +336,20 @@ def test_an_endpoint_hears_of_what_happens_in_the_moment_after_it_was_made(world
 
 
 def test_a_changed_list_and_a_braked_rule_are_told_by_the_audit_trail(world: World, receiver: Receiver) -> None:
-    for action, thing in (("list.entry_added", "lists/blocked"), ("rule.braked", "rules/many"), ("key.created", "k")):
-        change = Change(tenant=1, actor="key_1", action=action, thing=thing, after={"value": "x"})
+    for action, thing in (("list.entry_added", "lists/blocked"), ("rule.braked", "rule-sets/7"), ("key.created", "k")):
+        change = Change(tenant=1, actor="key_1", action=action, thing=thing, after={"rule": "many"})
         world.configuration.apply(change)
         assert not world.log_has_work(), "nobody listens"
     world.endpoint(receiver.url)
-    for action, thing in (("list.entry_added", "lists/blocked"), ("rule.braked", "rules/many"), ("key.created", "k")):
-        change = Change(tenant=1, actor="key_1", action=action, thing=thing, after={"value": "x"})
+    for action, thing in (("list.entry_added", "lists/blocked"), ("rule.braked", "rule-sets/7"), ("key.created", "k")):
+        change = Change(tenant=1, actor="key_1", action=action, thing=thing, after={"rule": "many"})
         world.configuration.apply(change)
     heard = sorted(send(world, receiver), key=lambda one: str(one["type"]))
     assert [(one["type"], one["entity"]) for one in heard] == [
         ("list.changed", "list:blocked"), ("rule.braked", "rule:many"),
     ]  # fmt: skip
     assert heard[0]["data"]["action"] == "list.entry_added"
-    assert heard[0]["data"]["after"] == {"value": "x"}
+    assert heard[0]["data"]["after"] == {"rule": "many"}
 
 
 def test_a_receiver_that_is_gone_is_disabled_and_the_others_hear_of_it(world: World, receiver: Receiver) -> None:
@@ -439,11 +439,23 @@ def test_a_status_closes_a_case_only_when_there_is_nothing_left_to_review(
     assert cases(world) == [("o-1", outcome)]
 
 
+def test_an_order_that_turns_red_by_its_status_is_looked_at_too(world: World) -> None:
+    world.order("o-1")
+    world.tell("order_status", red=True, _orderId="o-1", _orderStatus="_wo_on-hold")
+    assert cases(world) == [("o-1", None)]
+
+
+def test_a_custom_event_that_ends_an_order_closes_its_case(world: World) -> None:
+    world.order("o-1", red=True)
+    world.tell("custom_event", _eventName="courier", _orderId="o-1", _orderStatus="_rto")
+    assert cases(world) == [("o-1", "decline")]
+
+
 def test_open_cases_are_known_after_a_restart(tmp_path: Path) -> None:
     first = World(tmp_path)
     first.order("o-1", red=True)
     first.order("o-2")
-    assert first.ledger.open_cases() == {(1, "o-1")}
+    assert first.ledger.open_cases() == {(1, "o-1"): None}
     first.decide("o-1", "decline")  # a walk of its own, which has read them from the file
     assert cases(first) == [("o-1", "decline")]
     first.close()

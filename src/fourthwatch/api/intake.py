@@ -17,7 +17,7 @@ from fourthwatch.engine.consequences import BY_HAND
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Malformed, Refused
-from fourthwatch.events import KIND_OF_TYPE, Kind, OrderStatus, Tag, Untag
+from fourthwatch.events import KIND_OF_TYPE, RULE_SOURCE, Kind, OrderStatus, Tag, Untag
 from fourthwatch.limits import WARNINGS_MAX
 from fourthwatch.wire.decode import Decoded, decode_event
 from fourthwatch.wire.reply import BodyWarning, encode
@@ -169,10 +169,12 @@ def _as_spoken(decoded: Decoded, caller: Caller) -> tuple[Decoded, bool]:
     speaks_for_us = "manage" in caller.scopes
     if decoded.name in OWN_NAMES:
         return (decoded, True) if speaks_for_us else (_not_ours(decoded), False)
-    if not speaks_for_us or decoded.kind.number not in _BY_HAND_KINDS:
-        return decoded, False
     event = decoded.event
-    if getattr(event, "analyst", None) is None and getattr(event, "source", None) != BY_HAND:
+    source = getattr(event, "source", None) if decoded.kind.number in _BY_HAND_KINDS else None
+    is_a_rules = source == RULE_SOURCE and isinstance(event, Tag)
+    if not speaks_for_us or decoded.kind.number not in _BY_HAND_KINDS:
+        return _not_ours(decoded) if is_a_rules else decoded, False
+    if getattr(event, "analyst", None) is None and source != BY_HAND and not is_a_rules:
         return decoded, False
     # The same content from the shop is another event: it must not be taken for a repeat of this one.
     mark = hashlib.blake2b(decoded.fingerprint, digest_size=len(decoded.fingerprint), person=b"own")
@@ -185,8 +187,9 @@ _BY_HAND_KINDS = frozenset(KIND_OF_TYPE[kind].number for kind in (Tag, Untag, Or
 def _not_ours(decoded: Decoded) -> Decoded:
     if len(decoded.warnings) >= WARNINGS_MAX:
         return decoded
-    told = f"{decoded.name} is a name of ours, which counts only from a key with the scope manage; kept as your event"
-    return msgspec.structs.replace(decoded, warnings=(*decoded.warnings, BodyWarning("/_eventName", "own_name", told)))
+    at, name = ("/_source", "_rule") if decoded.name is None else ("/_eventName", decoded.name)
+    told = f"{name} is a name of ours, which counts only from a key with the scope manage; kept as your event"
+    return msgspec.structs.replace(decoded, warnings=(*decoded.warnings, BodyWarning(at, "own_name", told)))
 
 
 def _waking(future: "asyncio.Future[Answer | Refused]") -> Told:

@@ -216,11 +216,12 @@ def _audit(by_type: ByType) -> Paths:
 def _reviews(by_type: ByType) -> Paths:
     order_id = parameter("order_id", "path", "As in _orderId", "string", required=True)
     status = parameter("status", "query", "open or closed", "string")
+    queue = parameter("queue", "query", "Of the queue that a rule named", "string")
     asked = by_type[AskedView]
     return {
         "/api/v1/cases": {
-            "get": managed("listCases", "The review queue, oldest first", by_type[CasesView], by_type,
-                           parameters=[status, *PAGES])
+            "get": managed("listCases", "Every stay of an order in the review queue, oldest first", by_type[CasesView],
+                           by_type, parameters=[status, queue, *PAGES])
         },
         "/api/v1/orders/{order_id}/decisions": {
             "post": managed("decideOrder", "Decide on an order as a person", by_type[DecidedView], by_type,

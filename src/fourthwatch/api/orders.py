@@ -35,7 +35,7 @@ ANALYST_DECISIONS = ("approve", "decline", "hold", "none")
 LABELS = ("chargeback", "rto", "returned", "fraud", "bad")
 SORTS = ("time", "amount", "risk")
 _BEGINNING = (0, -1, 0)
-_TEXTS = ("payment_type", "currency", "city", "postcode", "country", "reason")
+_TEXTS = ("payment_type", "currency", "city", "postcode", "country", "reason", "queue")
 
 
 class OrderLineView(msgspec.Struct, frozen=True):
@@ -74,8 +74,10 @@ class OrderLineView(msgspec.Struct, frozen=True):
     """chargeback, rto, returned, fraud (said by hand), bad (a mark of the user); null until it was told."""
     reasons: tuple[Reason, ...]
     """The first three of the newest decision."""
+    queue: str | None
+    """The queue that a rule put it in; null when none did."""
     in_review: bool
-    """Whether it waits for somebody's decision."""
+    """Whether it waits for somebody's decision: its newest case is open."""
 
 
 class OrdersView(msgspec.Struct, frozen=True):
@@ -207,6 +209,7 @@ def line_view(line: OrderLine) -> OrderLineView:
         analyst_at=None if line.analyst_ms is None else iso_ms(line.analyst_ms),
         labels={name: _truth(getattr(line, name)) for name in LABELS},
         reasons=_reasons.decode(line.reasons),
+        queue=line.queue,
         in_review=bool(line.is_open),
     )
 

@@ -1,6 +1,6 @@
 """Health, metrics and documentation: open to everybody who can reach the port, and without a secret in them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jinja2
@@ -19,8 +19,10 @@ _CSP = "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 
 class Pages:
     """Handlers that need no key."""
 
-    def __init__(self, state: Callable[[], str]) -> None:
+    def __init__(self, state: Callable[[], str], measure: Callable[[], Awaitable[None]]) -> None:
+        """`measure` sets the gauges that are looked up when they are asked for."""
         self._state = state
+        self._measure = measure
         document = openapi()
         self._openapi = encode(document)
         self._docs, self._policy = render_docs(document)
@@ -52,6 +54,7 @@ class Pages:
 
     async def metrics(self, request: Request) -> Response:
         """For Prometheus."""
+        await self._measure()
         return Response(metrics_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(self, request: Request) -> Response:

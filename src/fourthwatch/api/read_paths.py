@@ -26,6 +26,7 @@ _FILTERS = [
     parameter("label", "query", "Told to be true: chargeback, rto, returned, fraud or bad", "string"),
     parameter("reason", "query", "Name of a reason that is red in the newest decision", "string"),
     parameter("user", "query", "Of this user", "string"),
+    parameter("queue", "query", "Put in this queue by a rule", "string"),
     parameter("payment_type", "query", "As in the list", "string"),
     parameter("currency", "query", "ISO 4217", "string"),
     parameter("country", "query", "Delivered to", "string"),

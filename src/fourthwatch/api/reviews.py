@@ -104,14 +104,15 @@ class Reviews:
         ]
 
     async def cases(self, request: Request) -> Response:
-        """The review queue, oldest first; `status` is open or closed."""
+        """Every stay of an order in the review queue, oldest first; `status` is open or closed, `queue` a name."""
         tenant = self._changes.caller(request, "read").tenant
         status = request.query_params.get("status")
         if status not in (None, "open", "closed"):
             raise Malformed("status must be open or closed", code="bad_query")
-        page = Page(self._cursors, request, tenant, f"cases {status}")
+        queue = request.query_params.get("queue")
+        page = Page(self._cursors, request, tenant, f"cases {status} {queue}")
         is_open = None if status is None else status == "open"
-        rows = self._log.cases(tenant, page.behind(int, 0), page.limit + 1, is_open=is_open)
+        rows = self._log.cases(tenant, page.behind(int, 0), page.limit + 1, is_open=is_open, queue=queue)
         shown, following = page.cut(rows, lambda row: row.number)
         return json_reply(CasesView(tuple(map(case_standing, shown)), following))
 
@@ -150,8 +151,8 @@ class Reviews:
             self._known(tenant, order_id)
             self._listening(tenant, receiver)
             return self._asked(
-                asked, [(receiver, receiver, detail)], order_subject(order_id), "postback.sent",
-                f"orders/{order_id}", DELIVERY_LIFE_MS,
+                asked, [(receiver, receiver, detail)], order_subject(order_id), "postback.sent", "postbacks",
+                DELIVERY_LIFE_MS,
             )  # fmt: skip
 
         return await self._changes.take(request, "manage", make)

@@ -1,13 +1,21 @@
 """`fourthwatch webhook`: a receiver on this machine, for whoever writes one."""
 
 import json
+import sys
+from threading import Event
+from urllib.parse import quote
 
 import click
 
+from fourthwatch.cli.features import server_options
 from fourthwatch.clock import SystemClock
-from fourthwatch.errors import UsageError
+from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.webhooks.listening import Arrival, listener
 from fourthwatch.webhooks.signing import is_secret
+from fourthwatch.workbench.asking import Server
+
+_LOOKS = 200
+_LOOK_EVERY_S = 0.1
 
 
 @click.group(epilog="Example: fourthwatch webhook listen --port 9000")
@@ -38,6 +46,39 @@ def listen(port: int, secrets: tuple[str, ...], key: str | None, answer: int) ->
             server.serve_forever()
         except KeyboardInterrupt:
             click.echo("stopped")
+
+
+@webhook.command(
+    epilog="Example: fourthwatch webhook test we_0123456789abcdef0123 --to http://127.0.0.1:8080 --key $KEY"
+)
+@click.argument("receiver", metavar="ENDPOINT")
+@server_options
+def test(receiver: str, to: str, key: str, insecure: bool) -> None:
+    """Try an endpoint out, or with `postbacks` the addresses of a Magento shop, and tell what was answered.
+
+    An endpoint may be tried before it is enabled.
+    """
+    server = Server(to, key, insecure=insecure)
+    path = "/api/v1/postbacks/test" if receiver == "postbacks" else f"/api/v1/webhook-endpoints/{quote(receiver)}/test"
+    asked = server.ask("POST", path)
+    if asked.status != 202:
+        raise FourthwatchError(asked.message)
+    arrived = [_outcome(server, delivery_id) for delivery_id in asked.body["deliveries"]]
+    if not all(arrived):
+        sys.exit(1)
+
+
+def _outcome(server: Server, delivery_id: str) -> bool:
+    """Wait for the first attempt, and tell what came of it; whether it arrived."""
+    waiting = Event()
+    for _ in range(_LOOKS):
+        told = server.ask("GET", f"/api/v1/deliveries/{delivery_id}")
+        for attempt in told.body.get("attempts", ()):
+            to = told.body["delivery"]["receiver"]
+            click.echo(f"{to}: {attempt['outcome']}, {attempt['took_ms']} ms, {attempt['address'] or 'no address'}")
+            return bool(attempt["outcome"] == "delivered")
+        waiting.wait(_LOOK_EVERY_S)
+    raise FourthwatchError(f"{delivery_id} was not tried within {_LOOKS * _LOOK_EVERY_S:g} s; is a sender at work?")
 
 
 def _show(arrival: Arrival) -> None:

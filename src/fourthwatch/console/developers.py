@@ -31,6 +31,7 @@ class Developers:
             Page("POST", "/developers/keys/revoke", "admin", self.revoke),
             Page("GET", "/developers/deliveries", "manager", self.deliveries),
             Page("POST", "/developers/deliveries/replay", "manager", self.replay),
+            Page("POST", "/developers/deliveries/test", "manager", self.test),
             Page("GET", "/developers/deliveries/{delivery_id}", "manager", self.delivery),
         ]
 
@@ -68,6 +69,7 @@ class Developers:
         return self._looks.page(
             "deliveries.html", visit, tab="deliveries", deliveries=(found or {}).get("deliveries", []),
             following=(found or {}).get("next"), asked=asked, postbacks=(await visit.get("postbacks"))["addresses"],
+            endpoints=(await visit.get("webhook-endpoints", limit=100))["endpoints"],
         )  # fmt: skip
 
     async def delivery(self, visit: Visit) -> Response:
@@ -82,6 +84,19 @@ class Developers:
         delivery_id = visit.form.get("delivery")
         await visit.do("POST", "deliveries", delivery_id, "replay", body={})
         return then("/console/developers/deliveries", "It goes out again.")
+
+    async def test(self, visit: Visit) -> Response:
+        """Try an endpoint, or the shop's postback addresses, out."""
+        endpoint_id = visit.form.get("endpoint")
+        where = ("webhook-endpoints", endpoint_id) if endpoint_id else ("postbacks",)
+        answered = await visit.ask("POST", *where, "test", body={})
+        if not answered.is_ok:
+            return then("/console/developers/deliveries", answered.refusal().message, tone="bad")
+        (first, *_) = answered.json["deliveries"]
+        return then(
+            f"/console/developers/deliveries/{first}",
+            "A test is on its way; load this page again to see what was answered.",
+        )
 
     async def _keys(self, visit: Visit, *, status: int = 200, fault: str = "", made: Any = None) -> Response:
         found = await visit.get("keys", limit=500)

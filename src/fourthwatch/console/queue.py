@@ -14,15 +14,15 @@ from fourthwatch.console.visit import Visit
 
 _ROWS = 50
 FILTERS = (
-    "flag", "verdict", "state", "decision", "label", "reason", "user", "payment_type", "currency", "country", "city",
-    "postcode", "from", "to", "min_amount", "max_amount", "sort", "order",
+    "flag", "verdict", "state", "decision", "label", "reason", "user", "queue", "payment_type", "currency", "country",
+    "city", "postcode", "from", "to", "min_amount", "max_amount", "sort", "order",
 )  # fmt: skip
 """What the address of a list may ask for; the management API's own words."""
 _SHOWN = {
     "flag": "Flag", "verdict": "Verdict", "state": "State", "decision": "Decided by hand", "label": "Told to be",
-    "reason": "Reason", "user": "User", "payment_type": "Paid by", "currency": "Currency", "country": "Country",
-    "city": "City", "postcode": "Postcode", "from": "From", "to": "Before", "min_amount": "At least",
-    "max_amount": "At most",
+    "reason": "Reason", "user": "User", "queue": "Queue", "payment_type": "Paid by", "currency": "Currency",
+    "country": "Country", "city": "City", "postcode": "Postcode", "from": "From", "to": "Before",
+    "min_amount": "At least", "max_amount": "At most",
 }  # fmt: skip
 _CHIPS = (
     ("Red", {"flag": "red"}), ("Not touched", {"decision": "none"}), ("Held", {"decision": "hold"}),

@@ -293,7 +293,7 @@ class Corridor:
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
         self._edits.extend((edit, _NOBODY) for edit in self._brake.after(walk, flight.taken.decisions))
         self.feed.add(flight.taken)
-        self._follow(self.roster, flight.taken)
+        self._follow(walk, self.roster, flight.taken)
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
         BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
@@ -303,10 +303,10 @@ class Corridor:
         walk.windows.give_back()
         self._count_past(BESIDE_A_BATCH)
 
-    def _follow(self, roster: Roster, left: Taken | Unfinished) -> None:
+    def _follow(self, walk: Walk, roster: Roster, left: Taken | Unfinished) -> None:
         """Do what decisions that are durable want done: behind everybody who waits now."""
         if left.degraded or left.wishes:
-            edits, events = following(left, roster, self._clock)
+            edits, events = following(left, roster, walk.ledger, self._clock)
             self._edits.extend((edit, _NOBODY) for edit in edits)
             self._bulk += events
             self._idle.clear()
@@ -394,7 +394,7 @@ class Corridor:
         self._upkeep.snapshot_seq = opened.snapshot_seq
         self._brake = Brake(self._settings.directory, self._clock, self.publish)
         self._brake.learn(opened.walk, opened.tenants_with_rules)
-        self._follow(opened.roster, opened.left)
+        self._follow(opened.walk, opened.roster, opened.left)
         EVENTS_STORED.set(opened.walk.ledger.last_seq)
         ENTITIES.set(len(opened.walk.windows))
         return opened.walk

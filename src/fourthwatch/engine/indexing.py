@@ -15,6 +15,7 @@ import msgspec
 from fourthwatch.clock import DAY_MS
 from fourthwatch.engine.feed import Feed, Fresh
 from fourthwatch.engine.graph import LINKED
+from fourthwatch.engine.labels import is_rules_word
 from fourthwatch.engine.order_lines import folded
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.engine.walk import Walk
@@ -315,7 +316,7 @@ def _searchable(value: Any) -> str | None:
 
 def _mark_of(subject: Subject) -> Mark | None:
     event = subject.event
-    if event.user_id is None:
+    if event.user_id is None or is_rules_word(event, is_own=subject.is_own):
         return None
     if isinstance(event, Tag):
         return Mark(subject.tenant, event.user_id, event.abuse_type, int(bool(event.is_bad)), subject.occurred_ms)

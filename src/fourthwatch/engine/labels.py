@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from fourthwatch.events import KINDS, Chargeback, CustomEvent, Event, ItemStatus, OrderStatus, Tag, Untag
+from fourthwatch.events import KINDS, RULE_SOURCE, Chargeback, CustomEvent, Event, ItemStatus, OrderStatus, Tag, Untag
 from fourthwatch.events.values import order_state_of
 from fourthwatch.store.ledger import EventRow
 
@@ -23,6 +23,11 @@ _OF_ORDER = (OrderStatus, ItemStatus, Chargeback, CustomEvent, Tag, Untag)
 ORDER_LABEL_KINDS = tuple(kind.number for kind in KINDS if kind.type in _OF_ORDER)
 """Kinds of events that can tell something about the order that they name."""
 USER_LABEL_KINDS = tuple(kind.number for kind in KINDS if kind.type in (Tag, Untag))
+
+
+def is_rules_word(event: Event, *, is_own: bool) -> bool:
+    """Whether a tag is a rule's, and no analyst's: both are events of our own."""
+    return is_own and isinstance(event, Tag) and event.source == RULE_SOURCE
 
 
 class Telling(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,14 +76,16 @@ def tellings_of(row: EventRow, event: Event) -> tuple[Telling, ...]:
         told = Telling(row=row, kind="chargeback", value=is_lost(event), source="bank", reason=event.chargeback_reason)
         return (told,)
     if isinstance(event, Tag):
-        source: Source = "analyst" if row.is_own else "shop"  # whatever name the shop's program gives
+        source: Source = "shop"  # whatever name the shop's program gives
+        if row.is_own:
+            source = "rule" if event.source == RULE_SOURCE else "analyst"
         told = Telling(
             row=row, kind="tag", value=event.is_bad is True, source=source, author=event.analyst,
             reason=event.description, abuse_type=event.abuse_type,
         )  # fmt: skip
         return (told,)
     if isinstance(event, Untag):
-        sources: tuple[Source, ...] = ("analyst", "shop") if row.is_own else ("shop",)
+        sources: tuple[Source, ...] = ("analyst", "shop", "rule") if row.is_own else ("shop", "rule")
         return tuple(
             Telling(row=row, kind="tag", value=None, source=one, author=event.analyst, abuse_type=event.abuse_type)
             for one in sources

@@ -8,19 +8,18 @@ from typing import Any
 
 import msgspec
 
+from fourthwatch.engine.consequences import analyst_verdict_of, can_open, end_of_case
 from fourthwatch.engine.labels import LABEL_EVENT, is_lost, told_by_state
-from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, OrderStatus
+from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, Event, OrderStatus
 from fourthwatch.events.values import order_state_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import REASONS_KEPT_MAX, REASONS_SHOWN
+from fourthwatch.rules.rule import Action
 from fourthwatch.store.index_rows import OrderLine
 from fourthwatch.store.ledger import DecisionRow
 from fourthwatch.wire.reply import Reason, encode
 
-_BY_HAND = "manualreview"
-_DECISIONS = {"approved": "approve", "fulfilled": "approve", "canceled": "decline", "held": "hold"}
 _FINAL_DECISIONS = ("approve", "decline")
-_FINAL_STATES = ("canceled", "fulfilled", "returned", "rto")
 _WORD_CHARS_MAX = 64
 
 
@@ -29,6 +28,7 @@ class _Detail(msgspec.Struct):
     reasons: tuple[Reason, ...]
     by: str = ""
     model: str = ""
+    actions: tuple[Action, ...] = ()
 
 
 _detail = msgspec.json.Decoder(_Detail)
@@ -54,13 +54,14 @@ def folded(line: OrderLine | None, subject: Subject, made: DecisionRow | None) -
     for name, value in _labels(line, subject):
         if getattr(line, name) != value:
             changes |= {name: value, name + "_ms": at_ms}
+    changes |= _case(line, event, made)
     if made is not None:
         changes |= _decided(made)
     line = msgspec.structs.replace(line, **changes)
     risk = None
     if line.amount_minor is not None and line.probability is not None:
         risk = round(line.amount_minor * line.probability)
-    return msgspec.structs.replace(line, risk_minor=risk, is_open=int(_is_open(line)))
+    return msgspec.structs.replace(line, risk_minor=risk)
 
 
 def _submitted(line: OrderLine, subject: Subject) -> dict[str, Any]:
@@ -97,11 +98,24 @@ def _decided(made: DecisionRow) -> dict[str, Any]:
     return changes
 
 
+def _case(line: OrderLine, event: Event, made: DecisionRow | None) -> dict[str, Any]:
+    """Its newest case: open or not, and in which queue. The same as the ledger's, which is asked while events walk."""
+    is_review = made is not None and made.verdict == "review"
+    actions = () if made is None or b'"actions":[' not in made.detail else _detail.decode(made.detail).actions
+    queue = next((one.to for one in actions if one.do == "queue"), None)
+    if (is_review or queue is not None) and can_open(event):
+        if line.is_open:
+            return {} if queue is None else {"queue": queue}
+        is_new = (is_review and line.verdict != "review") or queue not in (None, line.queue)
+        return {"is_open": 1, "queue": queue} if is_new else {}
+    ends = line.is_open and end_of_case(event, made, is_queued=line.queue is not None) is not None
+    return {"is_open": 0} if ends else {}
+
+
 def _decided_by_hand(event: OrderStatus, line: OrderLine, subject: Subject) -> dict[str, Any]:
     """Somebody here, who then has a name; or the shop's staff, over whom anybody here stands."""
-    source = (event.source or "").strip().lower().removeprefix("_")
-    decision = _DECISIONS.get(order_state_of(event.order_status) or "")
-    if decision is None or (source != _BY_HAND and not event.analyst):
+    decision = analyst_verdict_of(event)
+    if decision is None:
         return {}
     if not subject.is_own and line.analyst is not None and line.analyst_decision in _FINAL_DECISIONS:
         return {}
@@ -122,12 +136,6 @@ def _labels(line: OrderLine, subject: Subject) -> Iterator[tuple[str, int | None
         is_over = source == "analyst" or (source == "rule" and line.fraud is None)
         if is_over and told in ("fraud", "good", "none"):
             yield "fraud", None if told == "none" else int(told == "fraud")
-
-
-def _is_open(line: OrderLine) -> bool:
-    return (
-        line.verdict == "review" and line.analyst_decision not in _FINAL_DECISIONS and line.state not in _FINAL_STATES
-    )
 
 
 def _word(text: str | None, *, upper: bool = False) -> str | None:

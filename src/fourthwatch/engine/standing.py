@@ -8,6 +8,7 @@ import msgspec
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.consequences import LABEL_KINDS, STATUS_KIND, analyst_verdict_of
 from fourthwatch.engine.identity import ORDER_KINDS
+from fourthwatch.engine.labels import is_rules_word
 from fourthwatch.events import KIND_OF_NUMBER, Event, OrderStatus, Tag, Untag
 from fourthwatch.events.values import order_state_of
 from fourthwatch.store.delivery_log import CaseRow
@@ -57,6 +58,8 @@ class CaseStanding(msgspec.Struct, frozen=True):
     closed_at: str | None
     outcome: str | None
     """approve or decline, once it is closed."""
+    queue: str | None
+    """The queue that a rule put it in; null when none did."""
 
 
 class OrderStanding(msgspec.Struct, frozen=True):
@@ -146,7 +149,7 @@ def case_standing(case: CaseRow) -> CaseStanding:
     is_open = case.closed_ms is None
     closed_at = None if case.closed_ms is None else iso_ms(case.closed_ms)
     status = "open" if is_open else "closed"
-    return CaseStanding(case.id, case.order_id, status, iso_ms(case.opened_ms), closed_at, case.outcome)
+    return CaseStanding(case.id, case.order_id, status, iso_ms(case.opened_ms), closed_at, case.outcome, case.queue)
 
 
 def ruled_by(detail: bytes) -> str:
@@ -183,8 +186,12 @@ def analyst_decision(
 
 
 def user_standing(reader: LedgerReader, tenant: int, user_id: str) -> UserStanding:
-    """The labels of a user that stand: per type of abuse the newest, and none that was cleared since."""
+    """The labels of a user that stand: per type of abuse the newest, and none that was cleared since.
+
+    A rule's stands only where nobody else has said anything.
+    """
     labels: list[Label] = []
+    ruled: list[Label] = []
     settled: set[str | None] = set()
     for row in reader.of_kinds(tenant, user_subject(user_id), tuple(sorted(LABEL_KINDS)), _LABELS_LOOKED_AT):
         event = _event(row)
@@ -193,11 +200,18 @@ def user_standing(reader: LedgerReader, tenant: int, user_id: str) -> UserStandi
             break  # cleared everything before it
         if event.abuse_type in settled:
             continue
-        settled.add(event.abuse_type)
+        label = None
         if isinstance(event, Tag):
             labelled_at, is_bad = iso_ms(row.received_ms), event.is_bad is True
-            labels.append(Label(event.abuse_type, is_bad, labelled_at, event.source, event.analyst, event.description))
-    return UserStanding(user_id, tuple(labels))
+            label = Label(event.abuse_type, is_bad, labelled_at, event.source, event.analyst, event.description)
+        if label is not None and is_rules_word(event, is_own=row.is_own):
+            ruled.append(label)
+            continue
+        settled.add(event.abuse_type)
+        if label is not None:
+            labels.append(label)
+    newest = {one.abuse_type: one for one in reversed(ruled) if one.abuse_type not in settled}
+    return UserStanding(user_id, (*labels, *newest.values()))
 
 
 def _event(row: EventRow) -> Event:

@@ -1,7 +1,8 @@
 """What a stop left undone behind decisions that are durable: found at a start, so that nothing is lost in a crash.
 
 An order whose decision was put off in part is due until our own event about it is there; what a rule wants put into a
-list is due until the list was edited about it, by the rule or by a person who knew better; a label until it is told.
+list is due until the list was edited about it, by the rule or by a person who knew better; a label or a tag until it
+is told. What a rule wants queued or told outside is in the transaction of the decision, and so never undone.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from fourthwatch.engine.again import key_of_again
 from fourthwatch.engine.identity import own_identity
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.tagging import is_tag_wanted
 from fourthwatch.engine.walk import DONE_BEHIND, Walk, Wish
 from fourthwatch.errors import NotFound
 from fourthwatch.features.list_types import forms_read
@@ -71,6 +73,8 @@ def _is_due(wish: Wish, walk: Walk, roster: Roster, reader: ListReader) -> bool:
     if action.do == "label":
         is_told = walk.ledger.find(subject.tenant, own_identity(key_of_label(subject.seq, action.to))) is not None
         return subject.event.order_id is not None and not is_told
+    if action.do == "tag":
+        return is_tag_wanted(walk.ledger, subject, action)
     try:
         row = roster.row(subject.tenant, action.to)
     except NotFound:

@@ -63,8 +63,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 Outcome = Answer | Conflict | Unavailable
 Wish = tuple[Subject, Action]
-DONE_BEHIND = ("list", "label")
-"""Of the actions of rules those that are carried out here, behind the decision that wants them."""
+DONE_BEHIND = ("list", "label", "tag")
+"""Of the actions of rules those that are carried out behind the decision that wants them; `queue` and `webhook` are
+in its own transaction."""
 
 
 class Taken:
@@ -80,7 +81,7 @@ class Taken:
         self.outcomes: list[Outcome | int] = []
         """Per submission its outcome, or the position of the event that it repeats."""
         self.wishes: list[Wish] = []
-        """What rules that count want put into lists, and said of orders."""
+        """What rules that count want put into lists, and said of orders and users."""
         self.degraded: list[EventRow] = []
         """Events about orders of whose decision something was put off."""
         self.spoken: list[tuple[Change, Millis]] = []
@@ -237,16 +238,19 @@ class Walk:
             taken.spoken.append((change_of(event, decoded.event, submission.actor), submission.received_ms))
         taken.presents.append(present)
         if decision is None:
-            occasion = self._consequences.of_other(event)
+            occasion, move = self._consequences.of_other(event, decoded)
         else:
             row = _decision_row(seq, tenant, decision, answered=answered)
             taken.decisions.append(row)
             if decision.degraded and decoded.event.order_id is not None:
                 taken.degraded.append(event)
             by_analyst = submission.by_analyst
-            occasion, move = self._consequences.of_decided(event, decoded, row, by_analyst=by_analyst)
-            if move is not None:
-                taken.case_moves.append(move)
+            actions = decision.actions
+            occasion, move = self._consequences.of_decided(event, decoded, row, actions, by_analyst=by_analyst)
+            if actions:
+                taken.occasions += self._consequences.of_rules(event, decoded, actions)
+        if move is not None:
+            taken.case_moves.append(move)
         if occasion is not None:
             taken.occasions.append(occasion)
         self._recent.add(event)

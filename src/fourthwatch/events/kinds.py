@@ -195,6 +195,10 @@ class ReportItem(Event, frozen=True):
     user_email: str | None = None
 
 
+RULE_SOURCE = "_rule"
+"""`_source` of a tag that a rule has put on a user; it is one of our own events then."""
+
+
 class Tag(Event, frozen=True):
     """Marks a user bad or good for an abuse type; a newer tag replaces the older one."""
 

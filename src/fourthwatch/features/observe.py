@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fourthwatch.events import (
+    RULE_SOURCE,
     Chargeback,
     CreateAccount,
     CreateOrder,
@@ -342,8 +343,13 @@ def _amount_field(read: Read, sign: int) -> Observe:
 
 
 def _tags(present: Present) -> Iterable[tuple[int, int]]:
-    """One mark per kind of abuse, standing while its amount is 1; an untag of no kind ends all of them."""
+    """One mark per kind of abuse, standing while its amount is 1; an untag of no kind ends all of them.
+
+    A rule's own tag is none: what rules think is not what they go by.
+    """
     event = present.subject.event
+    if present.subject.is_own and isinstance(event, Tag) and event.source == RULE_SOURCE:
+        return ()
     if isinstance(event, Tag):
         return ((mark_of("tag:" + (event.abuse_type or "")), 1 if event.is_bad else 0),)
     assert isinstance(event, Untag)

@@ -25,7 +25,7 @@ from fourthwatch.limits import (
     RULE_SAYS_CHARS_MAX,
     RULES_MAX,
 )
-from fourthwatch.rules.rule import Rule, RuleSet
+from fourthwatch.rules.rule import GOOD, Rule, RuleSet
 
 _NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{RULE_NAME_CHARS_MAX - 1}}}")
 _CODE = re.compile(rf"_?[A-Za-z][A-Za-z0-9_]{{0,{RULE_NAME_CHARS_MAX - 1}}}")
@@ -129,7 +129,9 @@ def _action_faults(rule: Rule) -> Iterator[tuple[str, str]]:
             yield "bad_action", "a label is fraud or good"
         if action.do == "list" and action.thing not in THINGS:
             yield "bad_action", "`thing` says what goes into the list: card, email, phone, device, ip, address, …"
-        if action.do != "list" and (action.thing or action.days):
+        if action.do == "tag" and action.thing not in ("", GOOD):
+            yield "bad_action", "`thing` of a tag is good, or is left out: then the mark is a bad one"
+        if (action.thing and action.do not in ("list", "tag")) or (action.days and action.do != "list"):
             yield "bad_action", "`thing` and `days` belong to the action `list`"
         if not 0 <= action.days <= 3_650:
             yield "bad_action", "`days` is from 0, for never, to 3650"

@@ -15,14 +15,17 @@ Expected = Literal["hit", "miss", "unknown"]
 Doing = Literal["verdict", "list", "tag", "label", "queue", "webhook"]
 
 
+GOOD = "good"
+
+
 class Action(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Something that is to be done when the rule hits and counts; recorded with the decision."""
+    """Something that is done when the rule hits and counts; recorded with the decision."""
 
     do: Doing
     to: str
-    """The verdict, or the name of the list, tag, label, queue or webhook."""
+    """The verdict, or the name of the list, label, queue or webhook; of `tag` the kind of abuse."""
     thing: str = ""
-    """Of `list`: what goes in, as behind `by`: `card`, `email`, …"""
+    """Of `list`: what goes in, as behind `by`: `card`, `email`, …; of `tag`: `good` where the mark is no bad one."""
     days: int = 0
     """Of `list`: after how many days the entry expires; 0 for never."""
 

@@ -39,6 +39,7 @@ from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock
 from fourthwatch.console.app import Console
 from fourthwatch.engine.corridor import Corridor
+from fourthwatch.server.backlog import BacklogGauges
 from fourthwatch.server.desk import Desk, Tools
 from fourthwatch.server.indexing import Indexing
 from fourthwatch.settings import Settings
@@ -87,9 +88,10 @@ class Assembly:
         self.users = UserStore(directory, clock)
         self.indexing = Indexing(directory, corridor)
         aside = Aside(directory, self.indexing)
+        backlog = BacklogGauges(directory, aside, clock)
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, policies, models, aside, self.indexing,
+            self.users, policies, models, aside, self.indexing, backlog,
         )  # fmt: skip
         self.access, throttle = Access(self.keys, clock), Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
@@ -121,12 +123,11 @@ class Assembly:
                 *(Redeciding(changes, corridor, self.reader, trail, clock), Audit(self.access, trail, cursors)),
                 *_of_models(changes, corridor, models, decisions, aside, clock, cursors),
                 *desk.parts,
-                Pages(lambda: corridor.state),
+                Pages(lambda: corridor.state, backlog.measure),
             ),
             lambda: corridor.is_pressed,
         )
-        ask = Inside(self.application, self.access).ask
-        self.application.open_console(Console(self.users, ask, clock))
+        self.application.open_console(Console(self.users, Inside(self.application, self.access).ask, clock))
 
     def close(self) -> None:
         """Close every connection."""

@@ -216,6 +216,8 @@ def _announce(connection: apsw.Connection, change: Change, at_ms: Millis) -> Non
     what = _TOLD.get(change.action, _TOLD.get(change.action.partition(".")[0]))
     if what is not None:
         kind, _, rest = change.thing.partition("/")
+        if what == "rule.braked" and isinstance(change.after, dict) and "rule" in change.after:
+            kind, rest = "rule", change.after["rule"]  # what was published is a set; what it is about is the rule
         detail = {
             "action": change.action, "actor": change.actor, "thing": change.thing, "before": change.before,
             "after": change.after,

@@ -17,7 +17,7 @@ import apsw
 import msgspec
 
 from fourthwatch.store.file import open_file, writing
-from fourthwatch.store.outbox import Occasion, occasions_waiting
+from fourthwatch.store.outbox import TEST, Occasion, occasions_waiting
 
 State = Literal["waiting", "queued", "sending", "delivered", "parked"]
 OPEN = ("waiting", "queued", "sending")
@@ -89,6 +89,8 @@ _CLAIM = (
     " (SELECT number FROM delivery WHERE tenant = ? AND receiver = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?)"
     f" RETURNING {_COLUMNS}"
 )
+_IS_TEST = f" AND type = '{TEST}'"
+_CLAIM_TEST = _CLAIM.replace(" ORDER BY", _IS_TEST + " ORDER BY")
 _NEXT_SEQUENCE = (
     "INSERT INTO delivery_stream (tenant, receiver, entity, sequence) VALUES (?, ?, ?, 1)"
     " ON CONFLICT DO UPDATE SET sequence = sequence + 1 RETURNING sequence"
@@ -184,11 +186,11 @@ class DeliveryQueue:
         ).fetchone()
         return None if row is None else (row[0], row[1], row[2], row[3])
 
-    def next_due_ms(self, tenant: int, receiver: str) -> int | None:
-        """When the first delivery to a receiver is due; `None` when none waits."""
+    def next_due_ms(self, tenant: int, receiver: str, *, tests_only: bool = False) -> int | None:
+        """When the first delivery, or test, to a receiver is due; `None` when none waits."""
         row = self._connection.execute(
-            "SELECT due_ms FROM delivery WHERE tenant = ? AND receiver = ? AND due_ms IS NOT NULL"
-            " ORDER BY due_ms LIMIT 1",
+            f"SELECT due_ms FROM delivery WHERE tenant = ? AND receiver = ? AND due_ms IS NOT NULL"
+            f"{_IS_TEST if tests_only else ''} ORDER BY due_ms LIMIT 1",
             (tenant, receiver),
         ).fetchone()
         return None if row is None else int(row[0])
@@ -201,6 +203,14 @@ class DeliveryQueue:
                 rows = self._connection.execute(_CLAIM, (tenant, receiver, now_ms, limit))
                 claimed += [_delivery(row) for row in rows]
         return sorted(claimed, key=lambda one: one.number)
+
+    def claim_tests(self, receivers: Iterable[tuple[int, str]], now_ms: int) -> list[Delivery]:
+        """Of each receiver the first test that is due."""
+        if not receivers:
+            return []
+        with writing(self._connection):
+            rows = [row for key in receivers for row in self._connection.execute(_CLAIM_TEST, (*key, now_ms, 1))]
+        return [_delivery(row) for row in rows]
 
     def let_go(self) -> int:
         """Put back what a sender that is no more had claimed, to be tried at once; how much that was."""

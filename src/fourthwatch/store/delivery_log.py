@@ -5,6 +5,7 @@ Every question names a tenant; what belongs to another tenant is answered like w
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -56,6 +57,7 @@ class CaseRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     closed_seq: int | None
     closed_ms: int | None
     outcome: str | None
+    queue: str | None
 
     @property
     def id(self) -> str:
@@ -78,6 +80,18 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     created_from_ms: int | None = None
     created_to_ms: int | None = None
     """Both times included."""
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """What was to be told and has not arrived."""
+
+    waiting: int
+    """Deliveries that are tried, or wait for their turn."""
+    parked: int
+    occasions: int
+    """That the sender has not looked at."""
+    oldest_ms: int | None
+    """When the oldest of what waits was made; `None` when nothing does."""
 
 
 class DeliveryLog:
@@ -122,12 +136,15 @@ class DeliveryLog:
         )
         return [row[0] for row in rows]
 
-    def cases(self, tenant: int, after: int, limit: int, *, is_open: bool | None) -> list[CaseRow]:
-        """Cases behind a number, oldest first; open ones, closed ones or all."""
+    def cases(
+        self, tenant: int, after: int, limit: int, *, is_open: bool | None, queue: str | None = None
+    ) -> list[CaseRow]:
+        """Cases behind a number, oldest first; open ones, closed ones or all, of one queue or of every."""
         state = {None: "", True: " AND closed_seq IS NULL", False: " AND closed_seq IS NOT NULL"}[is_open]
         rows = self._connection.execute(
-            f"SELECT {_CASE} FROM review_case WHERE tenant = ? AND number > ?{state} ORDER BY number LIMIT ?",
-            (tenant, after, limit),
+            f"SELECT {_CASE} FROM review_case WHERE tenant = ?1 AND number > ?2{state} AND (?3 IS NULL OR queue = ?3)"
+            " ORDER BY number LIMIT ?4",
+            (tenant, after, queue, limit),
         )
         return [_case(row) for row in rows]
 
@@ -139,10 +156,16 @@ class DeliveryLog:
         ).fetchone()
         return None if row is None else _case(row)
 
-    def waiting(self) -> int:
-        """How many deliveries wait, of all tenants; a count of them, so not for every request."""
-        row = self._connection.execute("SELECT count(*) FROM delivery WHERE due_ms IS NOT NULL").fetchone()
-        return 0 if row is None else int(row[0])
+    def backlog(self) -> Backlog:
+        """What has not arrived, of all tenants. Counted, so not for every request."""
+        rows: list[Any] = self._connection.execute(
+            "SELECT count(*), min(created_ms) FROM delivery WHERE state IN ('waiting', 'queued', 'sending')"
+            " UNION ALL SELECT count(*), min(created_ms) FROM delivery WHERE state = 'parked'"
+            " UNION ALL SELECT count(*), min(at_ms) FROM outbox"
+        ).fetchall()
+        (waiting, since_ms), (parked, _), (occasions, occurred_ms) = rows
+        begins = [at_ms for at_ms in (since_ms, occurred_ms) if at_ms is not None]
+        return Backlog(waiting, parked, occasions, min(begins, default=None))
 
     def close(self) -> None:
         """Close the connection."""

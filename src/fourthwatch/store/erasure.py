@@ -24,6 +24,9 @@ from fourthwatch.store.snapshots import FILE_NAME as SNAPSHOT_NAME
 
 LIST_NAME = "erasures.jsonl"
 """What was erased, by position and chain hash alone: done again on a data file that was put back from a backup."""
+SCRUB_NAME = "erasure.unfinished"
+"""Stands beside the data file until it has been written anew: what was moved about in it before is in no row any more,
+but may be in what is left over between them."""
 ERASED_NAME = "erased"
 _CUSTOM_EVENT = 20
 _ROWS_AT_ONCE = 500
@@ -61,8 +64,10 @@ def erase(directory: Path, erasure: Erasure, actor: str, clock: Clock) -> Erased
             at_ms=clock.now_ms(),
             events=tuple((seq, chain.hex()) for seq, chain in _chains(connection, erasure.tenant, erasure.seqs)),
         )
-        _noted(directory, erased)
+        (directory / SCRUB_NAME).touch()
+        _noted(directory, erased)  # which syncs the directory, too
         _blank(connection, erased, erasure.subjects, actor, clock)
+        _scrub(connection, directory)
     finally:
         connection.close()
     _forget_derived(directory)
@@ -76,6 +81,7 @@ def erase_again(directory: Path, clock: Clock) -> int:
     """
     listed = list(read_list(directory))
     if not listed:
+        (directory / SCRUB_NAME).unlink(missing_ok=True)
         return 0
     connection = _opened(directory)
     done = 0
@@ -86,10 +92,13 @@ def erase_again(directory: Path, clock: Clock) -> int:
             known = {row[0] for row in connection.execute("SELECT seq FROM erased WHERE erasure = ?", (erased.id,))}
             lacking = tuple(one for one in lacking if one[0] not in known)
             if lacking:
+                (directory / SCRUB_NAME).touch()
                 subjects = _subjects(connection, [seq for seq, _ in lacking])
                 again = msgspec.structs.replace(erased, events=lacking)
                 _blank(connection, again, subjects, "the list of erasures", clock)
                 done += len(lacking)
+        if (directory / SCRUB_NAME).exists():
+            _scrub(connection, directory)
     finally:
         connection.close()
     if done:
@@ -160,6 +169,11 @@ def _blank(connection: apsw.Connection, erased: Erased, subjects: Iterable[str],
             )
             connection.execute("DELETE FROM decision WHERE seq = ?", (seq,))
             connection.execute("INSERT OR IGNORE INTO erased VALUES (?, ?, ?)", (seq, erased.tenant, erased.id))
+        for table in ("outbox", "delivery"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE tenant = ? AND seq IN (SELECT value FROM json_each(?))",
+                (erased.tenant, msgspec.json.encode([seq for seq, _ in erased.events]).decode()),
+            )
         _purge(connection, erased.tenant, list(subjects))
         change = Change(
             tenant=erased.tenant, actor=actor, action="user.erased", thing=f"erasures/{erased.id}",
@@ -173,6 +187,16 @@ def _blank(connection: apsw.Connection, erased: Erased, subjects: Iterable[str],
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         raise ledger_error(error) from error
+
+
+def _scrub(connection: apsw.Connection, directory: Path) -> None:
+    """Write the data file anew, so that nothing is left of what was ever moved, shortened or deleted in it."""
+    try:
+        connection.execute("VACUUM")
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.Error as error:
+        raise ledger_error(error) from error
+    (directory / SCRUB_NAME).unlink()
 
 
 def _purge(connection: apsw.Connection, tenant: int, subjects: list[str]) -> None:

@@ -88,6 +88,8 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     bad: int | None = None
     """What marks say of the user."""
     bad_ms: int | None = None
+    queue: str | None = None
+    """The queue that a rule put it in."""
     is_open: int = 0
     """1 while it waits for somebody's decision."""
 

@@ -220,8 +220,8 @@ class Ledger:
             write_change(self._connection, change, at_ms)
         self._connection.execute("COMMIT")
 
-    def open_cases(self) -> set[tuple[int, str]]:
-        """Tenant and order of every open case."""
+    def open_cases(self) -> dict[tuple[int, str], str | None]:
+        """The queue of every open case, by tenant and order."""
         return open_cases(self._reading)
 
     def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
@@ -243,6 +243,19 @@ class Ledger:
             " ORDER BY seq DESC LIMIT 1",
             tenant, subject, *kinds,
         )  # fmt: skip
+
+    def newest_about(self, tenant: int, subject: str, kinds: Sequence[int], limit: int) -> list[EventRow]:
+        """The newest events of these kinds about the subject, newest first."""
+        marks = ",".join("?" * len(kinds))
+        try:
+            rows = self._reading.execute(
+                f"SELECT {EVENT_COLUMNS} FROM event WHERE tenant = ? AND subject = ? AND kind IN ({marks})"
+                " ORDER BY seq DESC LIMIT ?",
+                (tenant, subject, *kinds, limit),
+            )
+            return [event_row(row) for row in rows]
+        except apsw.Error as error:
+            raise LedgerBroken(f"the data file could not be read: {error}") from error
 
     def order_before(
         self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int

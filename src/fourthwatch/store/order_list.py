@@ -15,7 +15,7 @@ _LINE = ", ".join(LINE_COLUMNS)
 _WINDOW = 1_000
 """Orders that are looked at one by one before all that fit are sorted."""
 _EQUAL = ("flag", "verdict", "state", "analyst_decision", "payment_type", "currency", "city", "postcode", "country",
-          "user_id")  # fmt: skip
+          "user_id", "queue")  # fmt: skip
 
 Place = tuple[int | None, int]
 """What the last row of a page is sorted by: its value, and its place in the index."""
@@ -46,6 +46,8 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     min_amount: int | None = None
     """In minor units."""
     max_amount: int | None = None
+    queue: str | None = None
+    """Of the orders that a rule put in this queue."""
     open_only: bool = False
     """Those that wait for somebody's decision."""
     sort: Sort = "time"

@@ -17,11 +17,13 @@ ANALYST_DECIDED = "analyst_decided"
 """An analyst has decided on an order here, so its shop has to be told."""
 LABELLED = "labelled"
 """A user was tagged or untagged."""
+RULE_FIRED = "rule.fired"
+"""A rule wants a webhook told; `detail` names it."""
 CASE_OPENED = "case.opened"
 CASE_CLOSED = "case.closed"
 EVENT_TYPES = (
-    "order.scored", "order.decision_changed", CASE_OPENED, CASE_CLOSED, "user.labelled", "rule.braked", "list.changed",
-    "model.drifted", "webhook.disabled",
+    "order.scored", "order.decision_changed", CASE_OPENED, CASE_CLOSED, "user.labelled", RULE_FIRED, "rule.braked",
+    "list.changed", "model.drifted", "webhook.disabled",
 )  # fmt: skip
 """What a webhook endpoint may choose."""
 TEST = "webhook.test"
@@ -57,6 +59,11 @@ class CaseMove(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     at_ms: int
     outcome: str | None
     """`None` opens a case, unless the order was in review before; all else closes it."""
+    is_review: bool = True
+    """Whether the verdict is to review; else only the queue is why a case is opened."""
+    queue: str | None = None
+    """The queue that a rule wants the order in. A case that is open moves there; one is opened unless the newest was in
+    it: an order that somebody has looked at does not come back because the same rule fires again."""
     is_heard: bool
     """Whether somebody may want to hear."""
 
@@ -69,9 +76,16 @@ _ANNOUNCE = (
     " WHERE EXISTS (SELECT 1 FROM webhook_endpoint WHERE tenant = ?1)"
 )
 _OPEN_CASE = (
-    "INSERT INTO review_case (tenant, order_id, opened_seq, opened_ms) SELECT ?1, ?2, ?3, ?4 WHERE coalesce("
+    "INSERT INTO review_case (tenant, order_id, opened_seq, opened_ms, queue) SELECT ?1, ?2, ?3, ?4, ?7 WHERE"
+    " (?6 AND coalesce("
     "(SELECT d.verdict FROM event e JOIN decision d ON d.seq = e.seq WHERE e.tenant = ?1 AND e.subject = ?5"
-    " AND e.seq < ?3 ORDER BY e.seq DESC LIMIT 1), '') <> 'review' ON CONFLICT DO NOTHING RETURNING number"
+    " AND e.seq < ?3 ORDER BY e.seq DESC LIMIT 1), '') <> 'review')"
+    " OR (?7 IS NOT NULL AND ?7 IS NOT"
+    " (SELECT queue FROM review_case WHERE tenant = ?1 AND order_id = ?2 ORDER BY number DESC LIMIT 1))"
+    " ON CONFLICT DO NOTHING RETURNING number"
+)
+_MOVE_CASE = (
+    "UPDATE review_case SET queue = ? WHERE tenant = ? AND order_id = ? AND closed_seq IS NULL AND queue IS NOT ?"
 )
 _CLOSE_CASE = (
     "UPDATE review_case SET closed_seq = ?3, closed_ms = ?4, outcome = ?5"
@@ -103,7 +117,9 @@ def move_cases(connection: apsw.Connection, moves: Iterable[CaseMove]) -> None:
     for move in moves:
         common = (move.tenant, move.order_id, move.seq, move.at_ms)
         if move.outcome is None:
-            row = connection.execute(_OPEN_CASE, (*common, move.subject)).fetchone()
+            row = connection.execute(_OPEN_CASE, (*common, move.subject, move.is_review, move.queue)).fetchone()
+            if row is None and move.queue is not None:
+                connection.execute(_MOVE_CASE, (move.queue, move.tenant, move.order_id, move.queue))
         else:
             row = connection.execute(_CLOSE_CASE, (*common, move.outcome)).fetchone()
         if row is not None and move.is_heard:
@@ -118,11 +134,11 @@ def case_id(number: int) -> str:
     return f"case_{number:012x}"
 
 
-def open_cases(connection: apsw.Connection) -> set[tuple[int, str]]:
-    """Tenant and order of every open case."""
+def open_cases(connection: apsw.Connection) -> dict[tuple[int, str], str | None]:
+    """The queue of every open case, by tenant and order."""
     return {
-        (row[0], row[1])
-        for row in connection.execute("SELECT tenant, order_id FROM review_case WHERE closed_seq IS NULL")
+        (row[0], row[1]): row[2]
+        for row in connection.execute("SELECT tenant, order_id, queue FROM review_case WHERE closed_seq IS NULL")
     }
 
 

@@ -198,6 +198,13 @@ STEPS: tuple[str, ...] = (
     INSERT INTO saved_view SELECT id, tenant, user, page, name, query, shared, created_ms FROM console_view;
     DROP TABLE console_view;
     """,
+    """
+    ALTER TABLE review_case ADD COLUMN queue TEXT; -- the queue that a rule wants the order in
+    CREATE INDEX delivery_open ON delivery (created_ms) WHERE state IN ('waiting', 'queued', 'sending');
+    CREATE INDEX delivery_parked ON delivery (created_ms) WHERE state = 'parked';
+    CREATE INDEX delivery_test ON delivery (tenant, receiver, due_ms)
+        WHERE type = 'webhook.test' AND due_ms IS NOT NULL;
+    """,
 )
 
 

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 import msgspec
 
 from fourthwatch.clock import SECOND_MS
+from fourthwatch.decision import actions_in
 from fourthwatch.engine.consequences import analyst_verdict_of
 from fourthwatch.engine.standing import analyst_decision, ruled_by
 from fourthwatch.events import KIND_OF_NUMBER, Kind, Transaction
 from fourthwatch.limits import DELIVERY_LIFE_MS
 from fourthwatch.store.deliveries import DeliveryQueue, NewDelivery, delivery_id
 from fourthwatch.store.ledger import DecisionRow
-from fourthwatch.store.outbox import ANALYST_DECIDED, DECIDED, LABELLED, Occasion
+from fourthwatch.store.outbox import ANALYST_DECIDED, DECIDED, LABELLED, RULE_FIRED, Occasion
 from fourthwatch.store.postbacks import ACTION, POSTBACKS, SCORE
-from fourthwatch.store.reader import Entry, LedgerReader
+from fourthwatch.store.reader import Entry, LedgerReader, order_subject
+from fourthwatch.webhooks.firing import fired_name
 from fourthwatch.webhooks.receivers import Key, Receivers
 from fourthwatch.wire.decode import read_stored
 
@@ -69,6 +71,9 @@ class _Batch:
                 self._decided(occasion, entry, entry.decision)
         elif occasion.type == LABELLED:
             self._tell_endpoints(occasion, "user.labelled")
+        elif occasion.type == RULE_FIRED:
+            if not self._has_fired_before(occasion):
+                self._tell_endpoints(occasion, RULE_FIRED)
         else:
             self._tell_endpoints(occasion, occasion.type)
 
@@ -116,6 +121,14 @@ class _Batch:
         if flag != made.flag and not self._is_decided(occasion):
             wait_ms = at_ms - occasion.at_ms if is_payment else 0
             self._add(occasion, key, SCORE, line=POSTBACKS, wait_ms=wait_ms)
+
+    def _has_fired_before(self, occasion: Occasion) -> bool:
+        """Whether the decision on this order before wanted the same told: an order is decided at each of its steps."""
+        if not occasion.entity.startswith(order_subject("")):
+            return False
+        before = self._reader.decision_before(occasion.tenant, occasion.entity, occasion.seq)
+        name = fired_name(occasion.detail)
+        return before is not None and any(one.do == "webhook" and one.to == name for one in actions_in(before.detail))
 
     def _is_decided(self, occasion: Occasion) -> bool:
         """Whether a person's word on the order stands: then no colour moves it any more."""

@@ -9,11 +9,20 @@ import msgspec
 
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.identity import ORDER_KINDS
-from fourthwatch.engine.standing import analyst_decision, order_standing, ruled_by, score_reply, user_standing
+from fourthwatch.engine.standing import (
+    OrderStanding,
+    analyst_decision,
+    order_standing,
+    ruled_by,
+    score_reply,
+    user_standing,
+)
 from fourthwatch.store.deliveries import Delivery
 from fourthwatch.store.delivery_log import DeliveryLog
+from fourthwatch.store.outbox import RULE_FIRED
 from fourthwatch.store.postbacks import ACTION, SCORE, PostbackAddress
 from fourthwatch.store.reader import LedgerReader
+from fourthwatch.webhooks.firing import Firings
 from fourthwatch.wire.reply import encode
 
 KEY_HEADER = "X-THIRDWATCH-API-KEY"
@@ -33,9 +42,10 @@ class Payload(msgspec.Struct, frozen=True):
 class Payloads:
     """Makes them; reads the ledger over a connection of its own."""
 
-    def __init__(self, reader: LedgerReader, log: DeliveryLog) -> None:
+    def __init__(self, reader: LedgerReader, log: DeliveryLog, firings: Firings) -> None:
         self._reader = reader
         self._log = log
+        self._firings = firings
 
     def postback(self, delivery: Delivery, address: PostbackAddress) -> Payload | None:
         """For a plugin; `None` when there is nothing to tell any more."""
@@ -63,14 +73,20 @@ class Payloads:
     def _data(self, delivery: Delivery) -> object:
         kind, _, name = delivery.entity.partition(":")
         tenant = delivery.tenant
+        entry = self._reader.event_at(tenant, delivery.seq) if delivery.seq else None
+        if delivery.type == RULE_FIRED and entry is not None and entry.decision is not None:
+            told = self._firings.told(entry, delivery.detail)
+            return {**told, "order": self._order(tenant, name) if kind == "order" else None}
         if kind == "user":
             return user_standing(self._reader, tenant, name)
         if kind != "order":
             return msgspec.Raw(delivery.detail or b"{}")
-        standing = order_standing(self._reader, tenant, name, self._log.newest_case(tenant, name))
-        entry = self._reader.event_at(tenant, delivery.seq)
+        standing = self._order(tenant, name)
         event_id = None if entry is None else entry.event.event_id
         return {**msgspec.to_builtins(standing), "event_id": event_id}
+
+    def _order(self, tenant: int, order_id: str) -> OrderStanding:
+        return order_standing(self._reader, tenant, order_id, self._log.newest_case(tenant, order_id))
 
     def _score(self, tenant: int, order_id: str) -> Payload | None:
         decided = self._reader.newest_decision(tenant, order_id)

@@ -24,6 +24,14 @@ class Receivers(msgspec.Struct, frozen=True):
         enabled = [key for key, one in self.endpoints.items() if one.enabled]
         return enabled + [key for key, one in self.postbacks.items() if one.disabled_ms is None]
 
+    def resting(self) -> list[Key]:
+        """Endpoints that are not enabled: they get nothing but tests."""
+        return [key for key, one in self.endpoints.items() if not one.enabled]
+
+    def all(self) -> list[tuple[Key, bool]]:
+        """Both, and whether it is resting."""
+        return [*((key, False) for key in self.ready()), *((key, True) for key in self.resting())]
+
 
 def receivers(endpoints: Iterable[Endpoint], addresses: Iterable[PostbackAddress]) -> Receivers:
     """Put in order."""

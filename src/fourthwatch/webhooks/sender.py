@@ -26,7 +26,9 @@ from fourthwatch.store.delivery_log import DeliveryLog
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.postbacks import PostbackAddresses
 from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.rule_sets import RuleSetReader
 from fourthwatch.webhooks.fan_out import FanOut, Waits
+from fourthwatch.webhooks.firing import Firings
 from fourthwatch.webhooks.pace import Pace
 from fourthwatch.webhooks.payloads import KEY_HEADER, Payload, Payloads
 from fourthwatch.webhooks.receivers import Key, Receivers, receivers
@@ -71,7 +73,8 @@ class Sender:
         self._reader = LedgerReader(directory)
         self._log = DeliveryLog(directory)
         self._fan_out = FanOut(self._queue, self._reader, waits or Waits())
-        self._payloads = Payloads(self._reader, self._log)
+        self._sets = RuleSetReader(directory)
+        self._payloads = Payloads(self._reader, self._log, Firings(self._sets))
         self._receivers = Receivers({}, {}, {})
         self._paces: defaultdict[Key, Pace] = defaultdict(Pace)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,14 +106,14 @@ class Sender:
             self._sweep(now_ms)
         done, self._done = self._done, []
         occasions = self._queue.occasions(OCCASIONS_AT_ONCE)
-        wanted = self._wanted(now_ms)
-        if not done and not occasions and not wanted:
+        wanted, trials = self._wanted(now_ms), self._trials(now_ms)
+        if not done and not occasions and not wanted and not trials:
             return 0
         with self._queue.together():
             self._queue.record(done)
             if occasions:
                 self._fan_out.run(occasions, self._receivers, now_ms)
-            claimed = self._queue.claim(wanted, now_ms)
+            claimed = [*self._queue.claim(wanted, now_ms), *self._queue.claim_tests(trials, now_ms)]
         if occasions or claimed:
             self._woken.set()
         for delivery in claimed:
@@ -129,8 +132,8 @@ class Sender:
         """When something is due at a receiver that may be sent to; `None` when nothing waits."""
         due = [
             max(at_ms, self._paces[key].paused_until_ms)
-            for key in self._receivers.ready()
-            if (at_ms := self._queue.next_due_ms(*key)) is not None
+            for key, is_resting in self._receivers.all()
+            if (at_ms := self._queue.next_due_ms(*key, tests_only=is_resting)) is not None
         ]
         return min(due, default=None)
 
@@ -138,7 +141,7 @@ class Sender:
         """Drop what is under way, as a kill would, and close the file."""
         for task in self._tasks:
             task.cancel()
-        for part in (self._queue, self._endpoints, self._addresses, self._reader, self._log):
+        for part in (self._queue, self._endpoints, self._addresses, self._reader, self._log, self._sets):
             part.close()
 
     def _look(self, now_ms: int) -> None:
@@ -170,6 +173,12 @@ class Sender:
                     wanted.append((*key, room))
                     free -= room
         return wanted
+
+    def _trials(self, now_ms: int) -> list[tuple[int, str]]:
+        """Endpoints that are not enabled, and are to be tried out all the same."""
+        resting = [key for key in self._receivers.resting() if self._paces[key].room(now_ms)]
+        due = {key: self._queue.next_due_ms(*key, tests_only=True) for key in resting}
+        return [key for key, at_ms in due.items() if at_ms is not None and at_ms <= now_ms]
 
     def _start(self, delivery: Delivery) -> None:
         self._paces[delivery.tenant, delivery.receiver].under_way += 1

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from fourthwatch.clock import DAY_MS
-from fourthwatch.engine.labels import is_lost, told_by_state
+from fourthwatch.engine.labels import is_lost, is_rules_word, told_by_state
 from fourthwatch.events import (
     KIND_OF_NUMBER,
     KINDS,
@@ -91,6 +91,8 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
         if isinstance(event, Chargeback):
             tell("chargeback", row, value=is_lost(event))
         elif isinstance(event, Tag):
+            if is_rules_word(event, is_own=row.is_own):
+                continue  # a rule's word is no truth to learn from
             marks[event.abuse_type] = bool(event.is_bad)
         elif isinstance(event, Untag) and event.abuse_type is not None:
             marks.pop(event.abuse_type, None)
