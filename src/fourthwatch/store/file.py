@@ -46,14 +46,14 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
             with _alone_in(directory):
                 _prepare(connection, path)
         _check_ours(connection)
+        connection.pragma("synchronous", "FULL")
+        connection.pragma("foreign_keys", "ON")
+        connection.pragma("cache_size", -65_536)  # KiB
+        connection.pragma("wal_autocheckpoint", 0)
+        if read_only:
+            connection.pragma("query_only", "ON")
     except (apsw.Error, OSError) as error:
         raise LedgerUnusable(f"the data file {path} cannot be opened: {error}") from error
-    connection.pragma("synchronous", "FULL")
-    connection.pragma("foreign_keys", "ON")
-    connection.pragma("cache_size", -65_536)  # KiB
-    connection.pragma("wal_autocheckpoint", 0)
-    if read_only:
-        connection.pragma("query_only", "ON")
     return connection
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from fourthwatch.errors import LedgerBroken
+from fourthwatch.events import KINDS
 from fourthwatch.store.file import open_file
 from fourthwatch.store.ledger import (
     DECISION_COLUMNS,
@@ -33,6 +34,9 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     event: EventRow
     decision: DecisionRow | None
+
+
+_DECIDED = tuple([kind.number for kind in KINDS if kind.decided])
 
 
 class LedgerReader:
@@ -181,11 +185,24 @@ class LedgerReader:
         for row in self._connection.execute(f"SELECT {_EVENTS}, e.chain FROM event e ORDER BY e.seq"):
             event = event_row(row[:_EVENT_WIDTH])
             is_blank = event.seq in erased and event.body == b"{}"
-            chain = row[_EVENT_WIDTH] if is_blank else chain_hash(chain, event)
+            try:
+                chain = row[_EVENT_WIDTH] if is_blank else chain_hash(chain, event)
+            except (TypeError, AttributeError, ValueError):  # a row of another table, from a page that was swapped
+                chain = b""
             if event.seq != expected or chain != row[_EVENT_WIDTH]:
                 raise LedgerBroken(f"the chain of events breaks at position {expected}")
             yield event.seq, event.received_ms
             expected += 1
+
+    def first_undecided(self) -> int | None:
+        """Position of the first event that must have been decided, and of whose decision there is nothing."""
+        marks = ",".join("?" * len(_DECIDED))
+        row = self._connection.execute(
+            f"SELECT min(e.seq) FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE e.kind IN ({marks})"
+            " AND d.seq IS NULL",
+            _DECIDED,
+        ).fetchone()
+        return None if row is None else row[0]
 
     def _erased(self) -> set[int]:
         """Positions of erased events; none in a file from before there were any."""
