@@ -19,6 +19,7 @@ from bench.latency import measure_latency
 from bench.model import measure_model
 from bench.peak import DECISIONS, measure_peak
 from bench.rules import measure_rules
+from bench.sign_in import measure_sign_in
 from bench.steps import measure_steps, profile
 from bench.tools import Tool, find_tool
 from bench.training import measure_training
@@ -44,6 +45,7 @@ _PARTS = (
     "growth",
     "restart",
     "console",
+    "sign-in",
 )
 
 
@@ -71,6 +73,7 @@ def main() -> int:
         "console": lambda: measure_console(
             tool, _reached(figures), events, asked.seconds, asked.runs, anew=asked.fresh
         ),
+        "sign-in": measure_sign_in,
     }
     for name in asked.parts or _PARTS:
         began = time.monotonic()

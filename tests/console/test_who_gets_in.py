@@ -1,5 +1,6 @@
 """Who gets into the console, and to what: sign-in, links, sessions, forged forms, guesses, roles (R-33, R-35, R-36)."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from console.visitor import PASSWORD, Visitor, make_user, signed_in
 from fourthwatch.clock import ManualClock, SystemClock
+from fourthwatch.console import passwords
 from fourthwatch.console.app import Console
 from fourthwatch.console.gate import FORM_COOKIE, SESSION_COOKIE
 from fourthwatch.console.guesses import Guesses, guessers_of
@@ -172,6 +174,56 @@ def test_guesses_are_counted_over_a_window_and_given_back_when_right() -> None:
         guesses.was_right(guessers)
 
 
+def test_of_ten_thousand_guesses_at_one_account_ten_are_looked_at_and_its_owner_still_gets_in() -> None:
+    clock = ManualClock(0)
+    guesses = Guesses(clock)
+    looked_at = 0
+    for number in range(10_000):
+        clock.advance(int(GUESSES_WINDOW_S * 1000 / 10_001))
+        address = f"203.0.{number // 250 % 250}.{number % 250}"
+        try:
+            guesses.take(guessers_of("asha", address, None))
+            looked_at += 1
+        except TooMany:
+            continue
+    assert looked_at == GUESSES_MAX
+    guesses.take(guessers_of("asha", "198.51.100.1", "her-own-browser"))
+
+
+def test_of_ten_thousand_guesses_from_one_address_ten_are_looked_at() -> None:
+    clock = ManualClock(0)
+    guesses = Guesses(clock)
+    looked_at = 0
+    for number in range(10_000):
+        try:
+            guesses.take(guessers_of(f"user-{number}", "2001:db8::" + format(number, "x"), None))
+            looked_at += 1
+        except TooMany:
+            continue
+    assert looked_at == GUESSES_MAX
+
+
+def test_an_unknown_name_costs_the_same_hash_as_a_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes is measured by `python -m bench sign-in`; here, that the same is done."""
+    verified: list[str] = []
+    verify = passwords._verify
+
+    def counted(kept: str, password: str) -> bool:
+        verified.append(kept.rpartition("$")[0].rpartition("$")[0])
+        return verify(kept, password)
+
+    monkeypatch.setattr(passwords, "_verify", counted)
+
+    async def both() -> tuple[bool, bool]:
+        gate = passwords.Passwords()
+        known = await gate.hash(PASSWORD)
+        return await gate.matches(known, "not this one, no"), await gate.matches(None, PASSWORD)
+
+    assert asyncio.run(both()) == (False, False)
+    assert len(verified) == 2
+    assert verified[0] == verified[1]  # the same algorithm with the same cost
+
+
 # Sessions.
 
 
@@ -203,6 +255,28 @@ def test_signing_out_ends_the_session_at_the_server(served: Served) -> None:
     assert visitor.post("/console/sign-out").status == 303
     visitor.cookies = kept
     assert visitor.get("/console").status == 303
+
+
+def test_no_unsafe_page_takes_a_session_that_ended_by_signing_out_or_by_another_role(
+    served: Served, console: Console
+) -> None:
+    store = UserStore(served.directory, SystemClock())
+    unsafe = [page for page in console.pages if page.method != "GET" and page.role != OPEN]
+    assert len(unsafe) >= 25
+    for how in ("out", "role"):
+        visitor = signed_in(served, "admin", f"ended-{how}@example.com")
+        kept, token = dict(visitor.cookies), visitor.token
+        if how == "out":
+            assert visitor.post("/console/sign-out").status == 303
+        else:
+            user = store.named(f"ended-{how}@example.com")
+            assert user is not None
+            store.set_role(user, "analyst")
+        for page in unsafe:
+            visitor.cookies, visitor.token = dict(kept), token
+            reply = visitor.post(filled(page.path))
+            assert (reply.status, reply.headers["location"][:16]) == (303, "/console/sign-in"), page.path
+    store.close()
 
 
 def test_the_data_file_holds_no_password_session_or_link(served: Served) -> None:
@@ -275,6 +349,7 @@ def test_every_page_has_the_policy_and_allows_no_script_of_a_page(served: Served
             assert "default-src 'none'" in policy
             assert "unsafe" not in policy
             assert "frame-ancestors 'none'" in policy
+            assert "require-trusted-types-for 'script'" in policy
             assert reply.headers["x-content-type-options"] == "nosniff"
             assert reply.headers["cache-control"] == "no-store"
             text = reply.body.decode()

@@ -151,10 +151,18 @@ def test_a_ring_is_found_looked_at_stopped_by_a_rule_decided_together_taken_back
     opened.open(f"/console/orders/{chosen[0]}")
     opened.see("delivered")
     opened.see("Decided by hand")
-    # The rule is in the audit trail, by the name of who made it.
+    # All of it is in the audit trail, by the name of who did it.
     opened.open("/console/settings")
-    opened.see("rule.changed")
+    for action in ("order.decided", "rule.changed", "label.told"):
+        opened.see(action)
+    opened.see(f"orders/{chosen[0]}")
     opened.see("asha@example.com")
+    entries = office.served.get(office.key, f"/api/v1/audit?thing=orders/{chosen[0]}").json["entries"]
+    decided = [
+        (row["after"]["verdict"], row["after"]["event_id"]) for row in entries if row["action"] == "order.decided"
+    ]
+    assert [verdict for verdict, _ in decided] == ["hold", "decline"]
+    assert {event_id for _, event_id in decided} <= {row["event_id"] for row in timeline}
 
 
 def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
@@ -444,3 +452,25 @@ def test_models_are_shown_with_their_pictures_and_become_champion_only_by_their_
         card = served.get(key, f"/api/v1/models/{candidate}/card")
         assert "sandbox" in card.headers["content-security-policy"]
         assert served.get(served.key("read", tenant="next"), f"/api/v1/models/{candidate}/card").status == 404
+
+
+def test_a_script_cannot_put_markup_that_runs_into_a_page(office: Office) -> None:
+    opened = office.browser
+    opened.open("/console/queue")
+    opened.wait(lambda: opened.script("return window.htmx !== undefined"))
+    opened.complaints()
+    tried = (
+        "<img src=x onerror=window.__x=1>", "<script>window.__x=1</script>", "<a href='javascript:window.__x=1'>a</a>",
+        "<template><b onclick=window.__x=1>b</b></template>", "<div hx-on:click='window.__x=1'>c</div>",
+        "<iframe srcdoc='x'></iframe>", "<script src='https://evil.example/x.js'></script>",
+    )  # fmt: skip
+    # From a timer: what the driver itself runs is not held to the policy of the page.
+    ask = (
+        "const [markup, done] = arguments; setTimeout(() => { const box = document.createElement('div');"
+        "try { box.innerHTML = markup; done(box.innerHTML); } catch { done('refused'); } })"
+    )
+    for markup in tried:
+        assert opened.driver.execute_async_script(ask, markup) == "refused", markup
+    assert opened.driver.execute_async_script(ask, "<b>order &lt;script&gt; onload=1</b>") != "refused"
+    assert opened.script("return window.__x === undefined")
+    opened.complaints()

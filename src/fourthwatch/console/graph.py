@@ -47,13 +47,13 @@ class LinkGraph:
         return then(_back(visit), told, tone="good" if added else "warn")
 
     async def tag(self, visit: Visit) -> Response:
-        """Tag the users that were marked, by events as a shop would send them."""
+        """Label the users that were marked, by events as a shop would send them."""
         users = [value for kind, value in _things(visit) if kind == "user" and not value.startswith("guest:")]
         is_bad = visit.form.get("tag") == "bad"
         for user in users:
-            await visit.send("tag", {
-                "_userId": user, "_isBad": is_bad, "_source": "manualReview", "_analyst": visit.user.name,
-                "_description": visit.form.get("reason") or "marked in the console",
+            await visit.do("POST", "labels", body={
+                "user_id": user, "label": "bad" if is_bad else "good", "author": visit.user.name,
+                "reason": visit.form.get("reason") or "marked in the console",
             })  # fmt: skip
         told = f"{len(users)} user{'s' if len(users) != 1 else ''} tagged {'bad' if is_bad else 'good'}."
         return then(_back(visit), told if users else "Mark at least one user first.", tone="good" if users else "warn")

@@ -121,13 +121,6 @@ class Visit:
         path, raw = path_of("event", "v1", event), msgspec.json.encode(body)
         return Answered(*await self._ask(self.user.tenant, self.user.id, "POST", path, raw, {}))
 
-    async def send(self, event: str, body: Any) -> Any:
-        """Send an event of the user's own; raises the refusal."""
-        answered = await self.sent(event, body)
-        if not answered.is_ok:
-            raise answered.refusal()
-        return answered.json
-
     async def read_form(self) -> None:
         """Take in what was sent; raises `Malformed`."""
         raw = await self.request.body()

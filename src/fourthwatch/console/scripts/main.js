@@ -1,4 +1,5 @@
 // What every page has: htmx, times in the viewer's own zone, keys, the palette. Without it pages are links and forms.
+import "./trust.js";
 import htmx from "htmx.org";
 import { showTimes } from "./times.js";
 import { listenToKeys } from "./keys.js";
