@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
+from selenium.common.exceptions import JavascriptException
 
 from console.browser import Browser, browser
 from console.visitor import PASSWORD, make_user
@@ -122,7 +123,8 @@ PAGES = (
     page("entities", "user", USER), page("entities", "device", DEVICE), page("entities", "ip", "203.0.113.66"),
     page("search", q=ORDER), page("search", q=USER), page("search", q="m1"), page("search", q=PAYLOADS[0]),
     page("developers"), page("developers", warned="true"), page("developers", "keys"),
-    page("developers", "deliveries"), page("developers", "refusals"), page("developers", "sandbox"),
+    page("developers", "deliveries"), page("developers", "refusals"), page("developers", "events", "ev_x"),
+    page("developers", "sandbox"),
     page("settings", "policy"), page("settings", "keeping"),
     page("features"), page("features", q=PAYLOADS[0]), page("rules"), page("rules", q=PAYLOADS[1]),
     page("rules", "edit", "new"), page("rules", "versions"), page("lists"), page("insights"),
@@ -199,10 +201,15 @@ def test_a_rule_a_list_and_a_note_with_markers_are_text_too(visited: Visited) ->
 
 
 def test_the_marker_would_be_noticed_where_it_runs(visited: Visited) -> None:
-    """The net itself: the same marker, put into the page as markup, does run or is reported."""
+    """The net itself: the same marker, as an element in the page, is counted and reported; as markup it is refused."""
     opened = visited.browser
     opened.open("/console")
+    opened.wait(lambda: opened.script("return window.htmx !== undefined"))
     opened.complaints()
-    opened.script("document.querySelector('main').insertAdjacentHTML('beforeend', arguments[0])", PAYLOADS[0])
+    opened.script(
+        "const image = document.createElement('img'); image.src = 'x';document.querySelector('main').append(image)"
+    )
     assert opened.wait(opened.complaints)
     assert opened.script("return document.querySelectorAll('main img').length") == 1
+    with pytest.raises(JavascriptException):
+        opened.script("document.querySelector('main').insertAdjacentHTML('beforeend', arguments[0])", PAYLOADS[0])

@@ -8,6 +8,7 @@ from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks
 from fourthwatch.console.notices import then
 from fourthwatch.console.visit import Visit
+from fourthwatch.errors import NotFound
 from fourthwatch.events import KINDS
 
 _SCOPES = (
@@ -26,6 +27,7 @@ class Developers:
         """Their rows."""
         return [
             Page("GET", "/developers", "viewer", self.events),
+            Page("GET", "/developers/events/{event_id}", "viewer", self.event),
             Page("GET", "/developers/keys", "admin", self.keys),
             Page("POST", "/developers/keys", "admin", self.add_key),
             Page("POST", "/developers/keys/revoke", "admin", self.revoke),
@@ -43,6 +45,13 @@ class Developers:
             "developers.html", visit, tab="events", events=[_line(event) for event in found["events"]],
             following=found["next"], asked=asked, kinds=[kind.name for kind in KINDS],
         )  # fmt: skip
+
+    async def event(self, visit: Visit) -> Response:
+        """One event, as the audit trail names it."""
+        found = await visit.find("events", visit.request.path_params["event_id"])
+        if found is None:
+            raise NotFound("there is no event with this id")
+        return self._looks.page("event.html", visit, tab="events", event=found)
 
     async def keys(self, visit: Visit) -> Response:
         """Which keys there are."""

@@ -3,12 +3,17 @@
 from starlette.responses import Response
 
 from fourthwatch.console.gate import Page
-from fourthwatch.console.looks import Looks
+from fourthwatch.console.looks import Looks, address_of
 from fourthwatch.console.notices import then
 from fourthwatch.console.visit import Visit
 from fourthwatch.store.users import ROLES
 
 _ANY = {"If-Match": "*"}
+_PAGES = {
+    "events": ("developers", "events"), "orders": ("orders",), "lists": ("lists",), "rules": ("rules", "edit"),
+    "models": ("models",), "users": ("entities", "user"), "rule-sets": ("rules", "versions"),
+}  # fmt: skip
+"""Where things of the trail are shown."""
 
 
 class SettingsPages:
@@ -41,6 +46,7 @@ class SettingsPages:
             following=found["next"],
             asked=asked,
             names=names,
+            places={entry["thing"]: _place(entry["thing"]) for entry in found["entries"]},
         )
 
     async def users(self, visit: Visit) -> Response:
@@ -95,3 +101,9 @@ class SettingsPages:
             **{user["user_id"]: user["name"] for user in users},
             **{key["key_id"]: f"key “{key['name']}”" for key in keys},
         }
+
+
+def _place(thing: str) -> str | None:
+    """The page of a thing of the trail, where it has one."""
+    kind, _, name = thing.partition("/")
+    return address_of(*_PAGES[kind], name) if kind in _PAGES and name else None
