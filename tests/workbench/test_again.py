@@ -3,6 +3,7 @@
 What happens in a random history: late events, labels, publications, own features, list edits, kills, snapshots.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ ORDER: dict[str, Any] = {
 }
 
 
-PER_PART = 100
-"""With 1,000 it is the long run, of 4,000 histories: a quarter of an hour."""
+PER_PART = 500
+"""Short histories: what each is about is found by their number, not by their length. Two in a hundred are long."""
+_STEPS, _LONG_STEPS = 14, 80
 
 
 def made_again(directory: Path) -> list[Again]:
@@ -49,14 +51,15 @@ def test_every_decision_of_a_random_history_comes_out_the_same(seed: int, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
-def test_every_decision_of_hundreds_of_random_histories_comes_out_the_same(part: int, tmp_path: Path) -> None:
+def test_every_decision_of_thousands_of_random_histories_comes_out_the_same(part: int, tmp_path: Path) -> None:
     decisions = 0
     versions: set[int] = set()
     for seed in range(1_000 + part * PER_PART, 1_000 + (part + 1) * PER_PART):
-        found = compared(tmp_path / str(seed), seed, 40)
+        found = compared(tmp_path / str(seed), seed, _LONG_STEPS if seed % 50 == 0 else _STEPS)
+        shutil.rmtree(tmp_path / str(seed))
         decisions += len(found)
         versions |= {one.rules for one in found}
-    assert decisions > 10 * PER_PART
+    assert decisions > 5 * PER_PART
     assert len(versions) >= 4
 
 

@@ -84,16 +84,16 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
     def aggregates(self) -> list[Aggregate]:
         return [] if self.checked is None else list(_aggregates(self.checked))
 
-    @property
-    def series(self) -> list[Series]:
-        """What has to be remembered for it."""
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """What has to be remembered for it; worked out once, since every reading asks."""
         found: dict[str, Series] = {}
         for node in self.aggregates:
             for series in self.asked(node):
                 found[series.text] = series
         for recollection in self.recollections:
             found |= {series.text: series for series in recollection.series}
-        return list(found.values())
+        return tuple(found.values())
 
     @cached_property
     def needs(self) -> tuple[tuple[By, tuple[Series, ...]], ...]:
@@ -104,6 +104,16 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
 
     def asked(self, node: Aggregate) -> tuple[Series, ...]:
         """The series that one of its aggregates asks: its own, unless the very same is kept for everybody."""
+        told = self._asked.get(node)
+        if told is None:
+            told = self._asked[node] = self._asked_anew(node)
+        return told
+
+    @cached_property
+    def _asked(self) -> dict[Aggregate, tuple[Series, ...]]:
+        return {}
+
+    def _asked_anew(self, node: Aggregate) -> tuple[Series, ...]:
         found = series_of(node)
         if self.shared is None:
             return found
@@ -111,7 +121,7 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
         kept = self.shared.get(by, ())
         return tuple(one if one.text in kept else msgspec.structs.replace(one, tenant=tenant, by=by) for one in found)
 
-    @property
+    @cached_property
     def recollections(self) -> list[Recollection]:
         """Named readings of the past that it is made of."""
         named = frozenset() if self.checked is None else self.checked.named
@@ -121,7 +131,7 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
     def inputs(self) -> tuple[Input, ...]:
         return () if self.checked is None else inputs_of(self.checked)
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         return frozenset() if self.checked is None else self.checked.named - RECOLLECTION_OF.keys()
 
