@@ -31,6 +31,9 @@ from language.oracle import answer, kind
 from language.stall import SHOP
 
 TREES = 20_000
+A_MILLION = 1_000_000
+SETS = 25
+"""Of values, for each expression of the long run."""
 
 
 def compiled(text: str) -> Compiled:
@@ -71,6 +74,33 @@ def test_compiled_expressions_give_what_the_naive_walk_gives(part: int) -> None:
         assert not isinstance(got, float) or math.isfinite(got)
         seen[kind(got)] = seen.get(kind(got), 0) + 1
     assert min(seen[one] for one in ("number", "text", "truth", "unknown")) > TREES // 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_a_million_inputs_give_what_the_naive_walk_gives(part: int) -> None:
+    """R-30. One without inputs counts once, any other once for each set of values, of which no two are alike."""
+    random = Random(100 + part)
+    inputs = expressions = 0
+    seen: set[str] = set()
+    while inputs < A_MILLION // 4:
+        tree = expression(random, random.choice(["number", "text", "truth"]), random.choice((1, 2, 2, 3)))
+        checked = check(tree, SHOP, source=format_expression(tree))
+        code = compile_expression(checked)
+        names = list(map(name_of, code.inputs))
+        told_before: set[str] = set()
+        for _ in range(SETS):
+            told = [values(random, name if isinstance(name, str) else "amount") for name in names]
+            if repr(told) in told_before:
+                continue
+            told_before.add(repr(told))
+            got, expected = code.run(told), answer(tree, checked.type, dict(zip(names, told, strict=True)))
+            assert (kind(got), got) == (kind(expected), expected), (tree, told)
+            seen.add(kind(got))
+            inputs += 1
+        expressions += 1
+    assert expressions >= A_MILLION // 4 // SETS
+    assert seen >= {"number", "text", "truth", "unknown"}
 
 
 def test_a_tree_goes_through_json_and_back() -> None:
