@@ -41,6 +41,9 @@ CAN_WAIT = (
     "/api/v1/rules/preview",
 )  # fmt: skip
 """What is asked under these goes through many events."""
+_CAN_WAIT_EXACTLY = frozenset({"/api/v1/orders", "/api/v1/queue", "/api/v1/events", "/api/v1/audit"})
+_LISTS = "/api/v1/lists/"
+_OF_LISTS = ("/imports", "/entries")
 _EVENTS_TAKEN = REPLIES.labels("event", "200")
 
 
@@ -102,7 +105,7 @@ class Application:
             other = self._others.get(path)
             if other is None:
                 scope["path"] = path
-                if path.startswith(CAN_WAIT) and self._is_pressed():
+                if self._is_pressed() and can_wait(path):
                     refusal = Unavailable("events wait for their decisions; ask again shortly", retry_after_s=1)
                     await problem_reply(refusal)(scope, receive, send)
                     return
@@ -125,6 +128,13 @@ class Application:
                 await send_refusal(send, refusal)
         except ClientGone:
             log.debug("client_gone")
+
+
+def can_wait(path: str) -> bool:
+    """Whether what is asked goes through many events, orders or entries: history, exports, searches, whole lists."""
+    if path.startswith(_LISTS):
+        return path.endswith(_OF_LISTS)
+    return path in _CAN_WAIT_EXACTLY or path.startswith(CAN_WAIT)
 
 
 def _without_end_slashes(scope: Scope) -> str:
