@@ -37,7 +37,25 @@ def found(*rules: Rule) -> list[tuple[str, str]]:
         ('login_status == "_success"', "always_unknown"),
         ("amount >= 5 and amount <= 5", None),
         ("amount > 5 or amount < 3", None),
-        ("count(order, by ip) >= 0", None),
+        ("amount > 5 or not amount > 5", "over_wide"),
+        ("count(order, by ip) >= 0", "over_wide"),
+        ("count(order, by ip) > 0", None),
+        ("count(order, by ip) == -1", "contradictory"),
+        ("count(order, by ip) != -1", "over_wide"),
+        ("count(order, by ip) >= 0 and amount > 5", None),
+        ("count(order, by ip) >= 0 or amount > 5", "over_wide"),
+        ("distinct(user, by ip) > -1", "over_wide"),
+        ("share(login in order, by user) <= 1", "over_wide"),
+        ("share(login in order, by user) > 1", "contradictory"),
+        ("sum(amount of order, by user) >= 0", None),
+        ("users_by_device_30d >= 0", "over_wide"),
+        ("users_by_device_30d >= 1", None),
+        ("is_new_device > 1", "contradictory"),
+        ("is_new_device == 2", "contradictory"),
+        ("is_new_device in [2, 3]", "contradictory"),
+        ("is_new_device >= 0 and is_new_device <= 1", "over_wide"),
+        ("amount > 5 or amount <= 5", "over_wide"),
+        ("amount >= 0", None),
         ('outcome == "failure"', None),
     ],
 )
@@ -96,5 +114,9 @@ def test_what_is_said_to_be_impossible_or_needless_never_shows_otherwise(seed: i
         for name in hits:
             code, message = codes.get(name, ("", ""))
             assert code not in ("contradictory", "dead")
+        for name, (code, _) in codes.items():
+            assert code != "over_wide" or name in hits, name
+        for name in hits:
+            code, message = codes.get(name, ("", ""))
             if code == "subsumed":
                 assert message.split()[3] in hits, (name, message)

@@ -5,6 +5,7 @@ leaves alone. A warning is no reason to refuse a set.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 
 from fourthwatch.errors import Finding
 from fourthwatch.events import KINDS
+from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.fields import FIELDS
 from fourthwatch.language import FieldInput, compile_expression, format_expression
 from fourthwatch.language.tree import (
@@ -127,6 +129,8 @@ def _of_one(one: CheckedRule) -> Iterator[Finding]:
     ways = _ways(checked.tree)
     if ways is not None and not ways:
         yield Finding(name, "contradictory", "its parts exclude each other: it can never hit")
+    elif _ways(checked.tree, negated=True) == []:
+        yield Finding(name, "over_wide", "it can never miss: whatever it reads, if it is known, fits")
     for each in compiled.inputs:
         if isinstance(each, FieldInput) and each.path[0] != "custom" and not _is_ever_decided(each.path):
             told_where = "only in events that are decided when that is asked for"
@@ -168,7 +172,9 @@ def _ways(tree: Any, *, negated: bool = False) -> Ways | None:
             return _compared(operator, left, right, negated=negated)
         case Membership(item, ListOf(items), inverted) if all(isinstance(one, Number | Text) for one in items):
             values = frozenset(one.value for one in items if isinstance(one, Number | Text))
-            return [{_key(item): Range(none_of=values) if inverted is not negated else Range(one_of=values)}]
+            asked = Range(none_of=values) if inverted is not negated else Range(one_of=values)
+            range_ = asked.meet(_domain(item))
+            return [] if range_.is_empty else [{_key(item): range_}]
         case Name():
             return [{_key(tree): Range(one_of=frozenset({not negated}))}]
         case _:
@@ -205,20 +211,38 @@ def _compared(operator: str, left: Any, right: Any, *, negated: bool) -> Ways:
         "==": Range(one_of=frozenset({value})),
         "!=": Range(none_of=frozenset({value})),
     }
-    if operator in by_operator:
-        return [{_key(left): by_operator[operator]}]
     ends = {
+        **by_operator,
         "<": Range(high=value, high_open=True), "<=": Range(high=value),
         ">": Range(low=value, low_open=True), ">=": Range(low=value),
     }  # fmt: skip
-    range_ = _counted(left, ends[operator])
+    range_ = ends[operator].meet(_domain(left))
     return [] if range_.is_empty else [{_key(left): range_}]
 
 
-def _counted(tree: Any, range_: Range) -> Range:
-    """Numbers of things are never negative."""
-    is_count = isinstance(tree, Aggregate) and tree.function in ("count", "distinct")
-    return range_.meet(Range(low=0)) if is_count else range_
+def _domain(tree: Any) -> Range:
+    """What an input can be at all: numbers of things are never negative, shares lie between 0 and 1, as the catalogue
+    has it of features by their unit."""
+    if isinstance(tree, Aggregate):
+        return _COUNTS if tree.function in ("count", "distinct") else _SHARES if tree.function == "share" else Range()
+    if isinstance(tree, Name) and len(tree.path) == 1 and tree.dotted not in FIELDS:
+        return _domain_of(tree.dotted)
+    return Range()
+
+
+@cache
+def _domain_of(name: str) -> Range:
+    defined = built_in().get(name)
+    unit = "" if defined is None else defined.feature.unit
+    return _SHARES if unit == "0 or 1" else _COUNTS if unit in _COUNTED else Range()
+
+
+_COUNTS, _SHARES = Range(low=0), Range(low=0, high=1)
+_COUNTED = frozenset({
+    "IPs", "accounts", "addresses", "bins", "cards", "categories", "changes", "characters", "cities", "devices",
+    "digits", "e-mails", "failures", "items", "letters", "logins", "messages", "names", "networks", "orders",
+    "payments", "phones", "promotions", "reports", "reviews", "sellers", "sessions", "tags", "times", "users", "words",
+})  # fmt: skip
 
 
 def _key(tree: Any) -> str:
