@@ -24,6 +24,10 @@ from fourthwatch.rules.starter import preset
 _US_WANTED = 60.0
 _STALL_MS_WANTED = 5.0
 _WARM = 1_000
+_PEER = (
+    "ezrules 0.7.0 (`pip install --no-deps --ignore-requires-python --target`), pydantic-settings, sqlalchemy, "
+    "flask-security-too and pyparsing"
+)
 _ENTITIES = ("ip", "user", "device", "card", "email")
 _PLAIN = (
     "amount > 20000", 'currency_code == "INR" and amount > 15000', "is_new_device == 1", "account_age < 1",
@@ -108,11 +112,13 @@ def _stalls(rule_set: RuleSet) -> list[float]:
 
 def _peer() -> list[Figure]:
     """The rule engine of ezrules on as many comparisons, where it can be had; it is handed the values."""
-    os.environ |= {"DB_ENDPOINT": "sqlite://", "APP_SECRET": "none", "ORG_ID": "1"}  # it wants them; nothing is opened
+    wanted = {"DB_ENDPOINT": "sqlite://", "APP_SECRET": "none", "ORG_ID": "1"}  # it wants them; nothing is opened
+    os.environ |= {"EZRULES_" + name: value for name, value in wanted.items()}
     try:
         peer: Any = importlib.import_module("ezrules.core.rule")
     except (ImportError, ValueError) as error:
-        print(f"rules: ezrules is skipped ({error}); PYTHONPATH may name a directory with ezrules 0.7.0 and its parts",
+        told = str(error).splitlines()[0]
+        print(f"rules: ezrules is skipped ({told}); PYTHONPATH may name a directory with {_PEER}",
               file=sys.stderr, flush=True)  # fmt: skip
         return []
     rules = [peer.Rule(rid=f"r{n}", logic=f"if $value_{n} >= {n}:\n\treturn 'HOLD'") for n in range(40)]
