@@ -12,12 +12,11 @@ from fourthwatch.api.access import Access
 from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.decision import Decision, Policy, why
 from fourthwatch.engine.corridor import Corridor
-from fourthwatch.engine.explaining import Explained, RuleSetThen, rule_set_then, version_of
+from fourthwatch.engine.explaining import Explained, RuleLine, RuleSetThen, rule_set_then, version_of
 from fourthwatch.errors import NotFound
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.rules.counterfactual import Change
 from fourthwatch.rules.rule import Action
-from fourthwatch.rules.trace import ReadValue
 from fourthwatch.store.ledger import DecisionRow
 from fourthwatch.store.reader import Entry, LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
@@ -59,24 +58,6 @@ class DecisionDetail(msgspec.Struct, frozen=True):
     """Microseconds that reading, then judging took."""
 
 
-class TraceLine(msgspec.Struct, frozen=True, rename={"rule_class": "class"}):
-    """What one rule said of the event."""
-
-    rule: str
-    rule_class: str
-    state: str
-    result: str
-    """hit, miss, unknown or not evaluated."""
-    counted: bool
-    """Whether it had a say in the decision."""
-    weight: float
-    reason: str
-    says: str
-    """The condition with its values put in, and the result."""
-    read: tuple[ReadValue, ...]
-    """What it read."""
-
-
 class TraceView(msgspec.Struct, frozen=True):
     """Every rule of the set that made a decision, in its order."""
 
@@ -84,7 +65,7 @@ class TraceView(msgspec.Struct, frozen=True):
     verdict: str
     why: str
     rule_set: int
-    rules: tuple[TraceLine, ...]
+    rules: tuple[RuleLine, ...]
 
 
 class CounterfactualView(msgspec.Struct, frozen=True):
@@ -149,8 +130,7 @@ class Decisions:
         """What each rule said of the event."""
         entry, made, then = await self.found(request)
         explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
-        lines = await asyncio.to_thread(explained.lines)
-        told = tuple(TraceLine(*[getattr(line, name) for name in TraceLine.__struct_fields__]) for line in lines)
+        told = tuple(await asyncio.to_thread(explained.lines))
         detail = msgspec.json.decode(made.detail)
         return json_reply(TraceView(entry.event.event_id, made.verdict, _why(detail, then), then.version, told))
 

@@ -32,20 +32,21 @@ class ReadThen(Protocol):
     def __call__(self, one: Input, otherwise: Any = None) -> Any: ...
 
 
-class RuleLine(msgspec.Struct, frozen=True):
-    """What one rule said."""
+class RuleLine(msgspec.Struct, frozen=True, rename={"rule_class": "class"}):
+    """What one rule said of the event."""
 
     rule: str
     rule_class: str
     state: str
     result: Result
     counted: bool
-    """Whether it had a say: hit, live, and among its share of customers."""
+    """Whether it had a say in the decision: hit, live, and among its share of customers."""
     weight: float
     reason: str
     says: str
     """The condition with its values put in, and the result."""
     read: tuple[ReadValue, ...]
+    """What it read."""
 
 
 class RuleSetThen(msgspec.Struct, frozen=True):
