@@ -188,8 +188,10 @@ class _Watch:
         if counted is not None:
             mark = present.mark
             found = [(number, mark, 0) for number in counted]
-        told = present.told
+        told, known = present.told, present.keys
         for name, numbers in self.told_apart.get(kind_number, _NOTHING).items():
+            if name not in MARKERS and not known.get(name, True):
+                continue  # heard of already, and not there: as most things in most events
             for mark in told.get(name) or present.marks(name):
                 for number in numbers:
                     found.append((number, mark, 0))

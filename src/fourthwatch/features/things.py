@@ -130,8 +130,11 @@ def _city(subject: Subject) -> tuple[str, ...]:
 
 
 def _redemptions(subject: Subject) -> tuple[str, ...]:
+    promotions = subject.involved.promotions
+    if not promotions:
+        return ()
     who = subject.person or ""
-    return tuple([f"redemption:{who} {promotion}" for promotion in subject.involved.promotions])
+    return tuple([f"redemption:{who} {promotion}" for promotion in promotions])
 
 
 def _lines(subject: Subject) -> tuple[Item, ...]:

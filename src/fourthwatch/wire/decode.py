@@ -304,11 +304,11 @@ def _hoist_device(document: dict[str, Any]) -> None:
 
 
 def _with_device(event: Event) -> Event:
-    """The same of an event that was read at once."""
+    """The same of an event that was read at once, which nobody else has yet."""
     if event.custom_info and event.device_id is None:
         device = _device_in(event.custom_info)
         if device is not None:
-            return msgspec.structs.replace(event, device_id=device)
+            msgspec.structs.force_setattr(event, "device_id", device)  # a copy would cost as much as reading it
     return event
 
 
