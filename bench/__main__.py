@@ -24,7 +24,7 @@ from bench.steps import measure_steps, profile
 from bench.tools import Tool, find_tool
 from bench.training import measure_training
 from bench.webhooks import measure_webhooks
-from bench.windows import measure_windows
+from bench.windows import measure_flatness, measure_windows
 
 _RUNS = 5
 _SECONDS = 5.0
@@ -64,6 +64,7 @@ def main() -> int:
         "latency": lambda: measure_latency(tool, _reached(figures), asked.seconds, asked.runs),
         "steps": lambda: measure_steps(asked.runs),
         "windows": lambda: measure_windows(asked.runs),
+        "flatness": measure_flatness,
         "model": lambda: measure_model(asked.runs),
         "training": lambda: measure_training(asked.runs),
         "rules": lambda: measure_rules(asked.runs),
@@ -100,7 +101,9 @@ def _reached(figures: list[Figure]) -> float | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(_PARTS)}; all when none is named")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(_PARTS)}, or flatness; all but that when none is named"
+    )
     parser.add_argument("--seconds", type=float, default=_SECONDS, help="length of one burst")
     parser.add_argument("--runs", type=int, default=_RUNS, help="interleaved runs; the median counts")
     parser.add_argument("--quick", action="store_true", help=f"{_STORED_QUICK:,} stored events instead of {_STORED:,}")

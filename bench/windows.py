@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from random import Random
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -57,6 +58,7 @@ def measure_windows(runs: int) -> list[Figure]:
     for run in range(runs):
         uniform.append(_kernel_us(run, hot_share=0.0))
         hot.append(_kernel_us(run, hot_share=0.5))
+    rebuilt = _read_again(runs)
     kernel = "compiled kernel" if COMPILED else "PLAIN-PYTHON kernel"
     return [
         ratios("half of all traffic on one IP / uniform, kernel", hot, uniform, note=f"wanted ≤ {_HOT_RATIO_WANTED}"),
@@ -68,8 +70,10 @@ def measure_windows(runs: int) -> list[Figure]:
         figure("kernel: bytes of an entity with ten observations", [_entity_bytes()], at_most=_BYTES_WANTED),
         figure("kernel: rebuild", [_rebuilt_per_s(run) for run in range(runs)], "events/s", at_least=_REBUILD_WANTED,
                note="8 entities, 2 observations each; reading and decoding the ledger not included"),
-        figure("rebuild from the ledger, a demo shop's events", _read_again_per_s(runs), "events/s",
+        figure("rebuild from the ledger, a demo shop's events", rebuilt.rates, "events/s",
                at_least=_REBUILD_WANTED, note="reading, decoding, keys and observations included"),
+        figure("windows: bytes of an entity, a demo shop's", [rebuilt.entity_bytes], at_most=_BYTES_WANTED,
+               note=f"{rebuilt.entities:,} entities of {_ORDERS:,} events"),
     ]  # fmt: skip
 
 
@@ -124,9 +128,41 @@ def _timed(work: Callable[[], None]) -> float:
     return (time.thread_time_ns() - began) / 1_000
 
 
-def _kernel_us(seed: int, *, hot_share: float) -> float:
-    kernel, random = _kernel(), Random(seed)
-    plan = kernel.plan(
+def measure_flatness() -> list[Figure]:
+    """What reading and adding costs the kernel with 10,000 to 10,000,000 events in it; takes minutes and 4 GB."""
+    kernel, random, costs, held = _kernel(), Random(1), dict[int, float](), 0.0
+    plan, seq = _plan(kernel), 0
+    for stored in _STORED:
+        things = max(1_000, stored // _EVENTS_PER_ENTITY)
+        tail = min(20_000, stored // 2)
+        while seq < stored - tail:
+            seq += 1
+            keys = [random.randrange(1, things) * _ENTITIES + kind for kind in range(_ENTITIES)]
+            kernel.add(seq, _NOW_MS + seq * 500, list(enumerate(keys)), [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
+        drawn = [[random.randrange(1, things) * _ENTITIES + kind for kind in range(_ENTITIES)] for _ in range(tail)]
+
+        def work(first: int = seq, events: Sequence[list[int]] = drawn) -> None:
+            for at, keys in enumerate(events, first + 1):
+                kernel.read(plan, _NOW_MS + at * 500, keys, ())
+                kernel.add(at, _NOW_MS + at * 500, list(enumerate(keys)), [(1, at + 2, 5), (2, at % 977 + 2, 0)])
+
+        costs[stored] = _timed(work) / tail
+        seq, held = seq + tail, kernel.memory_bytes() / 2**20
+    first, last = costs[_STORED[1]], costs[_STORED[-1]]
+    return [
+        figure(f"kernel: {_STORED[-1]:,} / {_STORED[1]:,} events stored", [last / first], is_ratio=True,
+               note="of the first it fits into the processor's cache"),
+        *[figure(f"kernel: reading and adding, {stored:,} events stored", [us], "µs") for stored, us in costs.items()],
+        figure(f"kernel: memory with {_STORED[-1]:,} events stored", [held], "MB", note=f"{len(kernel):,} entities"),
+    ]  # fmt: skip
+
+
+_STORED = (10_000, 100_000, 1_000_000, 10_000_000)
+_EVENTS_PER_ENTITY = 40
+
+
+def _plan(kernel: Kernel) -> Any:
+    return kernel.plan(
         [
             (source, 2 if op is Op.COUNT and distinct else 1, int(op), window_ms, 0, -1)
             for source in range(_ENTITIES)
@@ -134,6 +170,11 @@ def _kernel_us(seed: int, *, hot_share: float) -> float:
             for op, distinct in ((Op.COUNT, False), (Op.SUM, False), (Op.COUNT, True))
         ]
     )
+
+
+def _kernel_us(seed: int, *, hot_share: float) -> float:
+    kernel, random = _kernel(), Random(seed)
+    plan = _plan(kernel)
     events = []
     for seq in range(1, 3 * _KEYS):
         keys = [random.randrange(1, _KEYS) * _ENTITIES + kind for kind in range(_ENTITIES)]
@@ -171,7 +212,14 @@ def _rebuilt_per_s(seed: int) -> float:
     return len(events) / (_timed(work) / 1e6)
 
 
-def _read_again_per_s(runs: int) -> list[float]:
+class _Rebuilt(NamedTuple):
+    rates: list[float]
+    """Events a second of each run."""
+    entities: int
+    entity_bytes: float
+
+
+def _read_again(runs: int) -> _Rebuilt:
     """A shop's events as they come, orders among them, walked into a ledger once and read from it again."""
     with scratch() as directory:
         KeyStore(directory, SystemClock()).close()
@@ -194,4 +242,4 @@ def _read_again_per_s(runs: int) -> list[float]:
             read = read_again(again, 0, lambda _done, _total: None)
             rates.append(read / ((time.thread_time_ns() - began) / 1e9))
         ledger.close()
-        return rates
+        return _Rebuilt(rates, len(again.windows), again.windows.memory_bytes / len(again.windows))
