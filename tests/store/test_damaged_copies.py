@@ -28,7 +28,9 @@ def test_nothing_damaged_is_passed_off_as_whole(tmp_path: Path) -> None:
     assert min(tried.values()) > COPIES // 20, tried
 
 
-def test_a_doctor_that_opens_the_file_and_looks_no_further_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_doctor_that_opens_the_file_and_looks_no_further_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A page that is as it was before, and a page of another place, have checksums that are right."""
     monkeypatch.setattr(diagnosis, "_LOOKS", ())
     monkeypatch.setattr(LedgerReader, "verify", lambda reader: iter([(1, 1)] * len(list(reader.export(1)))))
