@@ -3,6 +3,7 @@
 A small shop is opened for it, with the same orders each time.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from console.browser import NARROW, WIDE, browser
-from console.shopfront import RING_DEVICE, hang_models, open_shop
+from console.shopfront import RING_DEVICE, hang_models, open_past, open_shop
 from console.visitor import PASSWORD, make_user
-from served import Served
+from served import KEY_HEADER, Served
 
 TARGET = Path(__file__).parents[2] / "docs" / "screenshots"
 ORDER = "ring-4"
@@ -20,14 +21,36 @@ PAGES = {
     "overview": "/console", "queue": f"/console/queue?open={ORDER}", "orders": "/console/orders",
     "order": f"/console/orders/{ORDER}", "graph": f"/console/graph?order={ORDER}",
     "entity": f"/console/entities/device/{RING_DEVICE}", "search": "/console/search?q=ring",
-    "rules": "/console/rules", "rule": "/console/rules/edit/failed_payment", "rule-new": "/console/rules/edit/new",
+    "rules": "/console/rules", "rule": "/console/rules/edit/failed_payment",
+    "rule-new": "/console/rules/edit/new?when=distinct(user,+by+device,+last+1d)+%3E%3D+3",
     "lists": "/console/lists", "features": "/console/features?q=device", "insights": "/console/insights",
     "insights-scores": "/console/insights/scores", "developers": "/console/developers",
-    "sandbox": "/console/developers/sandbox", "settings": "/console/settings",
+    "refused": "/console/developers/refusals", "sandbox": "/console/developers/sandbox",
+    "settings": "/console/settings",
     "policy": "/console/settings/policy", "keeping": "/console/settings/keeping",
     "users": "/console/settings/users", "account": "/console/account",
 }  # fmt: skip
 _HEIGHT_MAX = 1_000
+
+
+def settle_in(served: Served, key: str) -> None:
+    """Somebody has worked here: a list, a policy, a backup, a decision, and an event that was refused."""
+
+    def ask(method: str, path: str, body: object, **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        reply = served.request(method, "/api/v1/" + path, json.dumps(body), {KEY_HEADER: key, **named})
+        assert reply.status < 300, (path, reply.body)
+
+    ask("POST", "lists", {"name": "stolen_cards", "type": "card", "kind": "block", "says": "Cards reported stolen"})
+    ask("POST", "lists", {"name": "good_customers", "type": "user", "kind": "allow", "says": "Known for years"})
+    ask("POST", "lists/good_customers/entries", {"value": "asha1", "reason": "orders since 2021"})
+    costs = {"currency": "INR", "review_minor": 2_500, "chargeback_minor": 125_000, "return_minor": 8_000,
+             "margin_percent": 20}  # fmt: skip
+    ask("PUT", "policy", {"red_above": 70, "decline_above": 94, "deadline_ms": 50, "costs": costs}, If_Match="*")
+    ask("POST", "orders/ring-0/decisions", {"verdict": "decline", "message": "Same ring", "author": "asha@example.com"})
+    ask("PUT", "orders/ring-3/claim", {"name": "omar@example.com"})
+    ask("POST", "backups", {})
+    assert served.request("POST", "/event/v1/createOrder", '{"_userId": "u"}', {KEY_HEADER: key}).status == 400
 
 
 def main() -> None:
@@ -36,7 +59,10 @@ def main() -> None:
     for old in TARGET.glob("*.png"):
         old.unlink()
     with tempfile.TemporaryDirectory() as directory, Served(Path(directory)) as served:
-        open_shop(served, served.key("ingest", "read", "manage", name="web shop"), ordinary=40, ring=8)
+        key = served.key("ingest", "read", "manage", name="web shop")
+        open_past(served, key)
+        open_shop(served, key, ordinary=40, ring=8)
+        settle_in(served, key)
         make_user(Path(directory), "asha@example.com", "admin")
         PAGES["models"], PAGES["model"] = "/console/models", f"/console/models/{hang_models(Path(directory))[1]}"
         with browser(served.url) as opened:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fourthwatch.clock import SystemClock
+from fourthwatch.clock import DAY_MS, SystemClock
 from fourthwatch.model.manifest import Measured, Use
 from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.workbench.drawing import Line, chart
@@ -73,6 +73,38 @@ def open_shop(served: Served, key: str, *, ordinary: int = 12, ring: int = 6) ->
         made.append(order_id)
     send("custom_event", {"_eventName": "parcel_weighed", "_orderId": made[0], "_customInfo": {"grams": 812}})
     return made
+
+
+def open_past(served: Served, key: str, days: int = 28) -> None:
+    """What the shop took before, so that pages about time have something to show: some of it turned out badly."""
+    now_ms = SystemClock().now_ms()
+
+    def send(event: str, body: dict[str, Any], days_ago: float) -> None:
+        sent = {**body, "_originTimestamp": str(now_ms - int(days_ago * DAY_MS))}
+        reply = served.request("POST", f"/event/v1/{event}", json.dumps(sent), {KEY_HEADER: key})
+        assert reply.status == 200, reply.body
+
+    number = 100
+    for day in range(days, 0, -1):
+        for nth in range(6 + day * 7 % 5):
+            number += 1
+            user, order_id, ago = f"shopper{number % 90}", f"past-{number}", day - nth / 24
+            is_bad = number % 17 == 0
+            body = order(order_id, user, number, ring=is_bad, amount=f"{399 + number * 37 % 4200}.00")
+            if is_bad:
+                for attempt in range(3):
+                    failed = {"_userId": user, "_orderId": order_id, "_transactionId": f"p-{number}-{attempt}",
+                              "_transactionStatus": "_failure", "_amount": "9.00", "_currencyCode": "INR",
+                              "_deviceId": f"dev-past-{number % 3}"}  # fmt: skip
+                    send("transaction", failed, ago + 0.01)
+            else:
+                send("create_account", {"_userId": user, "_userEmail": f"{user}@example.com"}, ago + 3)
+            send("createOrder", {**body, "_deviceId": f"dev-past-{number % 3 if is_bad else number}"}, ago)
+            if is_bad and day > 4:
+                send("chargeback", {"_orderId": order_id, "_userId": user, "_chargebackState": "_received"}, ago - 3)
+            elif day > 3:
+                status = "_rto" if number % 23 == 0 else "_fulfilled"
+                send("order_status", {"_orderId": order_id, "_orderStatus": status}, ago - 2)
 
 
 _READ = {

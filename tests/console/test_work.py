@@ -181,6 +181,13 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     opened.see(f"Order {first} is held.")
     opened.press("u")
     opened.see("back in the queue")
+    for key, said in (("d", "is declined."), ("a", "is approved.")):
+        opened.press("j")
+        opened.one("aside.panel button[data-key=a]")
+        opened.press(key)
+        opened.see(said)
+        opened.press("u")
+        opened.see("back in the queue")
     opened.press("/")
     opened.press("ring-2", Keys.ENTER)
     opened.see("Orders")

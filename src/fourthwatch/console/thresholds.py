@@ -54,6 +54,7 @@ class Thresholds:
         found = await visit.get("policy", "versions", limit=20)
         scores = await visit.get("insights", "scores", tz=zone_of(visit))
         authors = {user["user_id"]: user["name"] for user in (await visit.get("console-users", limit=500))["users"]}
+        authors |= {key["key_id"]: f"key “{key['name']}”" for key in (await visit.get("keys", limit=500))["keys"]}
         return self._looks.page(
             "thresholds.html", visit, status=status, tab="policy", fault=fault, policy=policy,
             told=told or _shown(policy), versions=found["versions"], authors=authors,

@@ -20,7 +20,7 @@ export function enliven(element) {
   }));
   const options = {
     width: Math.max(240, element.clientWidth), height: Number(element.dataset.height ?? 190),
-    scales: { x: { time: given.time !== false, range: (_plot, low, high) => (low === high ? [low - DAY_S, high + DAY_S] : [low, high]) }, y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
+    scales: { x: { time: given.time !== false, range: (_plot, low, high) => (given.x.length === 1 ? [given.x[0] - DAY_S, given.x[0] + DAY_S] : [low, high]) }, y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
     axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 52, values: (_plot, ticks) => ticks.map((tick) => number.format(tick)) }],
     series: [{ value: given.time === false ? (_plot, value) => value ?? "" : "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...series],
     cursor: { points: { size: 7 } }, legend: { live: true },

@@ -46,6 +46,10 @@ document.addEventListener("click", (event) => {
   if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.textContent = "Copied"; });
   for (const open of document.querySelectorAll("details.pop[open]")) if (!open.contains(event.target)) open.open = false;
 });
+for (const here of document.querySelectorAll(".side [aria-current], .tabs [aria-current]")) {
+  const row = here.closest(".side, .tabs");
+  row.scrollLeft += here.getBoundingClientRect().left + here.clientWidth / 2 - row.getBoundingClientRect().left - row.clientWidth / 2;
+}
 setInterval(() => showTimes(document), 30_000);
 listenToKeys();
 listenToPalette();
