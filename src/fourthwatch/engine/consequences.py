@@ -77,9 +77,10 @@ class Consequences:
         order = (event.tenant, order_id)
         may_be_open, queued = order in self._cases, self._cases.get(order)
         is_review = made is not None and made.verdict == "review"
-        outcome = None
-        if (is_review or queue is not None) and can_open(decoded.event):
-            if may_be_open and queue is None and queued is None:
+        outcome, wants_person = None, is_review or queue is not None
+        is_held = wants_person and analyst_verdict_of(decoded.event) == "hold"
+        if is_held or (wants_person and can_open(decoded.event)):
+            if may_be_open and queue is None and queued is None and not is_held:
                 return None
             self._cases[order] = queue or queued
         elif not may_be_open:
@@ -99,6 +100,7 @@ class Consequences:
             at_ms=event.received_ms,
             outcome=outcome,
             is_review=is_review,
+            is_held=is_held,
             queue=queue,
             is_heard=is_heard,
         )
@@ -135,7 +137,10 @@ def change_of(row: EventRow, event: Event, actor: str) -> Change:
 
 
 def can_open(event: object) -> bool:
-    """Whether a case may be opened by this event: not by what a person decides, or by the order's end."""
+    """Whether a case may be opened by this event: not by what a person decides, or by the order's end.
+
+    A person's hold is the exception: it opens one, so that an order whose decision is taken back waits again.
+    """
     return analyst_verdict_of(event) is None and _end_by(event) is None
 
 

@@ -103,10 +103,11 @@ def _case(line: OrderLine, event: Event, made: DecisionRow | None) -> dict[str, 
     is_review = made is not None and made.verdict == "review"
     actions = () if made is None or b'"actions":[' not in made.detail else _detail.decode(made.detail).actions
     queue = next((one.to for one in actions if one.do == "queue"), None)
-    if (is_review or queue is not None) and can_open(event):
+    is_held = analyst_verdict_of(event) == "hold"
+    if (is_review or queue is not None) and (is_held or can_open(event)):
         if line.is_open:
             return {} if queue is None else {"queue": queue}
-        is_new = (is_review and line.verdict != "review") or queue not in (None, line.queue)
+        is_new = is_held or (is_review and line.verdict != "review") or queue not in (None, line.queue)
         return {"is_open": 1, "queue": queue} if is_new else {}
     ends = line.is_open and end_of_case(event, made, is_queued=line.queue is not None) is not None
     return {"is_open": 0} if ends else {}

@@ -61,6 +61,8 @@ class CaseMove(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """`None` opens a case, unless the order was in review before; all else closes it."""
     is_review: bool = True
     """Whether the verdict is to review; else only the queue is why a case is opened."""
+    is_held: bool = False
+    """Whether a person wants it looked at again: then a case is opened whatever was before."""
     queue: str | None = None
     """The queue that a rule wants the order in. A case that is open moves there; one is opened unless the newest was in
     it: an order that somebody has looked at does not come back because the same rule fires again."""
@@ -82,6 +84,7 @@ _OPEN_CASE = (
     " AND e.seq < ?3 ORDER BY e.seq DESC LIMIT 1), '') <> 'review')"
     " OR (?7 IS NOT NULL AND ?7 IS NOT"
     " (SELECT queue FROM review_case WHERE tenant = ?1 AND order_id = ?2 ORDER BY number DESC LIMIT 1))"
+    " OR ?8"
     " ON CONFLICT DO NOTHING RETURNING number"
 )
 _MOVE_CASE = (
@@ -117,7 +120,9 @@ def move_cases(connection: apsw.Connection, moves: Iterable[CaseMove]) -> None:
     for move in moves:
         common = (move.tenant, move.order_id, move.seq, move.at_ms)
         if move.outcome is None:
-            row = connection.execute(_OPEN_CASE, (*common, move.subject, move.is_review, move.queue)).fetchone()
+            row = connection.execute(
+                _OPEN_CASE, (*common, move.subject, move.is_review, move.queue, move.is_held)
+            ).fetchone()
             if row is None and move.queue is not None:
                 connection.execute(_MOVE_CASE, (move.queue, move.tenant, move.order_id, move.queue))
         else:
