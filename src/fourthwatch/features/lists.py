@@ -87,13 +87,11 @@ class List:
         return None
 
     def _network_holding(self, value: str, at_ms: int) -> int | None:
-        network = ipaddress.ip_network(value)  # of an address, the one that it is alone in
-        address, own = network.network_address, network.prefixlen
-        number, bits = int(address), address.max_prefixlen
-        for length in self._lengths[address.version]:
+        version, number, own, bits = _address(value)
+        for length in self._lengths[version]:
             if length > own:
                 continue
-            held = self._networks[address.version, length].get(number >> (bits - length))
+            held = self._networks[version, length].get(number >> (bits - length))
             if held is not None and (held[1] is None or at_ms < held[1]):
                 return held[0]
         return None
@@ -101,6 +99,20 @@ class List:
     def _network(self, value: str) -> Network | None:
         """The network that an entry is; `None` when it is a single thing."""
         return ipaddress.ip_network(value) if self.type == "ip" and "/" in value else None
+
+
+def _address(value: str) -> tuple[int, int, int, int]:
+    """Version, number, length of the prefix and number of bits of an address or network in its normal form.
+
+    >>> _address("203.0.113.9") == (4, 0xCB007109, 32, 32), _address("2001:db8::/32")[2:]
+    (True, (32, 128))
+    """
+    if "/" not in value and ":" not in value:  # as nearly always; ten times as fast as by the library
+        first, second, third, fourth = value.split(".")
+        return 4, int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth), 32, 32
+    network = ipaddress.ip_network(value)  # of an address, the one that it is alone in
+    address = network.network_address
+    return address.version, int(address), network.prefixlen, address.max_prefixlen
 
 
 def _number_of(network: Network) -> int:
