@@ -70,6 +70,15 @@ class House:
 
         return status, _DRAWN.sub(named, told)
 
+    def index(self) -> None:
+        """Let the index come to the end of the log."""
+
+        async def to_the_end() -> None:
+            while self.assembly.indexing.behind():
+                await self.assembly.indexing._step()
+
+        self._loop.run_until_complete(to_the_end())
+
     def close(self) -> None:
         """Stop, and leave nothing behind."""
         self._loop.run_until_complete(asyncio.to_thread(self.corridor.stop))
@@ -182,6 +191,19 @@ class TwoMerchants(RuleBasedStateMachine):
         ):  # fmt: skip
             self.both("GET", path)
 
+    @rule(name=NAMES, text=st.sampled_from(["user-one", "order-t", "asha@example.com", "203.0.113.7", "d-1"]))
+    def b_looks_things_up(self, name: str, text: str) -> None:
+        for house in (self.crowded, self.alone):
+            house.index()
+        for path in (
+            "/api/v1/orders?count=true", "/api/v1/orders?limit=1&sort=risk", "/api/v1/queue",
+            f"/api/v1/search?q={text}", f"/api/v1/graph?order=order-{name}", f"/api/v1/graph?user=user-{name}",
+            f"/api/v1/users/user-{name}", "/api/v1/entities/ip/203.0.113.7", "/api/v1/entities/device/d-1",
+            "/api/v1/insights/days?from=2026-01-01&to=2028-01-01", "/api/v1/insights/scores", "/api/v1/events?limit=2",
+        ):  # fmt: skip
+            self.both("GET", path)
+        self.both("POST", "/api/v1/rules/preview", {"when": "count(order, by ip, last 1h) >= 1"})
+
     @precondition(lambda self: self.of_a)
     @rule(data=st.data())
     def b_tries_what_is_of_a(self, data: st.DataObject) -> None:
@@ -201,7 +223,7 @@ class TwoMerchants(RuleBasedStateMachine):
 
 TestTwoMerchants = TwoMerchants.TestCase
 TestTwoMerchants.settings = settings(
-    max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 
 

@@ -70,9 +70,9 @@ class FeatureView(msgspec.Struct, frozen=True):
     why: str | None
     """Why it was rejected."""
     done: int
-    """Stored events that were counted for it."""
+    """How many hundredths of the log were counted for it."""
     total: int
-    """Stored events that there are to count."""
+    """100 while there is, or was, something to count; else 0."""
     uses: tuple[str, ...]
     """Features and facts that it is made of."""
     cost: dict[str, int]
@@ -233,8 +233,8 @@ def _view(standing: Standing) -> FeatureView:
         own=feature.tenant != 0,
         state=standing.state,
         why=standing.why or None,
-        done=standing.done,
-        total=standing.total,
+        done=100 * standing.done // standing.total if standing.total else 0,
+        total=100 if standing.total else 0,
         uses=standing.uses,
         cost={"aggregates": standing.aggregates, "series": standing.series, "own_series": standing.own_series},
     )
