@@ -373,6 +373,7 @@ def test_a_user_is_to_be_erased_only_by_an_administrator_who_types_who(office: O
     admin.post("/console/erasure", {"user": "asha7", "again": "asha7"})
     assert "waits to be erased" in admin.get(there).body.decode()
     assert "asha7" in admin.get("/console/settings/keeping").body.decode()
+    assert "One person waits to be erased" in admin.get("/console").body.decode()
     admin.post("/console/erasure", {"user": "asha7", "take_back": "yes"})
     assert office.served.get(office.key, "/api/v1/erasures").json["erasures"] == []
 

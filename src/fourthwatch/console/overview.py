@@ -31,9 +31,10 @@ class Overview:
         queue = await visit.get("queue", limit=6)
         index = await visit.get("index")
         alerts = (await visit.get("alerts"))["alerts"]
+        shown = [*_alerts(figures, index, alerts), *await _waiting(visit)]
         return self._looks.page(
-            "overview.html", visit, figures=figures, queue=queue, alerts=_alerts(figures, index, alerts), index=index,
-            days=days, chart=_days_chart(days), money=_money_chart(days), zone=zone,
+            "overview.html", visit, figures=figures, queue=queue, alerts=shown, index=index, days=days,
+            chart=_days_chart(days), money=_money_chart(days), zone=zone,
         )  # fmt: skip
 
 
@@ -62,6 +63,15 @@ def _alerts(figures: Any, index: Any, told: list[dict[str, str]]) -> list[tuple[
     if figures["open"] >= 10_000:
         found.append(("warn", "Ten thousand orders and more wait for a decision."))
     return found
+
+
+async def _waiting(visit: Visit) -> list[tuple[str, str]]:
+    """Who is to be erased and waits for a start; told to whoever can see to it."""
+    waiting = (await visit.get("erasures"))["erasures"] if visit.may("manager") else ()
+    if not waiting:
+        return []
+    who = "One person waits" if len(waiting) == 1 else f"{len(waiting)} people wait"
+    return [("warn", f"{who} to be erased: the next start of the server does it.")]
 
 
 def _share(part: int, sums: Any) -> float:
