@@ -146,7 +146,7 @@ def _phones(event: Event, shipping: Address | None, billing: Address | None, cou
     own: str | None = getattr(event, "phone", None)
     texts = (own, None if shipping is None else shipping.phone, None if billing is None else billing.phone)
     keys: dict[str, None] = {}
-    for text in texts:
+    for text in dict.fromkeys(texts):  # billing and delivery mostly have the same
         if text is not None:
             key = phone_key(text, country)
             if key is not None:
