@@ -37,6 +37,7 @@ ORDERS = 300
 _ORDER_EVERY_S = 0.02
 _WARM_S = 2.0
 _CHUNK = 5_000
+_ROUNDS_PER_RUN = 4
 _PATIENCE_S = 300.0
 _REPLY = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
 _PERCENT = 99
@@ -88,7 +89,7 @@ def measure_webhooks(tool: Tool, seconds: float, runs: int) -> list[Figure]:
     (free, waiting, told), (free_us, waiting_us, told_us) = _ingest(tool, seconds, runs)
     return [
         ratios(f"decisions: {WAITING:,} deliveries waiting / none", waiting, free, at_least=0.9,
-               note="of a receiver that is down"),
+               note="of a receiver that is down; short bursts there and back, for the other work of the machine"),
         ratios("decisions: every order told to an endpoint / none", told, free, note="the sender on the same cores"),
         ratios(f"server CPU per decision: none waiting / {WAITING:,}", free_us, waiting_us, at_least=0.9,
                note="hardly disturbed by other work"),
@@ -209,15 +210,29 @@ def _ingest(tool: Tool, seconds: float, runs: int) -> tuple[Three, Three]:
             servers: list[Program] = [first, second, third]
             for server, key in zip(servers, keys, strict=True):
                 tool.burst(server.url, key, "orders", _WARM_S, tag())
-            for _ in range(runs):
-                for server, key, found, spent in zip(servers, keys, rates, cpu_us, strict=True):
-                    before_s = server.cpu_s()
-                    burst = tool.burst(server.url, key, "orders", seconds, tag())
-                    if burst.failures:
-                        raise RuntimeError(f"{burst.failures} of {burst.requests} requests failed")
-                    found.append(burst.per_second)
-                    spent.append((server.cpu_s() - before_s) / burst.requests * 1e6)
+            for number in range(runs * _ROUNDS_PER_RUN):
+                places = [0, 1, 2] if number % 2 else [2, 1, 0]
+                _round(tool, servers, keys, seconds / _ROUNDS_PER_RUN, [*places, *reversed(places)], rates, cpu_us)
     return rates, cpu_us
+
+
+def _round(
+    tool: Tool, servers: list[Program], keys: list[str], seconds: float, places: list[int], rates: Three, cpu_us: Three
+) -> None:
+    """Short bursts there and back, so that whatever else the machine does comes over all servers alike."""
+    answered, took, spent = [0] * len(servers), [0.0] * len(servers), [0.0] * len(servers)
+    for place in places:
+        server, key = servers[place], keys[place]
+        before_s = server.cpu_s()
+        burst = tool.burst(server.url, key, "orders", max(seconds, 1.0), tag())
+        if burst.failures:
+            raise RuntimeError(f"{burst.failures} of {burst.requests} requests failed")
+        answered[place] += burst.requests
+        took[place] += burst.requests / burst.per_second
+        spent[place] += server.cpu_s() - before_s
+    for place in range(len(servers)):
+        rates[place].append(answered[place] / took[place])
+        cpu_us[place].append(spent[place] / answered[place] * 1e6)
 
 
 def _closed_port() -> int:

@@ -5,12 +5,14 @@ import json
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from fourthwatch.store.endpoints import new_secret
 from fourthwatch.webhooks.signing import signed_headers
-from served import PROGRAM, run
+from served import KEY_HEADER, PROGRAM, Served, run
+from webhooks.listening import Receiver, Told
 
 pytestmark = pytest.mark.slow
 SECRET = new_secret()
@@ -59,3 +61,24 @@ def test_what_is_too_large_is_refused(listening: tuple[int, "subprocess.Popen[st
 
 def test_a_secret_that_is_none_is_a_wrong_call() -> None:
     assert run("webhook", "listen", "--secret", "abc").returncode == 2
+
+
+def test_an_endpoint_is_tried_from_the_command_line_and_the_answer_told(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        settings = {"FOURTHWATCH_PRIVATE_RECEIVERS": f"127.0.0.1:{receiver.port}"}
+        with Served(tmp_path, environment=settings) as served:
+            key = served.key("ingest", "manage")
+            body = {"url": receiver.url + "/new", "types": ["order.scored"], "enabled": False}
+            reply = served.request("POST", "/api/v1/webhook-endpoints", json.dumps(body), {KEY_HEADER: key})
+            endpoint = reply.json["id"]
+            server = ("--to", served.url, "--key", key)
+            tried = run("webhook", "test", endpoint, *server)
+            assert tried.returncode == 0, tried.stderr
+            assert tried.stdout.startswith(f"{endpoint}: delivered, ")
+            receiver.answer = lambda heard: Told(503)
+            tried = run("webhook", "test", endpoint, *server)
+            assert (tried.returncode, tried.stdout.split(", ")[0]) == (1, f"{endpoint}: answered 503")
+            for unknown in ("we_0123456789abcdef0123", "postbacks", "../keys"):
+                tried = run("webhook", "test", unknown, *server)
+                assert tried.returncode == 1
+                assert tried.stdout == ""

@@ -16,6 +16,7 @@ import fourthwatch.engine.recovery as recovery
 import fourthwatch.engine.walk as walk
 from fourthwatch.cli.main import main
 from fourthwatch.engine.identity import Identity
+from fourthwatch.engine.unfinished import Unfinished
 from fourthwatch.errors import LedgerError
 from fourthwatch.store.ledger import Ledger, Sealed
 
@@ -88,6 +89,11 @@ def forgets_at_start() -> None:
     opening.recover_windows = forgetful  # type: ignore[attr-defined, assignment]
 
 
+def forgets_what_was_left() -> None:
+    """What a kill left undone behind durable decisions is not looked for at the start."""
+    opening.unfinished = lambda *_: Unfinished([], [])  # type: ignore[attr-defined]
+
+
 def swallows_write_errors() -> None:
     """A batch that could not be written is answered as if it had been."""
     write = Ledger.write
@@ -134,8 +140,8 @@ def ends_at_a_bad_page() -> None:
 WAYS: dict[str, Callable[[], None]] = {
     way.__name__.replace("_", "-"): way
     for way in (
-        answers_early, counts_twice, forgets_at_start, swallows_write_errors, ignores_the_reserve, stumbles,
-        shares_the_directory, ends_at_a_bad_page,
+        answers_early, counts_twice, forgets_at_start, forgets_what_was_left, swallows_write_errors,
+        ignores_the_reserve, stumbles, shares_the_directory, ends_at_a_bad_page,
     )
 }  # fmt: skip
 

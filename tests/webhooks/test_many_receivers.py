@@ -17,9 +17,12 @@ from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.file import writing
 from fourthwatch.store.outbox import announce
 from fourthwatch.webhooks.transport import NotReplied, Replied, Transport
+from webhooks.in_order import lacking, run
 from webhooks.world import World
 
 URL = "https://shop.example.com/"
+COUNT = 12_000
+"""A million by `python -m webhooks.in_order`."""
 
 
 @pytest.fixture
@@ -79,6 +82,18 @@ def test_what_is_about_one_entity_arrives_in_order_when_that_is_wanted(world: Wo
     assert len(transport.arrived) == 20
     assert all(line == list(range(1, 16)) for line in transport.arrived.values())
     assert transport.most_at_once > 1, "other entities go beside"
+
+
+@pytest.mark.slow
+def test_thousands_of_which_one_in_ten_fails_arrive_in_order_and_a_dead_entity_slows_no_other(tmp_path: Path) -> None:
+    transport, turns = run(tmp_path / "all well", COUNT)
+    assert transport.wrong == []
+    assert lacking(transport, COUNT) == {}
+    assert transport.failed > COUNT / 12
+    beside, more = run(tmp_path / "one dead", COUNT, dead="list:3")
+    assert beside.wrong == []
+    assert lacking(beside, COUNT, dead="list:3") == {}
+    assert beside.arrived / more >= 0.9 * transport.arrived / turns, "deliveries per turn of the sender"
 
 
 def test_without_it_things_overtake_each_other(world: World) -> None:

@@ -1,19 +1,21 @@
 """Each plugin ends with the right state of every order, on a good day and through lost replies, restarts, outages."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from fourthwatch.limits import DELIVERY_LIFE_MS
 from fourthwatch.webhooks.fan_out import Waits
-from fourthwatch.webhooks.transport import Transport
+from fourthwatch.webhooks.transport import NotReplied, Replied, Transport
+from fourthwatch.wire.reply import encode
 from webhooks.listening import LOST, Heard, Receiver, Told
-from webhooks.plugins import PLUGINS, Plugin, Shop
+from webhooks.plugins import PLUGINS, Magento2July, Plugin, Shop
 from webhooks.world import World
 
 ORDERS = 12
@@ -62,10 +64,10 @@ def calm_after(world: World, ends_ms: int) -> Callable[[], bool]:
 
 
 def played(world: World, plugin: Plugin, receiver: Receiver, random: Random, *, waits: Waits | None = None,
-           step_ms: int = MINUTE_MS) -> list[Wanted]:  # fmt: skip
+           step_ms: int = MINUTE_MS, kind: type[Transport] = Transport) -> list[Wanted]:  # fmt: skip
     """Orders come, are paid, change their colour and are decided upon, with a new sender every few minutes."""
     world.register({"score_postback": receiver.url + "/score", "action_postback": receiver.url + "/action"})
-    transport = Transport(receiver.named, deadline_s=5)
+    transport = kind(receiver.named, deadline_s=5)
 
     def run(for_ms: int, *, killed: bool = False) -> None:
         async def sending() -> None:
@@ -123,6 +125,59 @@ def test_without_the_wait_woocommerce_1_0_would_lose_flags(world: World) -> None
     with Receiver(plugin.answer) as receiver:
         wanted = played(world, plugin, receiver, Random(1), waits=Waits(0, 0))
     assert any(plugin.shop.orders[one.order_id] != plugin.expected(one.flag, one.action) for one in wanted)
+
+
+class Trusting(Transport):
+    """Broken on purpose: whatever a receiver answers, or does not, is taken for its thanks."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, plain_is_right: bool) -> Replied:
+        try:
+            replied = await super().post(url, headers, body, plain_is_right=plain_is_right)
+        except NotReplied:
+            return Replied(200, None, b"", "127.0.0.1")
+        return msgspec.structs.replace(replied, status=200)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_sender_that_gives_up_would_leave_orders_in_the_wrong_state(world: World, name: str) -> None:
+    """The test above can fail in the shop of every plugin; of the one that saves nothing only the log tells."""
+    random = Random(f"{name} trusting")
+    plugin = PLUGINS[name](Shop(world.key))
+    ends_ms = world.clock.now_ms() + DAY_MS
+    thanks = 0
+
+    def answer(heard: Heard) -> Told:
+        nonlocal thanks
+        told = stormy(heard)
+        thanks += told.status == 200
+        return told
+
+    stormy = weather(plugin, Random(7), calm_after(world, ends_ms))
+    with Receiver(answer) as receiver:
+        wanted = played(world, plugin, receiver, random, step_ms=HOUR_MS, kind=Trusting)
+    wrong = [one for one in wanted if plugin.shop.orders[one.order_id] != plugin.expected(one.flag, one.action)]
+    if isinstance(plugin, Magento2July):
+        assert thanks < len(world.deliveries()), "said to be delivered, and never taken in"
+    else:
+        assert wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["score", "reasons", "action_message"])
+def test_a_payload_without_what_magento_reads_would_never_arrive(
+    world: World, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken on purpose: one key of the contract is not sent."""
+    monkeypatch.setattr(
+        "fourthwatch.webhooks.payloads.encode",
+        lambda document: encode({name: value for name, value in document.items() if name != key}),
+    )
+    plugin = PLUGINS["Magento 2, August 2018"](Shop(world.key))
+    with Receiver(plugin.answer) as receiver:
+        wanted = played(world, plugin, receiver, Random(2))
+    assert any(plugin.shop.orders[one.order_id] != plugin.expected(one.flag, one.action) for one in wanted)
+    assert {one.state for one in world.deliveries()} - {"delivered"}
 
 
 @pytest.mark.slow

@@ -59,7 +59,11 @@ def test(receiver: str, to: str, key: str, insecure: bool) -> None:
     An endpoint may be tried before it is enabled.
     """
     server = Server(to, key, insecure=insecure)
-    path = "/api/v1/postbacks/test" if receiver == "postbacks" else f"/api/v1/webhook-endpoints/{quote(receiver)}/test"
+    path = (
+        "/api/v1/postbacks/test"
+        if receiver == "postbacks"
+        else f"/api/v1/webhook-endpoints/{quote(receiver, safe='')}/test"
+    )
     asked = server.ask("POST", path)
     if asked.status != 202:
         raise FourthwatchError(asked.message)
