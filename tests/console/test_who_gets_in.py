@@ -20,7 +20,8 @@ from fourthwatch.console.visit import OPEN
 from fourthwatch.errors import TooMany
 from fourthwatch.limits import GUESSES_MAX, GUESSES_WINDOW_S
 from fourthwatch.store.users import ABSOLUTE_MS, FIRST_TENANT, IDLE_MS, LINK_MS, ROLES, UserStore
-from served import Served, run
+from served import KEY_HEADER, Served, run
+from webhooks.listening import Receiver
 
 pytestmark = pytest.mark.slow
 
@@ -381,3 +382,29 @@ def test_the_tables_of_people_know_each_tenant(tmp_path: Path) -> None:
     with pytest.raises(apsw.ConstraintError):
         store._connection.execute("INSERT INTO console_link VALUES (x'00', 99, NULL, 1)")
     store.close()
+
+
+def test_a_manager_tries_an_endpoint_out_and_an_analyst_does_not(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        settings = {"FOURTHWATCH_PRIVATE_RECEIVERS": f"127.0.0.1:{receiver.port}"}
+        with Served(tmp_path, environment=settings) as server:
+            key = server.key("manage")
+            body = json.dumps({"url": receiver.url, "types": ["order.scored"], "enabled": False})
+            made = server.request("POST", "/api/v1/webhook-endpoints", body, {KEY_HEADER: key}).json
+            manager = signed_in(server, "manager")
+            page = manager.get("/console/developers/deliveries").body.decode()
+            assert receiver.url in page
+            assert "not enabled" in page
+            there = "/console/developers/deliveries/test"
+            answered = manager.post(there, {"endpoint": made["id"]})
+            heard = receiver.wait_for(lambda heard: b"webhook.test" in heard.body)
+            delivery = heard.headers["webhook-id"]
+            assert (answered.status, answered.headers["location"]) == (
+                303,
+                f"/console/developers/deliveries/{delivery}",
+            )
+            assert manager.post(there).headers["location"] == "/console/developers/deliveries", (
+                "there is no shop to try"
+            )
+            assert signed_in(server, "analyst", "a@example.com").post(there, {"endpoint": made["id"]}).status == 403
+            assert len(receiver.heard) == 1
