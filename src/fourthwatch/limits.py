@@ -361,6 +361,7 @@ LABELS_CACHED_MAX = 4_096
 """Orders and users whose labels are remembered while a data set is built: an order's rows stand near each other."""
 
 # Models.
+EXPLORATION_PERCENT_MAX = 20
 MODEL_FEATURES_MAX = 200
 MODEL_BYTES_MAX = 32 * 1024 * 1024
 GOLDEN_ROWS_MAX = 10_000

@@ -38,7 +38,7 @@ OTHERS = {
     ("delete", "/api/v1/keys/{key_id}"),
     *((method, "/api/v1/lists" + path) for path, methods in LIST_PATHS.items() for method in methods.split()),
     *(("get", f"/api/v1/insights/{name}")
-      for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality")),
+      for name in ("overview", "days", "scores", "reasons", "rules", "groups", "quality", "exploration")),
     ("get", "/api/v1/decisions/{event_id}"), ("get", "/api/v1/decisions/{event_id}/trace"),
     ("get", "/api/v1/decisions/{event_id}/counterfactual"), ("get", "/api/v1/decisions/{event_id}/contributions"),
     ("post", "/api/v1/rules/preview"),
@@ -196,6 +196,7 @@ def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dic
         ("get", "/api/v1/events"): shop.get("/api/v1/events").json,
         ("get", "/api/v1/refusals"): shop.get("/api/v1/refusals").json,
         ("get", "/api/v1/insights/overview"): shop.get("/api/v1/insights/overview").json,
+        ("get", "/api/v1/insights/exploration"): shop.get("/api/v1/insights/exploration").json,
         ("get", "/api/v1/insights/groups"): shop.get("/api/v1/insights/groups?by=hour").json,
         ("get", "/api/v1/insights/quality"): shop.get("/api/v1/insights/quality").json,
     }

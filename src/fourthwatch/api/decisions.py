@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.changes import caller_of, json_reply
-from fourthwatch.decision import Decision, Policy, why
+from fourthwatch.decision import Decision, Explored, Policy, why
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.explaining import Explained, RuleLine, RuleSetThen, rule_set_then, version_of
 from fourthwatch.errors import NotFound
@@ -54,6 +54,8 @@ class DecisionDetail(msgspec.Struct, frozen=True):
     lacking: tuple[str, ...]
     """What was unknown because its past was not counted yet."""
     versions: dict[str, Any]
+    explored: Explored | None
+    """What chance did, of an order that the score would have declined while exploration was on; else null."""
     micros: tuple[int, ...]
     """Microseconds that reading, then judging took."""
 
@@ -122,6 +124,7 @@ class Decisions:
                 own_features=detail.get("own") or {},
                 lacking=tuple(detail.get("lacking", ())),
                 versions=detail["versions"],
+                explored=msgspec.convert(detail.get("explored"), Explored | None),
                 micros=tuple(detail.get("micros", ())),
             )
         )

@@ -14,11 +14,11 @@ from fourthwatch.api.access import Caller
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import Clock, iso_ms
-from fourthwatch.decision import Costs, Policy
+from fourthwatch.decision import Costs, Exploration, Policy
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.policies import policy_of
 from fourthwatch.errors import Malformed
-from fourthwatch.limits import DEADLINE_MS_MAX
+from fourthwatch.limits import DEADLINE_MS_MAX, EXPLORATION_PERCENT_MAX
 from fourthwatch.store.changes import Change
 from fourthwatch.store.policies import PolicyReader
 
@@ -39,6 +39,8 @@ class PolicyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     four_eyes: bool | None = None
     """Whether a rule set waits for a second key's approval; absent leaves it as it is. One key turns it on; it is
     turned off when a second key sends the same policy."""
+    exploration: Exploration | None = None
+    """Orders that the score would decline and that chance lets pass; off by default, absent leaves it as it is."""
 
 
 class PolicyView(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ class PolicyView(msgspec.Struct, frozen=True):
     deadline_ms: int
     costs: Costs
     four_eyes: bool
+    exploration: Exploration
 
 
 class PolicyVersionView(msgspec.Struct, frozen=True):
@@ -141,8 +144,9 @@ class Policies:
 
 def _view(policy: Policy) -> PolicyView:
     return PolicyView(
-        policy.version, policy.red_above, policy.decline_above, policy.deadline_ms, policy.costs, policy.four_eyes
-    )
+        policy.version, policy.red_above, policy.decline_above, policy.deadline_ms, policy.costs, policy.four_eyes,
+        policy.exploration,
+    )  # fmt: skip
 
 
 def _etag(policy: Policy) -> str:
@@ -157,18 +161,30 @@ def _wanted(document: dict[str, Any], before: Policy) -> Policy:
         raise Malformed("a policy has red_above, decline_above, deadline_ms and costs, in whole numbers, and four_eyes",
                         pointer=pointer, code="bad_value") from None  # fmt: skip
     costs = sent.costs
+    exploration = before.exploration if sent.exploration is None else sent.exploration
     checks = (
         ("red_above", 0 <= sent.red_above <= 100, "is 0 to 100"),
         ("decline_above", sent.red_above <= sent.decline_above <= 100, "is from red_above to 100"),
         ("deadline_ms", 0 <= sent.deadline_ms <= DEADLINE_MS_MAX, f"is 0 to {DEADLINE_MS_MAX}"),
-        ("costs/currency", costs.currency == "" or (costs.currency.isalpha() and len(costs.currency) == 3
-                                                    and costs.currency.isupper()), "is a code as INR, or empty"),
+        ("costs/currency", costs.currency == "" or _is_currency(costs.currency), "is a code as INR, or empty"),
         ("costs/margin_percent", 0 <= costs.margin_percent <= 100, "is 0 to 100"),
         *((f"costs/{name}", 0 <= getattr(costs, name) <= _MONEY_MAX, "is an amount in minor units")
           for name in ("review_minor", "chargeback_minor", "return_minor")),
+        ("exploration/percent", 0 <= exploration.percent <= EXPLORATION_PERCENT_MAX,
+         f"is 0 to {EXPLORATION_PERCENT_MAX}"),
+        ("exploration/orders_per_day", 0 <= exploration.orders_per_day <= _MONEY_MAX, "is a number of orders"),
+        ("exploration/amount_minor_per_day", 0 <= exploration.amount_minor_per_day <= _MONEY_MAX,
+         "is an amount in minor units"),
+        ("exploration/currency", not exploration.is_on or _is_currency(exploration.currency), "is a code as INR"),
     )  # fmt: skip
     for name, holds, says in checks:
         if not holds:
             raise Malformed(f"{name.replace('/', '.')} {says}", pointer="/" + name, code="bad_value")
     four_eyes = before.four_eyes if sent.four_eyes is None else sent.four_eyes
-    return Policy(sent.red_above, sent.decline_above, sent.deadline_ms, costs, four_eyes)
+    return Policy(
+        sent.red_above, sent.decline_above, sent.deadline_ms, costs, four_eyes, exploration=exploration
+    )  # fmt: skip
+
+
+def _is_currency(code: str) -> bool:
+    return code.isascii() and code.isalpha() and len(code) == 3 and code.isupper()

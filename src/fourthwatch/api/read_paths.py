@@ -4,6 +4,7 @@ from typing import Any
 
 from fourthwatch.api.description import PAGES, ByType, Operation, managed, parameter
 from fourthwatch.api.event_log import EventsView
+from fourthwatch.api.exploration import ExplorationView
 from fourthwatch.api.insights import GROUPINGS, OverviewView, QualityView, TableView
 from fourthwatch.api.looks import GraphView, IndexView, SearchView
 from fourthwatch.api.orders import OrdersView, QueueView
@@ -11,7 +12,7 @@ from fourthwatch.api.refusals import RefusalsView
 
 TYPES: tuple[Any, ...] = (
     OrdersView, QueueView, SearchView, GraphView, IndexView, OverviewView, TableView, QualityView,
-    EventsView, RefusalsView,
+    ExplorationView, EventsView, RefusalsView,
 )  # fmt: skip
 Paths = dict[str, dict[str, Operation]]
 
@@ -107,6 +108,11 @@ def insight_paths(by_type: ByType) -> Paths:
     paths["/api/v1/insights/overview"] = {
         "get": managed("insightsOverview", "Today, 30 days, and what waits", by_type[OverviewView], by_type,
                        parameters=[zone, currency, _FRESH])
+    }  # fmt: skip
+    paths["/api/v1/insights/exploration"] = {
+        "get": managed("insightsExploration", "What came of orders that chance let pass", by_type[ExplorationView],
+                       by_type, parameters=[
+                           _FROM, _TO, parameter("matured_days", "query", "90 when absent", "integer"), _FRESH])
     }  # fmt: skip
     paths["/api/v1/insights/quality"] = {
         "get": managed("insightsQuality", "Warnings, fields, unknown features", by_type[QualityView], by_type,

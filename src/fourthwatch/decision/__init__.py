@@ -1,6 +1,20 @@
 """What the rules and the model say, brought into one verdict with score, flag and ordered reasons."""
 
-from fourthwatch.decision.decide import Costs, Decision, Policy, Versions, actions_in, decide, versions_of, why
+from fourthwatch.decision.decide import (
+    Costs,
+    Decision,
+    Policy,
+    Versions,
+    actions_in,
+    decide,
+    let_pass,
+    versions_of,
+    why,
+)
+from fourthwatch.decision.exploration import Exploration, Explored
 from fourthwatch.decision.opinion import Opinion
 
-__all__ = ["Costs", "Decision", "Opinion", "Policy", "Versions", "actions_in", "decide", "versions_of", "why"]
+__all__ = [
+    "Costs", "Decision", "Exploration", "Explored", "Opinion", "Policy", "Versions", "actions_in", "decide", "let_pass",
+    "versions_of", "why",
+]  # fmt: skip

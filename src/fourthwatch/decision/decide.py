@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from fourthwatch.decision.exploration import Exploration, Explored
 from fourthwatch.decision.opinion import Opinion
 from fourthwatch.entities.version import ENRICHMENT_VERSION, NORMALISER_VERSION
 from fourthwatch.features.catalogue import FEATURES_VERSION, Vector
@@ -55,6 +56,7 @@ class Policy(msgspec.Struct, frozen=True):
     """Whether a rule set is published only when a second key has approved it."""
     version: int = 0
     """Of the tenant's; 0 while it has set none."""
+    exploration: Exploration = Exploration()
 
 
 class Versions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -129,6 +131,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Version of the tenant's policy; 0 while it has set none."""
     degraded: tuple[str, ...] = ()
     """Stages that were skipped because the order had waited for too long."""
+    explored: Explored | msgspec.UnsetType = msgspec.UNSET
+    """What chance did, of an order that the score would have declined while exploration was on."""
 
 
 def decide(
@@ -193,6 +197,14 @@ def decide(
     )
 
 
+def let_pass(decision: Decision, told: Explored) -> Decision:
+    """A decision to decline with what chance did to it."""
+    if not told.released:
+        return msgspec.structs.replace(decision, explored=told)
+    score = min(decision.score, decision.thresholds[0])
+    return msgspec.structs.replace(decision, score=score, flag="green", verdict="approve", explored=told)
+
+
 class _Actions(msgspec.Struct):
     actions: tuple[Action, ...] = ()
 
@@ -218,6 +230,8 @@ def merged(of_rules: tuple[Reason, ...], of_model: tuple[Reason, ...]) -> tuple[
 
 def why(decision: Decision, rules: Sequence[Rule], policy: Policy) -> str:
     """Why the verdict is what it is, in a sentence."""
+    if decision.explored is not msgspec.UNSET and decision.explored.released:
+        return "it would be declined, and was let pass by chance, to measure how many of such orders are good"
     if not decision.by:
         if decision.verdict == "approve":
             return f"the score of {decision.score} is not above {policy.red_above}"

@@ -10,6 +10,7 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.decision import Decision, Policy, decide
 from fourthwatch.engine.consequences import Consequences, change_of
+from fourthwatch.engine.exploring import Exploring
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
 from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.policies import Policies
@@ -22,7 +23,8 @@ from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.logs import log
 from fourthwatch.rules.rule import Action
-from fourthwatch.store.changes import Change
+from fourthwatch.store.changes import Change, Write
+from fourthwatch.store.draws import drawn
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
 from fourthwatch.store.lists import entries_hit
 from fourthwatch.store.outbox import CaseMove, Occasion
@@ -88,12 +90,14 @@ class Taken:
         """For the audit trail: what people have said by events, and when."""
         self.hits: dict[int, tuple[int, int]] = {}
         """By entry of a list that a decision found: how often, and when the newest event was received."""
+        self.draws: list[Write] = []
+        """What chance has drawn for orders that would be declined."""
         self._sealed: Sealed | None = None
 
     def seal(self, ledger: Ledger) -> None:
         """Make it ready to be written next; nothing joins it any more."""
         if self.events:
-            also = entries_hit(self.hits) if self.hits else ()
+            also = (*(entries_hit(self.hits) if self.hits else ()), *self.draws)
             told = (self.occasions, self.case_moves, also, self.spoken)
             self._sealed = ledger.sealed(self.events, self.decisions, *told)
 
@@ -139,6 +143,7 @@ class Walk:
         self.policies = Policies(policy)
         """Which policy holds for whom; `policy` for everybody, until somebody puts others here."""
         self._random_bytes = random_bytes
+        self._exploring = Exploring(random_bytes, ledger.draw_of, ledger.spent())
         self._ticks_ns = ticks_ns
         self.now_ms = 0
         """Wall time as of the newest turn; 0 where nobody waits."""
@@ -213,6 +218,8 @@ class Walk:
             found.clear()  # somebody may have asked what would be
             degraded = self._put_off(submission)
             decision = self.decided(reduced(present, degraded) if degraded else present)
+            if decision.verdict == "decline":
+                decision = self._explored(decision, present, submission, taken, answered=answered)
             if decision.actions:
                 taken.wishes += [(present.subject, one) for one in decision.actions if one.do in DONE_BEHIND]
             if found:
@@ -244,8 +251,7 @@ class Walk:
             taken.decisions.append(row)
             if decision.degraded and decoded.event.order_id is not None:
                 taken.degraded.append(event)
-            by_analyst = submission.by_analyst
-            actions = decision.actions
+            by_analyst, actions = submission.by_analyst, decision.actions
             occasion, move = self._consequences.of_decided(event, decoded, row, actions, by_analyst=by_analyst)
             if actions:
                 taken.occasions += self._consequences.of_rules(event, decoded, actions)
@@ -274,6 +280,19 @@ class Walk:
         lacking, versions = ruling.lacking, ready.versions
         opinion = self.panel.opinion(self.windows, present, policy.red_above)
         return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped, opinion)
+
+    def _explored(
+        self, decision: Decision, present: Present, submission: Submission, taken: Taken, *, answered: bool
+    ) -> Decision:
+        """A decision to decline, or what chance makes of it."""
+        exploration = self.policies.of(present.subject.tenant).exploration
+        may_draw = answered and not (submission.is_bulk or submission.is_own)
+        decision, row = self._exploring.of(
+            decision, exploration, present.subject, submission.received_ms, may_draw=may_draw
+        )
+        if row is not None:
+            taken.draws.append(drawn(row))
+        return decision
 
     def tried(self, tenant: int, decoded: Decoded, received_ms: Millis) -> Decision:
         """What would be decided on an event that came now. It leaves nothing behind but one more row of what

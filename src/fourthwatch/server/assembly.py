@@ -16,6 +16,7 @@ from fourthwatch.api.deliveries import Deliveries
 from fourthwatch.api.endpoints import Endpoints
 from fourthwatch.api.entities import Entities
 from fourthwatch.api.event_log import EventLog
+from fourthwatch.api.exploration import ExplorationReport
 from fourthwatch.api.features import Features
 from fourthwatch.api.inside import Inside
 from fourthwatch.api.insights import Insights
@@ -116,7 +117,7 @@ class Assembly:
                 Looks(self.access, aside, clock),
                 Policies(changes, corridor, policies, clock, cursors),
                 Lists(changes, corridor, lists, clock, cursors),
-                Insights(self.access, aside, clock),
+                *(Insights(self.access, aside, clock), ExplorationReport(self.access, aside, clock)),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
                 *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
                 Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),

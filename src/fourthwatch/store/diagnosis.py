@@ -71,7 +71,7 @@ def data_file(directory: Path, clock: Clock, progress: Callable[[int], None]) ->
         reader = LedgerReader(directory)
     except LedgerError as error:
         return [Finding("data file", "finding", str(error))]
-    findings = [_looked_at(name, look, reader) for name, look in _LOOKS]
+    findings = [_whole(directory, reader), *(_looked_at(name, look, reader) for name, look in _LOOKS)]
     last_ms = 0
     try:
         for seq, received_ms in reader.verify():
@@ -83,6 +83,14 @@ def data_file(directory: Path, clock: Clock, progress: Callable[[int], None]) ->
     findings.append(_clock(last_ms, clock))
     reader.close()
     return findings
+
+
+def _whole(directory: Path, reader: LedgerReader) -> Finding:
+    """A page that is there in part is read as if the rest were zeros, and its checksum is not looked at."""
+    size, page = (directory / FILE_NAME).stat().st_size, int(str(reader.pragma("page_size")))
+    rest = size % page
+    says = f"{size:,} bytes" + (f": {rest:,} more than whole pages; its end is cut off" if rest else "")
+    return Finding("size", "finding" if rest else "ok", says)
 
 
 def _looked_at(name: str, look: Callable[[LedgerReader], str], reader: LedgerReader) -> Finding:

@@ -17,6 +17,7 @@ from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import LOG_PAGES_MAX
 from fourthwatch.store.changes import Change, Write, apply_alone, write_change
+from fourthwatch.store.draws import DrawRow, draw_of, spent
 from fourthwatch.store.file import ledger_error, open_file
 from fourthwatch.store.outbox import CaseMove, Occasion, move_cases, open_cases, write_occasions
 
@@ -223,6 +224,14 @@ class Ledger:
     def open_cases(self) -> dict[tuple[int, str], str | None]:
         """The queue of every open case, by tenant and order."""
         return open_cases(self._reading)
+
+    def draw_of(self, tenant: int, order_id: str) -> DrawRow | None:
+        """What chance has drawn for an order that would be declined."""
+        return draw_of(self._reading, tenant, order_id)
+
+    def spent(self) -> list[tuple[int, int, int, int]]:
+        """Of each tenant that ever drew: its newest day, and orders and money that were let pass on it."""
+        return spent(self._reading)
 
     def find(self, tenant: int, identity: bytes) -> tuple[int, bytes] | None:
         """Position and fingerprint of the event with this identity."""

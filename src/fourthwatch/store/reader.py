@@ -11,6 +11,7 @@ import msgspec
 
 from fourthwatch.errors import LedgerBroken
 from fourthwatch.events import KINDS
+from fourthwatch.store.draws import DrawRow, draws_between
 from fourthwatch.store.file import open_file
 from fourthwatch.store.ledger import (
     DECISION_COLUMNS,
@@ -215,6 +216,10 @@ class LedgerReader:
     def pragma(self, name: str) -> Any:
         """A setting of the file, for diagnosis."""
         return self._connection.pragma(name)
+
+    def draws(self, tenant: int, from_ms: int, to_ms: int, limit: int) -> list[DrawRow]:
+        """Orders of a span that chance was drawn for, the newest first."""
+        return draws_between(self._connection, tenant, from_ms, to_ms, limit)
 
     def close(self) -> None:
         """Close the connection."""

@@ -205,6 +205,21 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX delivery_test ON delivery (tenant, receiver, due_ms)
         WHERE type = 'webhook.test' AND due_ms IS NOT NULL;
     """,
+    """
+    CREATE TABLE exploration (
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        order_id TEXT NOT NULL,
+        seq INTEGER NOT NULL,           -- of the event on which it was drawn
+        day INTEGER NOT NULL,           -- since 1970, UTC
+        at_ms INTEGER NOT NULL,
+        propensity REAL NOT NULL,
+        released INTEGER NOT NULL,      -- 1 when the order was let pass
+        amount_minor INTEGER NOT NULL,
+        PRIMARY KEY (tenant, order_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX exploration_day ON exploration (tenant, day);
+    CREATE INDEX exploration_at ON exploration (tenant, at_ms);
+    """,
 )
 
 

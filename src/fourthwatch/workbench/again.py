@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fourthwatch.decision import Decision, Policy, decide, versions_of
+from fourthwatch.decision import Decision, Explored, Policy, decide, let_pass, versions_of
 from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.roster import lists_at
 from fourthwatch.engine.rule_shelf import book_as_it_was, holding
@@ -197,6 +197,8 @@ class _Walk:
         past.panel.put_by_id(event.tenant, stored.get("model", ""), [name for name, _ in stored.get("shadows", ())])
         opinion = past.panel.opinion(past.windows, present, policy.red_above)
         now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded, opinion)
+        if "explored" in stored and now.verdict == "decline" and not now.by:
+            now = let_pass(now, msgspec.convert(stored["explored"], Explored))
         found, not_compared = self._compared(stored, now, event)
         return Again(event.event_id, event.seq, made.score, made.verdict, version, found, not_compared)
 
