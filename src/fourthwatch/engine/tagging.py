@@ -6,9 +6,11 @@ It is no ground truth: features, training and insights hear of what people and s
 from typing import Any
 
 from fourthwatch.engine.labels import USER_LABEL_KINDS, is_rules_word
+from fourthwatch.errors import LedgerUnreadable
 from fourthwatch.events import KIND_OF_NUMBER, RULE_SOURCE, Event, Tag, Untag
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import LABELLING_EVENTS_MAX
+from fourthwatch.logs import log
 from fourthwatch.rules.rule import GOOD, Action
 from fourthwatch.store.ledger import EventRow, Ledger
 from fourthwatch.store.reader import user_subject
@@ -36,7 +38,12 @@ def is_tag_wanted(ledger: Ledger, subject: Subject, action: Action) -> bool:
     user = subject.involved.user
     if user is None:
         return False
-    for row in ledger.newest_about(subject.tenant, user_subject(user), USER_LABEL_KINDS, LABELLING_EVENTS_MAX):
+    try:
+        rows = ledger.newest_about(subject.tenant, user_subject(user), USER_LABEL_KINDS, LABELLING_EVENTS_MAX)
+    except LedgerUnreadable as damage:  # whose word stands cannot be known: none is said over it
+        log.error("stored_event_unreadable", reason=str(damage), do="run fourthwatch doctor, then restore a backup")
+        return False
+    for row in rows:
         event = _event(row)
         if isinstance(event, Untag) and event.abuse_type in (None, action.to):
             return row.seq < subject.seq

@@ -264,7 +264,7 @@ class Ledger:
             )
             return [event_row(row) for row in rows]
         except apsw.Error as error:
-            raise LedgerBroken(f"the data file could not be read: {error}") from error
+            raise LedgerUnreadable(f"the data file could not be read: {error}") from error
 
     def order_before(
         self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
