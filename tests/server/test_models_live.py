@@ -140,6 +140,29 @@ def test_an_onnx_model_of_ones_own_judges_every_order_from_its_promotion_on(tmp_
         shop.store.close()
 
 
+def test_a_model_whose_feature_has_vanished_is_told_and_the_champion_stays(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        shop = Shop(served, tmp_path)
+        shop.add(_package("first"), "first")
+        shop.ask("POST", "/api/v1/models/first/state", {"state": "champion", "override": "a test"})
+        _wait_for(shop, "first")
+        good = small_model(20)
+        uses = tuple(Use(name=one) for one in ("loyalty_points", *NAMES[1:]))
+        shop.add(package_of(good.body, good.golden, 300, id="stale", features=uses), "stale")
+        shop.ask("POST", "/api/v1/models/stale/state", {"state": "champion", "override": "a test"})
+        alerts: list[dict[str, Any]] = []
+        for _ in range(PATIENCE):
+            shop.decision()
+            alerts = shop.ask("GET", "/api/v1/alerts").json["alerts"]
+            if alerts:
+                break
+        (alert,) = alerts
+        assert "loyalty_points, which the model reads, is not there any more" in alert["says"]
+        assert shop.store.held(1)[-1].model == "first"
+        assert shop.parts(shop.decision())["model"] == "first"
+        shop.store.close()
+
+
 def test_models_come_in_pages_and_a_state_is_changed_over_what_was_seen(tmp_path: Path) -> None:
     with Served(tmp_path) as served:
         shop = Shop(served, tmp_path)

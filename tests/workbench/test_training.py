@@ -19,6 +19,7 @@ from fourthwatch.model.manifest import Manifest, Package, read_manifest
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
 from fourthwatch.store.history import History
+from fourthwatch.workbench.card import by_month
 from fourthwatch.workbench.dataset import Wanted
 from fourthwatch.workbench.intake import take_recording
 from fourthwatch.workbench.learning import Learner
@@ -45,6 +46,11 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifes
     learned(data, out)
     package, card = read_package(out)
     assert b"<script" not in card
+    for title in (
+        "Bad orders found, by good orders flagged", "Precision, by share of bad orders found", "Month by month",
+        "What came, by what was foretold", "Money, by score above which orders are held", "<h3>Effects</h3><figure",
+    ):  # fmt: skip
+        assert title.encode() in card, title
     assert not (out / "work").exists()
     return read_manifest(package), package
 
@@ -76,6 +82,15 @@ def test_a_model_finds_the_rings_and_says_what_it_is(model: tuple[Manifest, Pack
     assert manifest.left_out > 0  # the last five days
     assert try_out(package) == manifest
     assert any(use.text.startswith("count(chargeback where not is_won, by device") for use in manifest.features)
+
+
+def test_a_card_draws_every_month_of_a_longer_time() -> None:
+    occurred = np.arange(600) * DAY_MS // 6  # a hundred days
+    bad = (np.arange(600) % 7 == 0).astype(np.int64)
+    told = np.where(bad == 1, 0.7, 0.2) + np.linspace(0, 0.4, 600) * np.where(np.arange(600) % 2, 1, -1)
+    page = by_month(bad, told, occurred)
+    assert "Stability, by month of the table" in page
+    assert page.count("<tr><td>1970-") == 4
 
 
 def test_the_future_shuffled_moves_no_past_feature_and_no_prediction_by_a_bit(

@@ -24,6 +24,7 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}figure{display:inline-bl
 figcaption{font-weight:600}svg{background:#fff}
 """
 _MONTH_ROWS_MIN = 50
+_TIMES, _TIME_MIN = 3, 5
 _EFFECTS = 6
 _EFFECT_ROWS = 2_000
 _THRESHOLDS = range(5, 100, 5)
@@ -43,11 +44,11 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         f" {manifest.score_map.probability_at_70:.0%}.</p>",
         "<h2>How good, on the last fifth of the time</h2>",
         _figures(manifest, len(bad), int(bad.sum())),
-        _roc(bad, told),
-        _precision_recall(bad, told),
+        _roc(bad, told, matrix.occurred_ms[measured]),
+        _precision_recall(bad, told, matrix.occurred_ms[measured]),
         _calibration(bad, told),
         _money(bad, told, matrix.amount[measured], manifest),
-        _by_month(bad, told, matrix.occurred_ms[measured]),
+        by_month(bad, told, matrix.occurred_ms[measured]),
         "<h2>What it looks at</h2>",
         _features(manifest),
         _effects(manifest, learned, matrix, rows),
@@ -79,20 +80,33 @@ def _figures(manifest: Manifest, rows: int, bad: int) -> str:
     )
 
 
-def _roc(bad: Wholes, told: Floats) -> str:
-    order = np.argsort(-told, kind="stable")
-    hit, miss = np.cumsum(bad[order]) / max(1, bad.sum()), np.cumsum(1 - bad[order]) / max(1, (1 - bad).sum())
-    lines = [Line("model", _thin(miss), _thin(hit)), Line("guessing", [0, 1], [0, 1])]
-    return chart("Bad orders found, by good orders flagged", lines)
+def _by_time(bad: Wholes, occurred_ms: Wholes) -> list[tuple[str, Wholes]]:
+    """All of the measured rows, and each third of them in the order of time that has enough of both kinds."""
+    rows = np.arange(len(bad))
+    thirds = [
+        (f"{iso_ms(int(occurred_ms[part[0]]))[:10]} on", part)
+        for part in np.array_split(rows, _TIMES)
+        if min(bad[part].sum(), (1 - bad[part]).sum()) >= _TIME_MIN
+    ]
+    return [("all", rows), *thirds]
 
 
-def _precision_recall(bad: Wholes, told: Floats) -> str:
-    order = np.argsort(-told, kind="stable")
-    hits = np.cumsum(bad[order])
-    return chart(
-        "Precision, by share of bad orders found",
-        [Line("model", _thin(hits / max(1, bad.sum())), _thin(hits / np.arange(1, len(bad) + 1)))],
-    )
+def _roc(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
+    lines = []
+    for name, part in _by_time(bad, occurred_ms):
+        order = part[np.argsort(-told[part], kind="stable")]
+        hit = np.cumsum(bad[order]) / max(1, bad[part].sum())
+        lines.append(Line(name, _thin(np.cumsum(1 - bad[order]) / max(1, (1 - bad[part]).sum())), _thin(hit)))
+    return chart("Bad orders found, by good orders flagged", [*lines, Line("guessing", [0, 1], [0, 1])])
+
+
+def _precision_recall(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
+    lines = []
+    for name, part in _by_time(bad, occurred_ms):
+        hits = np.cumsum(bad[part[np.argsort(-told[part], kind="stable")]])
+        precision = hits / np.arange(1, len(part) + 1)
+        lines.append(Line(name, _thin(hits / max(1, bad[part].sum())), _thin(precision)))
+    return chart("Precision, by share of bad orders found", lines)
 
 
 def _calibration(bad: Wholes, told: Floats) -> str:
@@ -116,12 +130,14 @@ def _money(bad: Wholes, told: Floats, amount: Floats, manifest: Manifest) -> str
     )
 
 
-def _by_month(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
+def by_month(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
+    """How stable it is: figures of each month that has enough orders of both kinds, as a table and drawn."""
     months = occurred_ms.astype("datetime64[ms]").astype("datetime64[M]")
-    lines = []
+    lines, drawn = [], []
     for month in np.unique(months):
         of_it = months == month
         if of_it.sum() >= _MONTH_ROWS_MIN and 0 < bad[of_it].sum() < of_it.sum():
+            drawn.append((auc_of(bad[of_it], told[of_it]), average_precision(bad[of_it], told[of_it])))
             lines.append(
                 f"<tr><td>{month}</td><td class=n>{int(of_it.sum()):,}</td><td class=n>{int(bad[of_it].sum()):,}</td>"
                 f"<td class=n>{auc_of(bad[of_it], told[of_it]):.3f}</td>"
@@ -130,8 +146,20 @@ def _by_month(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
             )
     return (
         "<h3>Month by month</h3><table><tr><th>month</th><th>orders</th><th>bad</th><th>AUC</th><th>average precision"
-        f"</th><th>foretold</th><th>came</th></tr>{''.join(lines)}</table>"
+        f"</th><th>foretold</th><th>came</th></tr>{''.join(lines)}</table>" + _stability(drawn)
     )
+
+
+def _stability(drawn: Sequence[tuple[float, float]]) -> str:
+    """Both figures over the months of the table; nothing while there is one."""
+    if len(drawn) < 2:
+        return ""
+    months = [float(at + 1) for at in range(len(drawn))]
+    lines = [
+        Line("AUC", months, [one for one, _ in drawn]),
+        Line("average precision", months, [one for _, one in drawn]),
+    ]
+    return chart("Stability, by month of the table", lines)
 
 
 def _features(manifest: Manifest) -> str:
