@@ -107,6 +107,7 @@ HOSTILE: dict[str, tuple[Callable[[socket.socket], None], str]] = {
     "a reset": (reset, "no connection|closed"),
     "nothing": (saying(b""), "closed before|not HTTP"),
     "half a reply": (saying(HEAD + b"Content-Length: 100\r\n\r\nhalf"), "not HTTP|closed before"),
+    "a line that is no header": (saying(HEAD + b"no header " + b"x" * 9_000 + b"\r\n\r\n"), "not HTTP"),
     "no HTTP": (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), "not HTTP"),
     "two lengths": (saying(HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"), "not HTTP"),
     "a status of four digits": (saying(b"HTTP/1.1 2000 OK\r\n\r\n"), "not HTTP"),
@@ -121,6 +122,7 @@ def test_whatever_a_receiver_does_the_attempt_fails_and_costs_next_to_no_memory(
         post(rogue.url, rogue.named)
     assert grown[0] < MEMORY_BYTES
     assert caught.value.address == "127.0.0.1" or "no connection" in str(caught.value)
+    assert len(str(caught.value)) < 300, "what a receiver says is not what we say of it"
 
 
 class Boundless(Transport):

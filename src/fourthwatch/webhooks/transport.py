@@ -27,6 +27,8 @@ _READ_BYTES = 16 * 1024
 _INTERIM_MAX = 8
 """Interim replies (1xx) in front of the real one."""
 _CLOSE_S = 1.0
+_FAULT_CHARS_MAX = 200
+"""Of what is wrong with a reply: it may have the reply's own bytes in it."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -204,7 +206,7 @@ async def _exchange(
             await writer.drain()
         return await _reply(reader, connection, address)
     except h11.RemoteProtocolError as error:
-        raise NotReplied(f"the reply is not HTTP: {error}", address) from None
+        raise NotReplied(f"the reply is not HTTP: {str(error)[:_FAULT_CHARS_MAX]}", address) from None
     except h11.LocalProtocolError as error:
         raise NotReplied(f"the request cannot be written: {error}", address) from None
 
