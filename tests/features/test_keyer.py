@@ -47,6 +47,16 @@ def test_both_say_the_same_of_one_of_several_and_of_nothing(made: Any) -> None:
     assert made.heard(names, keyers, (1, 2, 3, 4, 5), {}, subject) == [
         (1, keys[0]), (2, keys[1]), (2, keys[2]), (5, keys[3])
     ]  # fmt: skip
+    entries = (("one", keyers[0], None, (3, 4)), ("texts", keyers[0], texts, (5,)), ("none", keyers[2], None, (6,)))
+    told: dict[str, tuple[int, ...]] = {}
+    found = [(0, 0, 0)]
+    made.apart(entries, known, told, subject, found)
+    made.apart(entries[1:2], {}, {"texts": (8, 9)}, None, found)
+    one, other = mark_of_key(keys[0]), mark_of_key(keys[3])
+    assert found == [
+        (0, 0, 0), (3, one, 0), (4, one, 0), (5, other, 0), (6, 5, 0), (6, 6, 0), (5, 8, 0), (5, 9, 0)
+    ]  # fmt: skip
+    assert told == {"one": (one,), "texts": (other,), "none": (5, 6)}
     every = (1, 2**63 - 1, 2**63, 2**64 - 1)
     assert made.signed_keys(every) == tuple([mark_of_key(key) for key in every])
 
@@ -69,7 +79,7 @@ def test_what_is_handed_in_wrongly_is_refused() -> None:
     wrong: list[tuple[Any, tuple[Any, ...]]] = [
         (one, (subject,)), (many, (subject,)), (one, ()), (made.firsts, (("one",), (), {}, subject)),
         (made.firsts, (("one",), (lambda _: [1],), {}, subject)), (made.heard, ((), (), (), [], subject)),
-        (made.signed_keys, ([1],)),
+        (made.signed_keys, ([1],)), (made.apart, ((), {}, {}, subject, ())), (made.apart, ((5,), {}, {}, subject, [])),
     ]  # fmt: skip
     for call, arguments in wrong:
         with pytest.raises(TypeError):

@@ -220,7 +220,62 @@ static PyObject *module_signed_keys(PyObject *module, PyObject *keys) {
     return found;
 }
 
+/* The marks of a kind of thing, from what is told or else made. Borrowed reference, held by `told`. */
+static PyObject *told_marks(PyObject *entry, PyObject *known, PyObject *told, PyObject *subject) {
+    PyObject *name = PyTuple_GET_ITEM(entry, 0), *make_marks = PyTuple_GET_ITEM(entry, 2);
+    PyObject *marks = PyDict_GetItemWithError(told, name), *keys;
+    if (marks != NULL || PyErr_Occurred()) return marks;
+    if (make_marks == Py_None) {
+        keys = Py_XNewRef(known_keys(known, name, PyTuple_GET_ITEM(entry, 1), subject));
+    } else {
+        keys = PyObject_CallOneArg(make_marks, subject);
+    }
+    if (keys == NULL) return NULL;
+    marks = module_signed_keys(NULL, keys);
+    Py_DECREF(keys);
+    if (marks == NULL) return NULL;
+    int failed = PyDict_SetItem(told, name, marks);
+    Py_DECREF(marks);
+    return failed ? NULL : marks;
+}
+
+/* apart(entries, known, told, subject, found): (number, mark, 0) of every thing joins the list */
+static PyObject *module_apart(PyObject *module, PyObject *const *arguments, Py_ssize_t given) {
+    (void)module;
+    if (given != 5 || !PyTuple_Check(arguments[0]) || !PyDict_Check(arguments[1]) || !PyDict_Check(arguments[2]) ||
+        !PyList_Check(arguments[4]))
+        return PyErr_Format(PyExc_TypeError, "apart(entries: tuple, known: dict, told: dict, subject, found: list)");
+    PyObject *nothing = PyLong_FromLong(0);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments[0]); i++) {
+        PyObject *entry = PyTuple_GET_ITEM(arguments[0], i);
+        if (!PyTuple_Check(entry) || PyTuple_GET_SIZE(entry) != 4 || !PyTuple_Check(PyTuple_GET_ITEM(entry, 3))) {
+            PyErr_Format(PyExc_TypeError, "an entry is a name, two keyers and numbers");
+            goto failed;
+        }
+        PyObject *marks = told_marks(entry, arguments[1], arguments[2], arguments[3]);
+        PyObject *numbers = PyTuple_GET_ITEM(entry, 3);
+        if (marks == NULL || !PyTuple_Check(marks)) {
+            if (marks != NULL) PyErr_Format(PyExc_TypeError, "marks are a tuple");
+            goto failed;
+        }
+        for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(marks); j++) {
+            for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(numbers); k++) {
+                PyObject *row = PyTuple_Pack(3, PyTuple_GET_ITEM(numbers, k), PyTuple_GET_ITEM(marks, j), nothing);
+                int failed = row == NULL || PyList_Append(arguments[4], row) < 0;
+                Py_XDECREF(row);
+                if (failed) goto failed;
+            }
+        }
+    }
+    Py_DECREF(nothing);
+    Py_RETURN_NONE;
+failed:
+    Py_DECREF(nothing);
+    return NULL;
+}
+
 static PyMethodDef methods[] = {
+    {"apart", (PyCFunction)(void (*)(void))module_apart, METH_FASTCALL, NULL},
     {"keyer", module_keyer, METH_VARARGS, NULL},
     {"firsts", (PyCFunction)(void (*)(void))module_firsts, METH_FASTCALL, NULL},
     {"heard", (PyCFunction)(void (*)(void))module_heard, METH_FASTCALL, NULL},

@@ -9,6 +9,8 @@ from typing import Any
 Keys = tuple[int, ...]
 Keyer = Callable[[Any], Keys]
 """From a subject to the keys of its things of one kind, most important first."""
+Apart = tuple[str, Keyer, Keyer | None, tuple[int, ...]]
+"""A kind of thing: what makes its keys, what makes what stands for it where that differs, and series that count it."""
 Digest = Callable[[bytes], int]
 _WRAP = 1 << 64
 
@@ -54,3 +56,16 @@ def heard(
 def signed_keys(keys: Keys) -> Keys:
     """Each as the signed number that stands for it among the marks of another's history."""
     return tuple([key - _WRAP if key >> 63 else key for key in keys])
+
+
+def apart(
+    entries: tuple[Apart, ...], known: dict[str, Keys], told: dict[str, Keys], subject: Any,
+    found: list[tuple[int, int, int]],
+) -> None:  # fmt: skip
+    """Add what each series is to remember of the things that it tells apart: number, mark, no amount."""
+    for name, make, make_marks, numbers in entries:
+        marks = told.get(name)
+        if marks is None:
+            keys = _known(known, name, make, subject) if make_marks is None else make_marks(subject)
+            marks = told[name] = signed_keys(keys)
+        found += [(number, mark, 0) for mark in marks for number in numbers]

@@ -3,9 +3,8 @@
 A pure function of the subject, so that live, replayed, backfilled and rebuilt histories are the same.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +22,7 @@ from fourthwatch.events import (
     UpdateAccount,
 )
 from fourthwatch.features.fields import Read, number_of, reader_of
-from fourthwatch.features.keyer import Keyer, heard, signed_keys
+from fourthwatch.features.keyer import Apart, Keyer, apart, heard, signed_keys
 from fourthwatch.features.modes import ALL, Entity, Mode, Observation
 from fourthwatch.features.series import HEARD, TAGS, Numbered, Series
 from fourthwatch.features.subject import Subject, mark_of
@@ -159,8 +158,8 @@ class _Watch:
     def __init__(self) -> None:
         self.counted: dict[int, list[int]] = {}
         """By kind of event, the series in which each counts, whatever is in it."""
-        self.told_apart: dict[int, dict[str, list[int]]] = {}
-        """By kind of event and of thing, the series that tell the things of each apart."""
+        self.told_apart: dict[int, tuple[Apart, ...]] = {}
+        """By kind of event, each kind of thing with the series that tell its things apart."""
         self.writers: dict[int, list[_Writer]] = {}
         """All other series."""
         self.things: tuple[tuple[str, ...], tuple[Keyer, ...], tuple[int, ...]] = ((), (), ())
@@ -171,6 +170,13 @@ class _Watch:
         """Look at things of this kind, too."""
         names, keyers, kinds = self.things
         self.things = ((*names, thing.name), (*keyers, KEYERS[thing.name]), (*kinds, thing.number))
+
+    def tell_apart(self, kind_number: int, name: str, number: int) -> None:
+        """Let a series remember the things of this name, in events of this kind."""
+        all_of_kind = {each[0]: each for each in self.told_apart.get(kind_number, ())}
+        numbers = all_of_kind[name][3] if name in all_of_kind else ()
+        all_of_kind[name] = (name, KEYERS[name], MARKERS.get(name), (*numbers, number))
+        self.told_apart[kind_number] = tuple(all_of_kind.values())
 
     def entities(self, present: Present) -> list[Entity]:
         names, keyers, kinds = self.things
@@ -188,20 +194,13 @@ class _Watch:
         if counted is not None:
             mark = present.mark
             found = [(number, mark, 0) for number in counted]
-        told, known = present.told, present.keys
-        for name, numbers in self.told_apart.get(kind_number, _NOTHING).items():
-            if name not in MARKERS and not known.get(name, True):
-                continue  # heard of already, and not there: as most things in most events
-            for mark in told.get(name) or present.marks(name):
-                for number in numbers:
-                    found.append((number, mark, 0))
+        told_apart = self.told_apart.get(kind_number)
+        if told_apart is not None:
+            apart(told_apart, present.keys, present.told, subject, found)
         for number, condition, observe, names in self.writers.get(kind_number, ()):
             if (names is None or subject.name in names) and (condition is None or condition(subject)):
                 found += [(number, mark, amount) for mark, amount in observe(present)]
         return found
-
-
-_NOTHING: Mapping[str, list[int]] = MappingProxyType({})
 
 
 class Observer:
@@ -275,7 +274,7 @@ class Observer:
                 if series.of is None:
                     watch.counted.setdefault(number, []).append(one.number)
                 else:
-                    watch.told_apart.setdefault(number, {}).setdefault(series.of[0], []).append(one.number)
+                    watch.tell_apart(number, series.of[0], one.number)
             return
         condition = None if series.where is None else condition_of(series)
         observe = _observe_of(series)
