@@ -199,7 +199,7 @@ class Previews:
 
     async def _give_way(self, number: int, deadline_s: float) -> None:
         if number % _SLICE == 0:
-            await asyncio.sleep(_GIVING_WAY_S if self._corridor.is_busy else _RESTING_S)
+            await asyncio.sleep(_GIVING_WAY_S if self._corridor.in_hand else _RESTING_S)
             if self._clock.monotonic_s() > deadline_s:
                 raise Unavailable("events wait for their decisions; try this over fewer orders", retry_after_s=10)
 

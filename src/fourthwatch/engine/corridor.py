@@ -92,9 +92,9 @@ class Corridor:
         self._post_turn()
 
     @property
-    def is_busy(self) -> bool:
-        """Whether events wait to be walked or written: what is not for them should give way."""
-        return bool(self._waiting) or self._walking is not None
+    def in_hand(self) -> int:
+        """Events that wait to be walked, or are not durable yet: what is not for them should give way."""
+        return len(self._waiting) + sum(len(one.batch) for one in (self._walking, self._writing) if one is not None)
 
     def _there(self) -> Opened:
         if self._opened is None or self._state in ("starting", "broken", "stopped"):

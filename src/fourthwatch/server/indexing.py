@@ -15,13 +15,14 @@ from fourthwatch.metrics import INDEX_BEHIND
 
 _SLICE = 8
 """Events between two looks of the loop at its sockets: well under a millisecond."""
-_GIVING_WAY_S = 0.1
-"""Between two slices while events wait for their answers: nobody waits for the index, and at full load it falls behind
-rather than take a fifth of the loop."""
+_FEW, _MANY = 8, 32
+"""Events in hand: fewer than a few are no reason to wait, many are what full load looks like."""
+_GIVING_WAY_S = 0.01
+"""Between two slices while there are some events in hand."""
+_STANDING_BACK_S = 0.1
+"""While there are many: nobody waits for the index, and at full load it falls behind rather than take a third of it."""
 _FAR_BEHIND = 100_000
 """Events, about half a minute of full load; from then on the index gets its share all the same."""
-_FAR_BEHIND_S = 0.01
-"""Between two slices then."""
 _REST_S = 0.2
 """Between two batches when the index has come to the end: many events at a time cost less than one by one."""
 _TROUBLE_REST_S = 2.0
@@ -122,6 +123,7 @@ class Indexing:
 
     def _pause_s(self) -> float:
         """Until the next slice."""
-        if self._waiting or not self._corridor.is_busy:
+        in_hand = self._corridor.in_hand
+        if self._waiting or in_hand < _FEW:
             return 0
-        return _FAR_BEHIND_S if self.behind() > _FAR_BEHIND else _GIVING_WAY_S
+        return _STANDING_BACK_S if in_hand >= _MANY and self.behind() < _FAR_BEHIND else _GIVING_WAY_S
