@@ -9,6 +9,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,9 @@ def asking(line: Line, _: int) -> None:
 
 
 def test_orders_are_answered_whatever_else_is_asked_at_the_same_time(tmp_path: Path) -> None:
-    with Served(tmp_path) as served:
+    with Served(tmp_path) as served, ExitStack() as lined:
         shop = Shop(served, served.key("ingest", "read", "manage"))
+        assert shop.post("/event/v1/createOrder", json.dumps({"_orderId": "first", "_userId": "user-3"})).status == 200
         assert (
             shop.post("/api/v1/lists", json.dumps({"name": "watched", "type": "user", "kind": "watch"})).status == 201
         )
@@ -83,8 +85,9 @@ def test_orders_are_answered_whatever_else_is_asked_at_the_same_time(tmp_path: P
         threads = []
         for work, many in ((sending, SENDERS), (importing, IMPORTERS), (asking, 3)):
             for number in range(many):
-                lines[work].append(Line(shop))
+                lines[work].append(lined.enter_context(closing(Line(shop))))
                 threads.append(threading.Thread(target=work, args=(lines[work][-1], number)))
+        assert shop.get("/api/v1/users/user-3/export").status == 200
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -96,10 +99,8 @@ def test_orders_are_answered_whatever_else_is_asked_at_the_same_time(tmp_path: P
         others = [answer for work in (importing, asking) for line in lines[work] for answer in line.answers]
         assert {status for _, status, _, _ in others} <= {200, 503}, Counter(one[:2] for one in others)
         assert all("retry-after" in headers for _, status, headers, _ in others if status == 503)
-        after = Line(shop)
+        after = lined.enter_context(closing(Line(shop)))
         assert [after.ask(*one) for one in ASKED] == [200] * len(ASKED)
-        for line in (*lines[sending], *lines[importing], *lines[asking], after):
-            line.close()
     reader = LedgerReader(tmp_path)
     kinds = Counter(event.subject for event in reader.newest(1, 10**6))
     reader.close()
