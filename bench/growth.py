@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from bench.console import indexed
 from bench.figures import Figure, figure, ratios
 from bench.peak import scratch, tag
 from bench.program import Program, ours
@@ -29,8 +30,10 @@ class Starts(NamedTuple):
 
 
 def measure_growth(events: int, runs: int, *, anew: bool = False) -> list[Figure]:
-    """CPU per decision with `events` stored against 10,000, taking turns; snapshots that fall due are in it."""
-    large, small = prepared(events, anew=anew), prepared(SMALL, anew=anew)
+    """CPU per decision with `events` stored against 10,000, taking turns; snapshots that fall due are in it.
+
+    The index of both is there: making one of a whole past is another thing, and happens once."""
+    large, small = indexed(events, anew=anew), indexed(SMALL, anew=anew)
     costs_large: list[float] = []
     costs_small: list[float] = []
     with scratch() as directory:
