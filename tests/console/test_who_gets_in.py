@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -157,6 +159,35 @@ def test_a_stranger_has_ten_guesses_and_the_known_browser_still_gets_in(tmp_path
         assert answers == [401] * GUESSES_MAX + [429] * 2
         assert Visitor(served).sign_in("guessed@example.com").status == 429
         assert owner.sign_in("guessed@example.com").status == 303
+
+
+def test_ten_thousand_guesses_over_http_cost_ten_hashes_and_keep_nobody_out(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        owner = signed_in(served, "viewer", "guessed@example.com")
+        owner.post("/console/sign-out")
+        key = served.key("ingest")
+        before = resident_bytes(served.pid)
+        with ThreadPoolExecutor(4) as strangers:
+            found = sum(strangers.map(lambda n: guessed_at(served, n), range(0, 10_000, 500)), Counter[int]())
+        assert found == {401: GUESSES_MAX, 429: 10_000 - GUESSES_MAX}
+        assert served.send(key, "createOrder", {"_orderId": "o", "_userId": "u"}).status == 200
+        assert resident_bytes(served.pid) - before < 100 * 2**20  # two hashes at once take less than half of that
+        assert owner.sign_in("guessed@example.com").status == 303
+
+
+def guessed_at(served: Served, first: int) -> Counter[int]:
+    """Five hundred guesses of one browser, by status."""
+    stranger = Visitor(served)
+    stranger.get("/console/sign-in")
+    form = {"name": "guessed@example.com"}
+    return Counter(
+        stranger.post("/console/sign-in", {**form, "password": f"guess {number}"}).status
+        for number in range(first, first + 500)
+    )
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
 def test_guesses_are_counted_over_a_window_and_given_back_when_right() -> None:
