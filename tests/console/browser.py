@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -18,6 +18,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 _WAIT_S = 20.0
+_GONE = "does not belong to the document"
+"""What Chromium says of an element whose page has just been left, where it does not call it stale."""
 _OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking",
@@ -62,8 +64,18 @@ class Browser:
 
     def wait(self, what: Any, message: str = "") -> Any:
         """Until a call gives something true, and what it gives."""
-        waiting = WebDriverWait(self.driver, _WAIT_S, ignored_exceptions=[StaleElementReferenceException])
-        return waiting.until(lambda _: what(), message)
+
+        def tried(_: Any) -> Any:
+            try:
+                return what()
+            except StaleElementReferenceException:
+                return None
+            except WebDriverException as error:
+                if _GONE not in str(error.msg):
+                    raise
+                return None
+
+        return WebDriverWait(self.driver, _WAIT_S).until(tried, message)
 
     def text(self) -> str:
         """Everything a person reads on the page."""
