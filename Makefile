@@ -49,8 +49,7 @@ check: dev ## Format, lint, types, house and fast tests: the contributor's loop
 
 test: dev ## Every test, with all that they need
 	@$(BIN)/python tests/install_clients.py
-	@$(BIN)/python tests/install_strace.py
-	@$(BIN)/python tests/install_browser.py
+	@$(BIN)/python tests/install_programs.py strace browser
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
 	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --durations=15
 
@@ -70,7 +69,7 @@ docs: dev ## Write the generated reference pages anew
 	@$(BIN)/python docs/generate.py
 
 screenshots: dev ## Pictures of the console for the documentation, made anew
-	@$(BIN)/python tests/install_browser.py
+	@$(BIN)/python tests/install_programs.py browser
 	@$(BIN)/python tests/console/screenshots.py
 
 lock: dev ## Pin the newest allowed versions, with hashes

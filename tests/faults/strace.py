@@ -16,7 +16,7 @@ def strace(
     calls on its data files count.
     """
     program = shutil.which("strace")
-    assert program is not None, "strace is missing; `python tests/install_strace.py` installs it"
+    assert program is not None, "strace is missing; `python tests/install_programs.py strace` installs it"
     # Without --seccomp-bpf, which would be faster: with it strace 6.1 injects no signals.
     options = [*(["-D"] if aside else []), "-f", "-o", "/dev/null" if log is None else str(log), "-e", f"trace={calls}"]
     if fault is not None:
@@ -35,7 +35,7 @@ def calls_in(log: Path, names: Sequence[str]) -> dict[str, int]:
 def recording(calls: str, log: Path) -> tuple[str, ...]:
     """What to put before a command so that every call stands in the log with all its bytes; see `traced_bytes`."""
     program = shutil.which("strace")
-    assert program is not None, "strace is missing; `python tests/install_strace.py` installs it"
+    assert program is not None, "strace is missing; `python tests/install_programs.py strace` installs it"
     return (program, "-f", "-y", "-xx", "-s", str(1 << 22), "-e", f"trace={calls}", "-o", str(log))
 
 
