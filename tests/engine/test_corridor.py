@@ -13,6 +13,7 @@ from engine.till import Till, submission
 from fourthwatch.clock import ManualClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine import corridor as corridors
+from fourthwatch.engine import queues
 from fourthwatch.engine.corridor import Corridor, CorridorSettings, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Internal, LedgerUnusable, Refused, Unavailable
@@ -137,7 +138,7 @@ def test_a_batch_is_bounded(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corridors, "QUEUE_MAX", 5)
+    monkeypatch.setattr(queues, "QUEUE_MAX", 5)
     owner.submit(*[login(number) for number in range(5)])
     with pytest.raises(Unavailable, match="too many events are waiting") as refused:
         owner.submit(login(5))
@@ -341,6 +342,19 @@ def test_a_disk_without_room_refuses_and_says_when_to_come_again(tmp_path: Path)
         owner.submit(login(3))
     assert owner.stored() == 0
     owner.stop()
+
+
+def test_when_the_room_ends_while_a_batch_is_written_that_batch_is_answered_by_what_becomes_of_it(owner: Owner) -> None:
+    held = Held(owner)
+    owner.submit(login(0))
+    turn_while_writing(owner, held)
+    owner.corridor._settings = msgspec.structs.replace(owner.corridor._settings, disk_reserve_bytes=1 << 62)
+    owner.corridor.submit(login(1), Ticket(1))
+    owner.do_what_is_posted()
+    assert [(ticket, type(outcome)) for ticket, outcome in owner.settled] == [(1, Unavailable)]
+    held.let_through(1)
+    assert [type(outcome) for outcome in owner.work(2)] == [Unavailable, Answer]
+    assert owner.stored() == 1
 
 
 def only_so_many_pages(owner: Owner, pages: int) -> None:

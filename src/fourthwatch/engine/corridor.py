@@ -6,32 +6,30 @@ before its batch is durable; when a batch fails, everyone in it and behind it he
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 from fourthwatch.clock import Clock
 from fourthwatch.engine.brake import Brake
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
-from fourthwatch.engine.flight import Batch, CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
+from fourthwatch.engine.flight import CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
 from fourthwatch.engine.following import following
 from fourthwatch.engine.opening import Opened, open_walk
+from fourthwatch.engine.queues import Queues
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
 from fourthwatch.engine.unfinished import Unfinished
 from fourthwatch.engine.upkeep import Upkeep
 from fourthwatch.engine.walk import Submission, Taken, Walk
-from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused, Unavailable
+from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused
 from fourthwatch.features.definition import Feature
-from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, BULK_QUEUE_MAX, PRESSED_QUEUE, QUEUE_MAX
+from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING
 
 _WALK_AT_ONCE = 8
 """Events that walk before the loop looks at its sockets again."""
-_NOBODY = Ticket(lambda _outcome: None)
 __all__ = ["Corridor", "CorridorSettings", "Settled", "State", "Ticket"]
 
 
@@ -57,15 +55,10 @@ class Corridor:
         self._settle = settle
         self._on_broken = on_broken
         self._post = post
-        self._waiting: deque[tuple[Submission, Ticket]] = deque()
-        self._bulk: deque[tuple[Submission, Ticket]] = deque()
-        """Events that walk when nobody else waits: history that is brought in, and orders that are decided again."""
-        self._alone: deque[tuple[Submission, Ticket]] = deque()  # after a fault
-        self._edits: deque[tuple[Edit, Ticket]] = deque()
-        """Changes of what judges; each takes effect between two events."""
+        self._queues = Queues()
         self._walking: Flight | None = None
         self._writing: Flight | None = None
-        self._faulty: tuple[Batch, Exception] | None = None  # found while another was written
+        self._faulty: tuple[list[tuple[Submission, Ticket]], Exception] | None = None  # found while another was written
         self.feed = Feed()  # what has just become durable, for the index
         self._walk: Walk | None = None
         self._opened: Opened | None = None
@@ -94,7 +87,9 @@ class Corridor:
     @property
     def in_hand(self) -> int:
         """Events that wait to be walked, or are not durable yet: what is not for them should give way."""
-        return len(self._waiting) + sum(len(one.batch) for one in (self._walking, self._writing) if one is not None)
+        return len(self._queues.waiting) + sum(
+            len(one.batch) for one in (self._walking, self._writing) if one is not None
+        )
 
     def _there(self) -> Opened:
         if self._opened is None or self._state in ("starting", "broken", "stopped"):
@@ -138,10 +133,7 @@ class Corridor:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
-        queue, longest = (self._bulk, BULK_QUEUE_MAX) if submission.is_bulk else (self._waiting, QUEUE_MAX)
-        if len(queue) >= longest:
-            raise Unavailable("too many events are waiting; send this one again shortly", retry_after_s=1)
-        queue.append((submission, ticket))
+        self._queues.add(submission, ticket)
         self._idle.clear()
         self._post_turn()
 
@@ -149,9 +141,7 @@ class Corridor:
         """Let a change take effect between two events, and be written there; else as `submit`."""
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
-        if len(self._edits) >= QUEUE_MAX:
-            raise Unavailable("too many changes are waiting; send this one again shortly", retry_after_s=1)
-        self._edits.append((edit, ticket))
+        self._queues.add_edit(edit, ticket)
         self._idle.clear()
         self._post_turn()
 
@@ -192,28 +182,29 @@ class Corridor:
         """Whether anything was taken from the queue."""
         if self._walking is None and self._writing is None:
             self._upkeep.begin_when_due(walk)
-        elif self._alone or self._faulty is not None or self._upkeep.is_due(walk):
+        elif self._queues.alone or self._faulty is not None or self._upkeep.is_due(walk):
             return False  # these want the ledger and the windows to be at one
         flight = self._walking
         if flight is not None and flight.edit is not None:
             return False  # it is written by itself
-        is_edit = bool(self._edits) and not self._alone
+        queues = self._queues
+        is_edit = queues.edits and not queues.alone
         if is_edit and flight is not None:
             return False  # the batch that walks is written before it
-        queue = self._alone or self._waiting or self._bulk
+        queue = queues.next
         if not queue and not is_edit:
             return False
         if flight is None:
             if not self._settings.has_room:
                 self._state = "full"
-                self._refuse(self._everyone(), unavailable("full"))
+                self._refuse(queues.emptied(), unavailable("full"))  # what is being written has its own answer
                 return True
             if is_edit:
                 return self._take_edit(walk)
             flight = self._walking = Flight(self._clock.monotonic_s())
-        room = 1 if self._alone else min(_WALK_AT_ONCE, BATCH_MAX - len(flight.batch))
+        room = 1 if queues.alone else min(_WALK_AT_ONCE, BATCH_MAX - len(flight.batch))
         some = [queue.popleft() for _ in range(min(len(queue), room))]
-        QUEUE_WAITING.set(len(self._waiting))
+        QUEUE_WAITING.set(len(queues.waiting))
         walk.now_ms = self._clock.now_ms()
         flight.batch += some
         try:
@@ -228,7 +219,7 @@ class Corridor:
 
     def _take_edit(self, walk: Walk) -> bool:
         """Let the next change take effect; events that walk after it see it, and are written behind it."""
-        edit, ticket = self._edits.popleft()
+        edit, ticket = self._queues.edits.popleft()
         try:
             edited = edit(walk.last_seq + 1)
         except Refused as refusal:
@@ -276,7 +267,9 @@ class Corridor:
                 self._give_up(failure)
             else:
                 self._writing = None
-                self._write_when_due(walk, more=bool(self._waiting or self._bulk))  # the disk need not wait for answers
+                self._write_when_due(
+                    walk, more=bool(self._queues.waiting or self._queues.bulk)
+                )  # the disk need not wait for answers
                 self._answer(walk, flight)
                 if self._faulty is not None:
                     self._isolate()
@@ -291,7 +284,7 @@ class Corridor:
             return
         outcomes = walk.answers(flight.taken)
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
-        self._edits.extend((edit, _NOBODY) for edit in self._brake.after(walk, flight.taken.decisions))
+        self._queues.add_own(self._brake.after(walk, flight.taken.decisions), [])
         self.feed.add(flight.taken)
         self._follow(walk, self.roster, flight.taken)
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
@@ -307,14 +300,13 @@ class Corridor:
         """Do what decisions that are durable want done: behind everybody who waits now."""
         if left.degraded or left.wishes:
             edits, events = following(left, roster, walk.ledger, self._clock)
-            self._edits.extend((edit, _NOBODY) for edit in edits)
-            self._bulk += events
+            self._queues.add_own(edits, events)
             self._idle.clear()
 
     @property
     def is_pressed(self) -> bool:
         """Whether so many events wait that work which can wait should not begin."""
-        return len(self._waiting) >= PRESSED_QUEUE
+        return self._queues.is_pressed
 
     def _rest(self, walk: Walk) -> None:
         """Nobody waits: use the time for a snapshot when one is under way, or for a past; a slice at a time."""
@@ -325,7 +317,7 @@ class Corridor:
             return
         if self._count_past(AT_REST):
             self._post_turn()
-        if not (self._waiting or self._alone or self._edits or self._bulk):
+        if not self._queues:
             self._idle.set()
 
     def _count_past(self, events: int) -> bool:
@@ -374,17 +366,15 @@ class Corridor:
         if len(batch) == 1:
             self._refuse(batch, Internal("a fault of the server; it was logged, and nothing of the event was kept"))
         else:
-            self._alone.extend(batch)
+            self._queues.alone.extend(batch)
 
     def _everyone(self) -> list[tuple[object, Ticket]]:
         """All who have no answer yet, taken from wherever they are."""
-        flights = [flight.everyone() for flight in (self._writing, self._walking) if flight is not None]
-        faulty = [] if self._faulty is None else self._faulty[0]
-        everyone = [*chain.from_iterable(flights), *faulty, *self._alone, *self._edits, *self._waiting, *self._bulk]
+        everyone = [one for flight in (self._writing, self._walking) if flight is not None for one in flight.everyone()]
+        if self._faulty is not None:
+            everyone += self._faulty[0]
         self._writing = self._walking = self._faulty = None
-        for queue in (self._alone, self._edits, self._waiting, self._bulk):
-            queue.clear()
-        return everyone
+        return everyone + self._queues.emptied()
 
     def _refuse(self, everyone: Sequence[tuple[object, Ticket]], refusal: Refused) -> None:
         self._settle([(ticket, refusal) for _, ticket in everyone])
