@@ -15,7 +15,6 @@ from fourthwatch.decision import Policy
 from fourthwatch.features.catalogue import CATALOGUE, FEATURES_VERSION, THEMES, built_in
 from fourthwatch.features.definition import Defined, Feature
 from fourthwatch.features.facts import FACT_THEMES, FACTS, Fact
-from fourthwatch.features.modes import slack_ms
 from fourthwatch.language import FORMS, FUNCTIONS, duration_text
 from fourthwatch.limits import THINGS_EXACT_MAX
 from fourthwatch.rules.rule import Rule, RuleSet
@@ -149,9 +148,8 @@ def _reason(name: str, reason: str) -> str:
 
 def _slack(defined: Defined) -> str:
     """The greatest of a feature's windows; nothing where no window has an edge."""
-    counted = [node for node in defined.aggregates if node.function not in ("distinct", "seen", "previous")]
-    edges = [edge for node in counted for edge in (node.last_ms, node.until_ms) if edge is not None]
-    told = [duration_text(max(map(slack_ms, edges)))] if edges else []
+    slack_ms = max((window.slack_ms for window in defined.windows), default=0)
+    told = [duration_text(slack_ms)] if slack_ms else []
     if any(node.function == "distinct" for node in defined.aggregates):
         told.append("1 in 7")
     return ", ".join(told)

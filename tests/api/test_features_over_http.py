@@ -169,6 +169,45 @@ def test_a_fault_is_told_with_line_column_hint_and_caret(small: Merchant) -> Non
     assert "^^^^^" in error["rendered"]
 
 
+UNBOUNDED = {
+    "more of the past than is kept": ("count(order, by user, last 401d)", "window_too_long", 23),
+    "a past that begins too far back": ("count(order, by user, until 401d ago)", "window_too_long", 23),
+    "more values than are kept": ("previous(amount of order, by user, nth 5)", "too_costly", 36),
+    "entities of every combination": ("count(order, by user+ip+device+card)", "too_costly", 32),
+    "more questions than a decision has time for": (
+        " + ".join(f"count(order, by user, last {number}m)" for number in range(1, 34)), "too_costly", 1,
+    ),
+    "a list without end": (f"amount in [{', '.join(map(str, range(1_000)))}]", "too_long", 1),
+    "depth without end": ("(" * 49 + "amount" + ")" * 49, "too_deep", 49),
+    "signs without end": ("-" * 49 + "amount", "too_deep", 49),
+    "a name without end": ("custom" + ".a" * 65, "too_deep", 1),
+    "a pattern of too much memory": ('matches(user_email, "(([a-z]{1,99}){1,99}){1,99}")', "bad_pattern", 21),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", UNBOUNDED)
+def test_what_cannot_be_bounded_is_refused_with_its_place_and_what_to_do(small: Merchant, why: str) -> None:
+    text, code, column = UNBOUNDED[why]
+    refused = small.define("unbounded", text)
+    assert (refused.status, refused.json["code"]) == (400, "language")
+    (fault,) = refused.json["diagnostics"]
+    assert (fault["code"], fault["line"], fault["column"]) == (code, 1, column)
+    assert fault["hint"]
+    assert small.ask("GET", "/api/v1/features/unbounded").status == 404
+
+
+def test_each_window_is_told_with_its_slack(small: Merchant) -> None:
+    text = (
+        "count(order, by ip, last 1h) / count(order, by ip, last 90d, until 30d ago) + distinct(user, by ip, last 7d)"
+    )
+    told = small.define("windowed", text + " + count(order, by ip)", "?dry_run=true").json["windows"]
+    assert told == [
+        {"last_s": 3_600, "until_s": None, "slack_s": 600, "estimated": False},
+        {"last_s": 7 * 86_400, "until_s": None, "slack_s": 0, "estimated": True},
+        {"last_s": 90 * 86_400, "until_s": 30 * 86_400, "slack_s": 86_400, "estimated": False},
+    ]
+
+
 def test_a_dry_run_tells_the_cost_and_keeps_nothing(small: Merchant) -> None:
     told = small.define("x", 'count(custom "a", by user) + count(custom "a", by ip, last 1h)', "?dry_run=true")
     assert told.status == 200

@@ -26,7 +26,7 @@ from fourthwatch import limits
 from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from fourthwatch.features import _kernel
 from fourthwatch.features import kernel as chosen
-from fourthwatch.features.modes import ALL, BUCKETS, EXACT, FOLDED, LEVEL, Mode, Op
+from fourthwatch.features.modes import ALL, BUCKETS, EXACT, FOLDED, LEVEL, Mode, Op, slack_ms
 from fourthwatch.features.summaries import level_of
 
 both = pytest.mark.parametrize("name", KERNELS)
@@ -218,6 +218,28 @@ def test_a_large_window_misses_at_most_the_bucket_at_its_far_edge(name: str, blo
             assert len(by_age) == count
             assert total == sum(by_age)
             assert peak == max(by_age, default=None)
+
+
+@pytest.mark.parametrize("reach_ms", [reach_ms for reach_ms, _ in BUCKETS])
+def test_a_window_of_any_length_misses_nothing_beyond_the_slack_that_is_told_of_it(reach_ms: int) -> None:
+    for seed in range(40):
+        random = Random(seed)
+        newest_ms = START_MS + random.randint(0, DAY_MS)
+        times = sorted(newest_ms - random.randint(0, 2 * reach_ms) for _ in range(400))
+        kernel = made("chosen")
+        for seq, at_ms in enumerate([*times, newest_ms], 1):
+            kernel.add(seq, at_ms, [(KIND, 1)], [(Mode.ADD, seq, 1)])
+        near = [reach_ms - random.randint(0, 2 * width_ms(reach_ms - 1)) for _ in range(20)]
+        windows = [*near, *(random.randint(1, reach_ms) for _ in range(20))]
+        told = kernel.read(
+            kernel.plan([(0, Mode.ADD, Op.COUNT, window, 0, -1) for window in windows]), newest_ms, [1], []
+        )
+        for window, count in zip(windows, told, strict=True):
+            after_ms = newest_ms - window
+            exact, sure = (
+                sum(at > edge for at in (*times, newest_ms)) for edge in (after_ms, after_ms + slack_ms(window))
+            )
+            assert sure <= count <= exact
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -17,7 +17,7 @@ from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.definitions import Definitions, Standing
 from fourthwatch.errors import Forbidden, LanguageError, Malformed, NameTaken, NotFound, NotUnderstood
-from fourthwatch.features.definition import Feature
+from fourthwatch.features.definition import Feature, Window
 from fourthwatch.features.vocabulary import EVENT_WORDS, OUR_FUNCTIONS, schema_with
 from fourthwatch.language import FORM_OF, render
 from fourthwatch.limits import (
@@ -52,6 +52,20 @@ class FeatureDefinition(msgspec.Struct, frozen=True):
     """Code of the reason that it gives; the name when there is none of its own."""
 
 
+class WindowView(msgspec.Struct, frozen=True):
+    """A window that a feature looks through, in seconds before the event, and how exact it is."""
+
+    last_s: int | None
+    """Where it begins; null for all that is known."""
+    until_s: int | None
+    """Where it ends; null for now."""
+    slack_s: int
+    """How far from its place an edge may lie, once somebody has more than its newest 64 things; until then it is exact.
+    """
+    estimated: bool
+    """Whether numbers of different things beyond the newest 64 are estimates, good to about one in seven."""
+
+
 class FeatureView(msgspec.Struct, frozen=True):
     """A feature and its state."""
 
@@ -78,6 +92,8 @@ class FeatureView(msgspec.Struct, frozen=True):
     cost: dict[str, int]
     """`aggregates`: questions to the histories per decision; `series`: selections of events that are remembered for it;
     `own_series`: those of them that are remembered for you alone."""
+    windows: tuple[WindowView, ...]
+    """What it looks through itself; those of the features that it is made of stand there."""
 
 
 class FeaturesView(msgspec.Struct, frozen=True):
@@ -237,7 +253,13 @@ def _view(standing: Standing) -> FeatureView:
         total=100 if standing.total else 0,
         uses=standing.uses,
         cost={"aggregates": standing.aggregates, "series": standing.series, "own_series": standing.own_series},
+        windows=tuple(_window_view(window) for window in standing.windows),
     )
+
+
+def _window_view(window: Window) -> WindowView:
+    last_s, until_s = (None if edge is None else edge // 1_000 for edge in (window.last_ms, window.until_ms))
+    return WindowView(last_s, until_s, window.slack_ms // 1_000, window.is_estimated)
 
 
 def _definition(standing: Standing) -> FeatureDefinition:

@@ -16,7 +16,7 @@ from fourthwatch.engine.backfill import Backfill
 from fourthwatch.engine.walk import Walk
 from fourthwatch.errors import InUse, LanguageError, NotFound, TooManyFeatures
 from fourthwatch.features.catalogue import built_in
-from fourthwatch.features.definition import Book, Defined, Feature
+from fourthwatch.features.definition import Book, Defined, Feature, Window
 from fourthwatch.features.lists import Lists
 from fourthwatch.features.series import Series
 from fourthwatch.features.wanted import WantedFeatures
@@ -51,6 +51,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them that nobody else asks, besides this tenant's features."""
     aggregates: int = 0
     """Questions to the histories per decision."""
+    windows: tuple[Window, ...] = ()
+    """What its own aggregates look through."""
     uses: tuple[str, ...] = ()
     """Features and facts that it is made of."""
     why: str = ""
@@ -282,6 +284,7 @@ class Definitions:
             total=total,
             series=len(defined.series),
             own_series=sum(series.tenant != 0 for series in defined.series),
+            windows=defined.windows,
             uses=tuple(sorted(defined.names)),
             aggregates=0 if defined.checked is None else defined.checked.cost.aggregates,
         )

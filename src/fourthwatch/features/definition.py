@@ -11,6 +11,7 @@ import msgspec
 
 from fourthwatch.features.facts import FACTS
 from fourthwatch.features.facts import UNITS as FACT_UNITS
+from fourthwatch.features.modes import slack_ms
 from fourthwatch.features.observe import By
 from fourthwatch.features.recollections import RECOLLECTION_OF, RECOLLECTIONS, Recollection
 from fourthwatch.features.series import Series, series_of
@@ -26,6 +27,7 @@ from fourthwatch.language import (
     inputs_of,
     read,
 )
+from fourthwatch.limits import WINDOW_MS_MAX
 
 UNITS: frozenset[str] = FACT_UNITS | {
     "accounts",
@@ -70,6 +72,17 @@ class Feature(msgspec.Struct, frozen=True):
             msgspec.structs.force_setattr(self, "reason", self.name)
 
 
+class Window(msgspec.Struct, frozen=True):
+    """What an aggregate looks through, and how exactly once somebody has more than its newest 64 things."""
+
+    last_ms: int | None
+    until_ms: int | None
+    slack_ms: int
+    """How far from its place an edge may lie."""
+    is_estimated: bool
+    """Whether older different things are estimated from a sample."""
+
+
 class Defined(msgspec.Struct, frozen=True, dict=True):
     """A feature that was checked."""
 
@@ -101,6 +114,12 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
         found = [(by_of(node), self.asked(node)) for node in self.aggregates]
         found += [(by, (kept,)) for recollection in self.recollections for by, kept in recollection.keeps]
         return tuple(found)
+
+    @cached_property
+    def windows(self) -> tuple["Window", ...]:
+        """Each window that it looks through, once, with how exact that is; the shortest first."""
+        found = {window_of(node) for node in self.aggregates if node.last_ms or node.until_ms}
+        return tuple(sorted(found, key=lambda one: (one.last_ms or WINDOW_MS_MAX + 1, one.until_ms or 0, one.slack_ms)))
 
     def asked(self, node: Aggregate) -> tuple[Series, ...]:
         """The series that one of its aggregates asks: its own, unless the very same is kept for everybody."""
@@ -139,6 +158,13 @@ class Defined(msgspec.Struct, frozen=True, dict=True):
 def by_of(node: Aggregate) -> By:
     """Whose history an aggregate asks."""
     return tuple(sorted(entity.name for entity in node.by))
+
+
+def window_of(node: Aggregate) -> Window:
+    """The window of an aggregate that has one."""
+    is_kept_whole = node.function in ("distinct", "seen", "previous")
+    slack = 0 if is_kept_whole else max(slack_ms(node.last_ms or 0), slack_ms(node.until_ms or 0))
+    return Window(node.last_ms, node.until_ms, slack, node.function == "distinct")
 
 
 def _aggregates(checked: Checked) -> Iterator[Aggregate]:

@@ -63,12 +63,15 @@ would be had all of it come at once."""
 def slack_ms(age_ms: int) -> int:
     """How far from its place the edge of a window may lie, once a series has more than its newest 64 things.
 
-    The width of the bucket that the edge falls into; 0 for a window without an edge.
+    The width of the bucket that the edge falls into, which begins up to that before the edge; 0 for a window without
+    an edge.
 
     >>> slack_ms(HOUR_MS) // MINUTE_MS, slack_ms(DAY_MS) // MINUTE_MS, slack_ms(7 * DAY_MS) // HOUR_MS, slack_ms(0)
     (10, 120, 24, 0)
+    >>> slack_ms(110 * MINUTE_MS) // MINUTE_MS, slack_ms(111 * MINUTE_MS) // MINUTE_MS
+    (10, 120)
     """
-    return 0 if age_ms == 0 else next((width for reach, width in BUCKETS if age_ms < reach), age_ms)
+    return 0 if age_ms == 0 else next((width for reach, width in BUCKETS if age_ms + width <= reach), age_ms)
 
 
 Entity = tuple[int, int]

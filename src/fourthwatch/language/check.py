@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from fourthwatch.language.canonical import format_expression
-from fourthwatch.language.diagnose import Findings, did_you_mean, quoted
+from fourthwatch.language.diagnose import SPLIT_HINT, Findings, did_you_mean, quoted
 from fourthwatch.language.functions import NUMERIC, Function, Type
 from fourthwatch.language.parse import parse
 from fourthwatch.language.past import PastChecker
@@ -91,7 +91,7 @@ def check(tree: Expression, schema: Schema, *, source: str | None = None, expect
     cost = _cost(tree)
     if cost.aggregates > EXPRESSION_AGGREGATES_MAX:
         message = f"an expression has up to {EXPRESSION_AGGREGATES_MAX} aggregates, this has {cost.aggregates}"
-        findings.report(tree.start, tree.end, "too_costly", message, "give some of them names as features")
+        findings.report(tree.start, tree.end, "too_costly", message, SPLIT_HINT)
     findings.raise_if_any()
     assert found is not None
     final: Type = expected if found == "any" and expected is not None else found

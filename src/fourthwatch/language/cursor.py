@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from fourthwatch.language.diagnose import Findings, quoted
+from fourthwatch.language.diagnose import SPLIT_HINT, Findings, quoted
 from fourthwatch.language.tokens import Token
 from fourthwatch.limits import EXPRESSION_DEPTH_MAX
 
@@ -77,7 +77,7 @@ class Cursor:
     def enter(self) -> None:
         """One level more of brackets and signs; stops when there are too many. To be left again, whatever happens."""
         if self._depth >= EXPRESSION_DEPTH_MAX:
-            self.fail("too_deep", f"more than {EXPRESSION_DEPTH_MAX} levels of brackets and signs")
+            self.fail("too_deep", f"more than {EXPRESSION_DEPTH_MAX} levels of brackets and signs", SPLIT_HINT)
         self._depth += 1
 
     def leave(self) -> None:

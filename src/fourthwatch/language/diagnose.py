@@ -14,6 +14,9 @@ _WORD_MAX = 64
 """Characters of a word that are compared with what there is, and quoted."""
 
 
+SPLIT_HINT = "define parts of it as features, and use their names"
+
+
 class Findings:
     """The faults found in one text so far; the same place is reported once."""
 

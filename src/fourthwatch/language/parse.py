@@ -9,7 +9,7 @@ from typing import NoReturn
 from fourthwatch.language.aggregates import ALSO_FUNCTIONS, FORM_OF, Form
 from fourthwatch.language.clauses import read_aggregate
 from fourthwatch.language.cursor import Cursor, Stopped
-from fourthwatch.language.diagnose import Findings, nearest, quoted
+from fourthwatch.language.diagnose import SPLIT_HINT, Findings, nearest, quoted
 from fourthwatch.language.tokens import Token, tokens_of
 from fourthwatch.language.tree import (
     Arithmetic,
@@ -61,7 +61,8 @@ def parse(source: str) -> Expression:
         message = f"an expression has up to {EXPRESSION_NODES_MAX:,} parts, this has {nodes:,}"
         findings.report(tree.start, tree.end, "too_long", message, "a long list of values is better kept as a list")
     elif levels > EXPRESSION_DEPTH_MAX:
-        findings.report(tree.start, tree.end, "too_deep", f"more than {EXPRESSION_DEPTH_MAX} levels of operators")
+        message = f"more than {EXPRESSION_DEPTH_MAX} levels of operators"
+        findings.report(tree.start, tree.end, "too_deep", message, SPLIT_HINT)
     findings.raise_if_any()
     return tree
 

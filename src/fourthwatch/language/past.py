@@ -96,7 +96,8 @@ class PastChecker:
                 self._report(entity, "twice", f"{quoted(entity.name)} stands here twice")
         if len(node.by) > BY_ENTITIES_MAX:
             message = f"up to {BY_ENTITIES_MAX} entities make a combination, these are {len(node.by)}"
-            self._report(node.by[BY_ENTITIES_MAX], "too_costly", message)
+            hint = "ask them two by two, and compare the answers"
+            self._report(node.by[BY_ENTITIES_MAX], "too_costly", message, hint)
 
     def _thing(self, node: Aggregate) -> None:
         of = node.of
@@ -129,7 +130,11 @@ class PastChecker:
                 self._report_clause(clause, start, "empty_window", f"`{clause}` is 0, and nothing is in such a window")
             if window_ms > WINDOW_MS_MAX:
                 message = f"`{clause}` goes up to {WINDOW_MS_MAX // _DAY_MS} days, not {window_ms / _DAY_MS:,.0f}"
-                hint = "leave it out to look at all that is known" if clause == "last" else None
+                hint = (
+                    "leave it out to look at all that is known"
+                    if clause == "last"
+                    else "there is no window so far back"
+                )
                 self._report_clause(clause, start, "window_too_long", message, hint)
         if last_ms is not None and until_ms is not None and 0 < last_ms <= until_ms:
             message = "the window ends before it begins: nothing is in it"
@@ -140,7 +145,9 @@ class PastChecker:
             self._report_clause("until", node.until_start, "empty_window", message, "leave out one of the two")
         if node.nth > PREVIOUS_NTH_MAX:
             message = f"the last {PREVIOUS_NTH_MAX} values are kept, so nth goes up to {PREVIOUS_NTH_MAX}"
-            self._report_clause("nth", node.nth_start, "too_costly", message)
+            self._report_clause(
+                "nth", node.nth_start, "too_costly", message, "count them, or look at mean, min and max"
+            )
 
     def _report_clause(self, clause: str, start: int, code: str, message: str, hint: str | None = None) -> None:
         self._findings.report(start, start + len(clause), code, message, hint)

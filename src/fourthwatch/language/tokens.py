@@ -8,7 +8,7 @@ import math
 import re
 from typing import Literal, NamedTuple
 
-from fourthwatch.language.diagnose import Findings, quoted
+from fourthwatch.language.diagnose import SPLIT_HINT, Findings, quoted
 from fourthwatch.limits import EXPRESSION_CHARS_MAX, JSON_DEPTH_MAX, JSON_INTEGER_MAX
 
 TokenKind = Literal["number", "duration", "text", "name", "reserved", "sign", "end"]
@@ -59,7 +59,7 @@ def tokens_of(source: str, findings: Findings) -> list[Token]:
     """The pieces of a text, the last one of kind `end`; faults are reported and stepped over."""
     if len(source) > EXPRESSION_CHARS_MAX:
         message = f"an expression has up to {EXPRESSION_CHARS_MAX:,} characters, this has {len(source):,}"
-        findings.report(EXPRESSION_CHARS_MAX, EXPRESSION_CHARS_MAX + 1, "too_long", message)
+        findings.report(EXPRESSION_CHARS_MAX, EXPRESSION_CHARS_MAX + 1, "too_long", message, SPLIT_HINT)
         return [Token("end", "", EXPRESSION_CHARS_MAX, EXPRESSION_CHARS_MAX)]
     return _Reader(source, findings).tokens()
 
@@ -118,7 +118,8 @@ class _Reader:
                 )
                 at += 1
         if len(path) > JSON_DEPTH_MAX:
-            self._report(start, at, "too_deep", f"a name has up to {JSON_DEPTH_MAX} parts")
+            hint = "what is sent is not deeper, so nothing can stand there"
+            self._report(start, at, "too_deep", f"a name has up to {JSON_DEPTH_MAX} parts", hint)
         if len(path) > 1:
             return self._take("name", tuple(path), start, at)
         if word in RESERVED:
