@@ -340,6 +340,12 @@ def test_an_order_waits_for_a_decision_until_somebody_decides_it_or_it_is_over(s
     assert (line.analyst_decision, line.analyst, line.is_open) == ("hold", None, 1), "the shop may name anybody"
     told(shelf, "order_status", NOW_MS + 2, **policy, _orderStatus="_approved")
     assert (shelf.line("ord-1").analyst_decision, shelf.line("ord-1").is_open) == ("approve", 0)
+    shelf.till.walk.policies = Policies(Policy(red_above=0, decline_above=0))
+    told(shelf, "order_status", NOW_MS + 2, **policy, _orderStatus="_held")
+    line = shelf.line("ord-1")
+    assert (line.verdict, line.is_open) != ("review", 1)
+    assert line.is_open == 1, "what a person holds waits, whatever the verdict is"
+    shelf.till.walk.policies = Policies(Policy(red_above=-1))
     told(shelf, "createOrder", NOW_MS + 3, **{**red, "_orderId": "ord-2"})
     told(shelf, "order_status", NOW_MS + 4, _orderId="ord-2", _orderStatus="_canceled")
     assert (shelf.line("ord-2").analyst_decision, shelf.line("ord-2").is_open) == (None, 0)

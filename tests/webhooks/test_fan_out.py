@@ -414,6 +414,17 @@ def test_a_review_opens_one_case_and_a_persons_word_closes_it(world: World) -> N
     assert cases(world) == [("o-1", "approve")]
 
 
+def test_what_a_person_holds_waits_whatever_the_verdict_is(world: World) -> None:
+    world.order("o-1")
+    assert cases(world) == []
+    world.decide("o-1", "hold", red=False)
+    assert cases(world) == [("o-1", None)]
+    world.decide("o-1", "decline", red=False)
+    assert cases(world) == [("o-1", "decline")]
+    world.decide("o-1", "hold", red=False)
+    assert cases(world) == [("o-1", "decline"), ("o-1", None)]
+
+
 def test_a_case_that_was_closed_is_not_opened_again_by_the_same_opinion(world: World) -> None:
     world.order("o-1", red=True)
     world.decide("o-1", "approve", here=False)

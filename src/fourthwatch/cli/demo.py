@@ -57,7 +57,7 @@ def demo(directory: Path, listen: str, seed: int, days: float, orders_per_hour: 
         key = _key(directory)
         now_ms = clock.now_ms()
         shop = DemoShop(seed=seed, start_ms=now_ms - int(days * DAY_MS), orders_per_hour=orders_per_hour)
-        until_ms = now_ms if past_only else now_ms + _AHEAD_MS
+        spans = (now_ms,) if past_only else (now_ms, now_ms + _AHEAD_MS)
         told = _Teller(now_ms)
         with (
             (directory / "demo-truth.csv").open("w", newline="") as truth,
@@ -72,8 +72,11 @@ def demo(directory: Path, listen: str, seed: int, days: float, orders_per_hour: 
             _welcome(url, key, directory, password)
             click.echo(f"sending the shop's last {days:g} days over HTTP …", err=True)
             try:
-                for event, reply in perform(shop, sender, clock=clock, until_ms=until_ms):
-                    told.hear(event, reply, truth)
+                for until_ms in spans:
+                    for event, reply in perform(shop, sender, clock=clock, until_ms=until_ms):
+                        told.hear(event, reply, truth)
+                    truth.flush()
+                    told.sum_up()  # at the end of the past, not when the shop's next event comes
             except SendingStopped:
                 if not sender.stop.is_set():
                     raise

@@ -78,7 +78,7 @@ class Consequences:
         may_be_open, queued = order in self._cases, self._cases.get(order)
         is_review = made is not None and made.verdict == "review"
         outcome, wants_person = None, is_review or queue is not None
-        is_held = wants_person and analyst_verdict_of(decoded.event) == "hold"
+        is_held = isinstance(decoded.event, OrderStatus) and analyst_verdict_of(decoded.event) == "hold"
         if is_held or (wants_person and can_open(decoded.event)):
             if may_be_open and queue is None and queued is None and not is_held:
                 return None
@@ -139,7 +139,8 @@ def change_of(row: EventRow, event: Event, actor: str) -> Change:
 def can_open(event: object) -> bool:
     """Whether a case may be opened by this event: not by what a person decides, or by the order's end.
 
-    A person's hold is the exception: it opens one, so that an order whose decision is taken back waits again.
+    A person's hold is the exception: it opens one whatever the verdict is, so that an order that is held, or whose
+    decision is taken back, waits for somebody.
     """
     return analyst_verdict_of(event) is None and _end_by(event) is None
 

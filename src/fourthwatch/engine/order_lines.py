@@ -104,7 +104,7 @@ def _case(line: OrderLine, event: Event, made: DecisionRow | None) -> dict[str, 
     actions = () if made is None or b'"actions":[' not in made.detail else _detail.decode(made.detail).actions
     queue = next((one.to for one in actions if one.do == "queue"), None)
     is_held = analyst_verdict_of(event) == "hold"
-    if (is_review or queue is not None) and (is_held or can_open(event)):
+    if is_held or ((is_review or queue is not None) and can_open(event)):
         if line.is_open:
             return {} if queue is None else {"queue": queue}
         is_new = is_held or (is_review and line.verdict != "review") or queue not in (None, line.queue)
