@@ -23,6 +23,7 @@ FourthwatchError
 │   └── Unavailable         503  full queue, full disk, starting or stopping; safe to retry
 ├── LedgerError             the data file
 │   ├── LedgerFull          no room on the disk
+│   ├── LedgerBusy          another program has held it for too long
 │   ├── LedgerBroken        a write or sync failed: nothing more is acknowledged by this process
 │   │   └── LedgerUnreadable    a place cannot be read: who asks for it is refused
 │   └── LedgerUnusable      cannot be opened: wrong version, damaged, in use, unsafe SQLite
@@ -148,6 +149,10 @@ class LedgerError(FourthwatchError):
 
 class LedgerFull(LedgerError):
     """No room on the disk; the batch was rolled back."""
+
+
+class LedgerBusy(LedgerError):
+    """Another program has held the data file for too long; nothing was written, and it can be tried again."""
 
 
 class LedgerBroken(LedgerError):

@@ -65,7 +65,7 @@ def built(tmp_path: Path) -> Iterator[Built]:
     settings = CorridorSettings(
         directory=tmp_path, policy=Policy(deadline_ms=0), disk_reserve_bytes=0, snapshot_every_events=1_000_000
     )  # fmt: skip
-    corridor = Corridor(settings, clock, bytes, lambda settled: None, lambda: None, lambda call: None)
+    corridor = Corridor(settings, clock, bytes, lambda settled: None, lambda: None, lambda call: call())
     corridor.start()
     keys = KeyStore(tmp_path, clock)
     key = keys.create("reader", ["read"])

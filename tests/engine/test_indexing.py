@@ -16,7 +16,7 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine.indexing import MENTIONED, Derived
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.subjects import Subjects
-from fourthwatch.errors import IndexDamaged
+from fourthwatch.errors import IndexDamaged, LedgerFull
 from fourthwatch.features.things import THINGS, key_of, mark_of_key
 from fourthwatch.store.index_file import FILE_NAME
 from fourthwatch.store.index_rows import IndexBatch
@@ -206,6 +206,43 @@ def test_a_ledger_that_was_put_back_takes_an_index_that_is_ahead_of_it_with_it(t
     again = Shelf(tmp_path)
     assert again.indexer.position == 0
     again.close()
+
+
+def test_a_full_disk_is_no_damage_and_what_did_not_fit_is_written_when_there_is_room(tmp_path: Path) -> None:
+    clean, full = Shelf(tmp_path / "clean"), Shelf(tmp_path / "full")
+    for shelf in (clean, full):
+        live(shelf, 60)
+        shelf.catch_up()
+        live(shelf, 300, seed=6)
+    connection = full.indexer._writer._connection
+    connection.pragma("max_page_count", connection.pragma("page_count"))
+    position = full.indexer.position
+    with pytest.raises(LedgerFull):
+        full.step()
+    full.indexer.forget()
+    assert full.indexer.position == position > 0
+    connection.pragma("max_page_count", 1 << 30)
+    for shelf in (clean, full):
+        shelf.catch_up()
+        shelf.close()
+    assert contents(tmp_path / "full") == contents(tmp_path / "clean")
+
+
+def test_what_was_derived_and_never_written_is_derived_again_whole(tmp_path: Path) -> None:
+    """The corridor began again meanwhile: the ledger that it was derived from is closed before it can be written."""
+    clean, interrupted = Shelf(tmp_path / "clean"), Shelf(tmp_path / "interrupted")
+    for shelf in (clean, interrupted):
+        live(shelf, 200)
+    thrown_away = Derived(0)
+    for fresh in interrupted.indexer.next_events(interrupted.till.walk):
+        interrupted.indexer.derive(fresh, thrown_away)
+    interrupted.indexer.forget()
+    for shelf in (clean, interrupted):
+        shelf.catch_up()
+        shelf.close()
+    one, other = contents(tmp_path / "interrupted"), contents(tmp_path / "clean")
+    assert len(one["thing"]) > 50
+    assert one == other
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database at all" * 900])

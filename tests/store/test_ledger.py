@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from fourthwatch.errors import LedgerBroken, LedgerFull
+from fourthwatch.store import ledger as ledgers
 from fourthwatch.store.file import open_file
 from fourthwatch.store.ledger import EventRow, Ledger, chain_hash
 from fourthwatch.store.reader import LedgerReader
@@ -55,6 +56,39 @@ def test_an_event_is_found_with_its_decision_and_without(ledger: Ledger) -> None
     ledger.append([event(1), event(2)], [decision(2, answered=False)])
     assert ledger.stored(1) == (event(1), None)
     assert ledger.stored(2) == (event(2), decision(2, answered=False))
+
+
+def test_a_log_file_that_is_long_is_not_begun_anew_over_somebody_who_reads_and_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An export that is looked at page by page, a backup: commits do not wait for their end."""
+    monkeypatch.setattr(ledgers, "LOG_PAGES_MAX", 20)
+    monkeypatch.setattr(ledgers, "CHECKPOINT_EVERY_PAGES", 5)
+    ledger = Ledger(tmp_path)
+    ledger.append([event(1)], [])
+    reader = open_file(tmp_path, read_only=True)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM event").fetchall()
+    waited: list[int] = []
+    monkeypatch.setattr(ledgers, "BUSY_MS", 0)
+
+    def asked_to_wait(tries: int) -> bool:
+        waited.append(tries)
+        return False
+
+    seq = 1
+    for _ in range(40):
+        ledger._connection.set_busy_handler(asked_to_wait)
+        ledger.append([event(seq + number) for number in range(1, 11)], [])
+        seq += 10
+    assert (waited, ledger.last_seq) == ([], 401)
+    assert ledger.log_pages > 40, "it grows while somebody reads"
+    reader.close()
+    for _ in range(40):
+        ledger.append([event(seq + number) for number in range(1, 11)], [])
+        seq += 10
+    assert ledger.log_pages < 60, "and begins anew when nobody does"
+    ledger.close()
 
 
 def test_a_batch_with_one_bad_event_leaves_nothing(ledger: Ledger) -> None:

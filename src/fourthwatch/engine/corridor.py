@@ -22,7 +22,7 @@ from fourthwatch.engine.rulings import InForce, Ready
 from fourthwatch.engine.unfinished import Unfinished
 from fourthwatch.engine.upkeep import Upkeep
 from fourthwatch.engine.walk import Submission, Taken, Walk
-from fourthwatch.errors import Internal, LedgerError, LedgerFull, Refused
+from fourthwatch.errors import Internal, LedgerBusy, LedgerError, LedgerFull, Refused
 from fourthwatch.features.definition import Feature
 from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED
 from fourthwatch.logs import log
@@ -64,8 +64,7 @@ class Corridor:
         self._opened: Opened | None = None
         self._stopping = False
         self._turn_is_posted = False
-        self._idle = threading.Event()
-        self._idle.set()
+        self._drained = threading.Event()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._upkeep = Upkeep(
             settings.directory, settings.snapshot_every_events, lambda error: self._post(lambda: self._give_up(error))
@@ -76,6 +75,7 @@ class Corridor:
         """Whether events are taken; a full disk is looked at again each time."""
         if self._state == "full" and self._settings.has_room:
             self._state = "ready"
+            self._post_turn()  # for what nobody waits for
         return self._state
 
     def start(self) -> None:
@@ -134,7 +134,6 @@ class Corridor:
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
         self._queues.add(submission, ticket)
-        self._idle.clear()
         self._post_turn()
 
     def edit(self, edit: Edit, ticket: Ticket) -> None:
@@ -142,18 +141,18 @@ class Corridor:
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
         self._queues.add_edit(edit, ticket)
-        self._idle.clear()
         self._post_turn()
 
     def stop(self) -> None:
         """Finish what waits, write a snapshot, close the ledger; to be called on another thread than the owner's."""
         self._stopping = True
-        self._idle.wait()
+        if self._walk is not None:
+            self._post(self._turn)
+            self._drained.wait()
         self._committer.shutdown()
         self._upkeep.close()
         walk = self._walk
         if walk is not None and self._state != "broken":
-            self._state = "stopped"
             self._upkeep.last_snapshot(walk)
             walk.ledger.close()
 
@@ -166,7 +165,7 @@ class Corridor:
         """Let some of what waits walk, begin a commit when it is time; behind the requests that have just come in."""
         self._turn_is_posted = False
         walk = self._walk
-        if walk is None or self._state == "broken":
+        if walk is None or self._state in ("broken", "stopped"):
             return
         try:
             walked = self._walk_some(walk)
@@ -197,8 +196,9 @@ class Corridor:
         if flight is None:
             if not self._settings.has_room:
                 self._state = "full"
-                self._refuse(queues.emptied(), unavailable("full"))  # what is being written has its own answer
-                return True
+                refused = queues.emptied() if self._stopping else queues.asked()
+                self._refuse(refused, unavailable("full"))  # what is being written has its own answer
+                return bool(refused)
             if is_edit:
                 return self._take_edit(walk)
             flight = self._walking = Flight(self._clock.monotonic_s())
@@ -261,7 +261,7 @@ class Corridor:
         if flight is not self._writing:  # given up meanwhile
             return
         try:
-            if isinstance(failure, LedgerFull):
+            if isinstance(failure, LedgerFull | LedgerBusy):
                 self._fill_up(failure)
             elif failure is not None:
                 self._give_up(failure)
@@ -275,14 +275,16 @@ class Corridor:
                     self._isolate()
                 self._post_turn()
         except Exception as error:  # noqa: BLE001 (as above)
-            self._give_up(error)
+            self._give_up(error, flight)
 
     def _answer(self, walk: Walk, flight: Flight) -> None:
         if flight.edit is not None:
             edited, ticket = flight.edit
+            flight.is_answered = True
             self._settle([(ticket, edited.answer)])
             return
         outcomes = walk.answers(flight.taken)
+        flight.is_answered = True
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
         self._queues.add_own(self._brake.after(walk, flight.taken.decisions), [])
         self.feed.add(flight.taken)
@@ -301,7 +303,6 @@ class Corridor:
         if left.degraded or left.wishes:
             edits, events = following(left, roster, walk.ledger, self._clock)
             self._queues.add_own(edits, events)
-            self._idle.clear()
 
     @property
     def is_pressed(self) -> bool:
@@ -310,15 +311,15 @@ class Corridor:
 
     def _rest(self, walk: Walk) -> None:
         """Nobody waits: use the time for a snapshot when one is under way, or for a past; a slice at a time."""
-        self._idle.clear()
         if self._upkeep.is_writing_a_snapshot:
             self._upkeep.advance()
             self._post_turn()
             return
         if self._count_past(AT_REST):
             self._post_turn()
-        if not self._queues:
-            self._idle.set()
+        elif self._stopping:
+            self._state = "stopped"  # here: from now on nothing is taken, and this thread touches nothing any more
+            self._drained.set()
 
     def _count_past(self, events: int) -> bool:
         """Whether there is more of it."""
@@ -330,22 +331,23 @@ class Corridor:
 
     # When something goes wrong.
 
-    def _fill_up(self, failure: LedgerFull) -> None:
+    def _fill_up(self, failure: LedgerFull | LedgerBusy) -> None:
         """Nothing of the batch was kept, so nothing behind it may be: all hear so, and the past is read again."""
         everyone = self._everyone()
         log.error("batch_failed", events=len(everyone), reason=str(failure))
-        self._state = "full"
-        self._refuse(everyone, unavailable("full"))
+        if isinstance(failure, LedgerFull):
+            self._state = "full"
+        self._refuse(everyone, unavailable("full" if isinstance(failure, LedgerFull) else "busy"))
         self._begin_again()
-        self._post_turn()
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: Exception, answering: Flight | None = None) -> None:
         """After a failed sync nobody knows what the disk holds: answer no more, let the process be started anew."""
         log.error("giving_up", reason=str(error), exc_info=None if isinstance(error, LedgerError) else error)
         self._state = "broken"
-        self._refuse(self._everyone(), unavailable("broken"))
+        late = [] if answering is None else answering.everyone()
+        self._refuse([*late, *self._everyone()], unavailable("broken"))
         self._upkeep.drop()
-        self._idle.set()
+        self._drained.set()
         self._on_broken()
 
     def _begin_again(self) -> None:

@@ -69,18 +69,23 @@ class Flight:
         self.batch: list[tuple[Submission, Ticket]] = []
         self.taken = Taken()
         self.edit = edit
+        self.is_answered = False
 
     def everyone(self) -> list[tuple[object, Ticket]]:
-        """All who wait for it."""
+        """All who wait for it, who wait no longer."""
+        if self.is_answered:
+            return []
+        self.is_answered = True
         return [*self.batch, *([] if self.edit is None else [self.edit])]
 
 
-def unavailable(state: State) -> Unavailable:
+def unavailable(state: State | Literal["busy"]) -> Unavailable:
     """Why a corridor in this state takes nothing, for whoever asked."""
     message = {
         "starting": "the server is still reading its log",
+        "busy": "another program holds the data file of the server",
         "full": "the disk of the server is nearly full; nothing is taken until there is room",
         "broken": "the server could not write its data file and has to be started again",
         "stopped": "the server is stopping",
     }[state]
-    return Unavailable(f"{message}; send this again shortly", retry_after_s=5 if state == "full" else 1)
+    return Unavailable(f"{message}; send this again shortly", retry_after_s=5 if state in ("full", "busy") else 1)

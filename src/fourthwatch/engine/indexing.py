@@ -135,8 +135,9 @@ class Indexer:
             yield Fresh(event, made, self._subjects.stored(event))
 
     def forget(self) -> None:
-        """The walk is another one: what was learnt from the old one is not used again."""
+        """The walk is another one, or what was derived is not written: what was learnt from it is not used again."""
         self._subjects = None
+        self._known = (set(), set())  # among it may be what the index was never told
 
     def derive(self, fresh: Fresh, into: Derived) -> None:
         """Add what one event brings."""

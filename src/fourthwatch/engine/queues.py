@@ -53,6 +53,16 @@ class Queues:
         self.edits.extend((edit, NOBODY) for edit in edits)
         self.bulk.extend(events)
 
+    def asked(self) -> list[tuple[object, Ticket]]:
+        """All for which somebody waits, who wait no longer; what nobody waits for stays."""
+        gone: list[tuple[object, Ticket]] = []
+        for queue in (self.alone, self.edits, self.waiting, self.bulk):
+            kept = [one for one in queue if one[1] is NOBODY]
+            gone += [one for one in queue if one[1] is not NOBODY]
+            queue.clear()
+            queue.extend(kept)  # type: ignore[arg-type]
+        return gone
+
     def emptied(self) -> list[tuple[object, Ticket]]:
         """All who wait, who wait no longer."""
         queues = (self.alone, self.edits, self.waiting, self.bulk)

@@ -84,7 +84,9 @@ class Rulings:
         """From the next event on this set judges; `ready` is it as compiled before, used if it still fits."""
         self._in_force[tenant] = in_force
         self._ready.pop(tenant, None)
-        if ready is not None and ready.ruling.generation == self._windows.generation == self._generation:
+        if ready is None or ready.ruling.windows is not self._windows:  # the walk may have begun again meanwhile
+            return
+        if ready.ruling.generation == self._windows.generation == self._generation:
             self._ready[tenant] = ready
 
     def _shared(self, tenant: int) -> Ready | None:

@@ -49,7 +49,7 @@ class Upkeep:
         self.has_new_past = False
         try:
             self._snapshot = SnapshotInSlices(walk, self._directory)
-        except OSError as error:
+        except (OSError, LedgerError) as error:
             log.warning("snapshot_failed", reason=str(error))
 
     def advance(self) -> None:

@@ -68,10 +68,12 @@ class Indexing:
                 is_behind = await self._step()
             except IndexDamaged as error:
                 log.warning("index_damaged", reason=str(error))
+                # Damaged again before it was begun: it cannot be, so there is no hurry.
+                await asyncio.sleep(_TROUBLE_REST_S if self._is_damaged else 0)
                 self._is_damaged = True
-                await self._rest(0)
                 continue
-            except (LedgerError, Unavailable):  # the corridor begins again, or ends
+            except (LedgerError, Unavailable):  # the corridor begins again, or ends; or the disk is full
+                self._indexer.forget()
                 await asyncio.sleep(_TROUBLE_REST_S)
                 continue
             await self._rest(0 if is_behind else _REST_S)

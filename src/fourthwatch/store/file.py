@@ -15,7 +15,7 @@ from typing import IO
 import apsw
 import apsw.sqlite_extra
 
-from fourthwatch.errors import LedgerBroken, LedgerError, LedgerFull, LedgerUnusable
+from fourthwatch.errors import LedgerBroken, LedgerBusy, LedgerError, LedgerFull, LedgerUnusable
 from fourthwatch.store.schema import APPLICATION_ID, STEPS, migrate
 
 FILE_NAME = "fourthwatch.db"
@@ -24,7 +24,8 @@ SAFE_SQLITE = (3, 51, 3)
 """The WAL-reset race that can lose commits is in 3.7.0 to 3.51.2."""
 
 _CHECKSUM_BYTES = 8
-_BUSY_MS = 10_000
+BUSY_MS = 10_000
+"""How long another program is waited for that writes."""
 _registering = Lock()
 
 
@@ -41,7 +42,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     try:
         _make_directory(directory)
         connection = apsw.Connection(str(path), statementcachesize=128)
-        connection.set_busy_timeout(_BUSY_MS)
+        connection.set_busy_timeout(BUSY_MS)
         if not read_only:
             with _alone_in(directory):
                 _prepare(connection, path)
@@ -94,6 +95,8 @@ def ledger_error(error: apsw.Error) -> LedgerError:
     """What a failed write means for us."""
     if isinstance(error, apsw.FullError):
         return LedgerFull("the disk is full")
+    if isinstance(error, apsw.BusyError):
+        return LedgerBusy("another program holds the data file")
     return LedgerBroken(f"the data file could not be written: {error}")
 
 

@@ -5,6 +5,7 @@ It is written in the background, many events at a time and never in an event's t
 it has come to is in the same transaction as the rows.
 """
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -13,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from fourthwatch.errors import IndexDamaged
+from fourthwatch.errors import IndexDamaged, LedgerFull
 from fourthwatch.store.file import register_checksums
 
 FILE_NAME = "index.db"
@@ -124,10 +125,17 @@ def open_index(directory: Path, *, read_only: bool = False) -> apsw.Connection:
 
 @contextmanager
 def as_damage() -> Iterator[None]:
-    """Whatever goes wrong with the index means the same: it has to be made again."""
+    """Whatever goes wrong with the index means the same: it has to be made again. A full disk alone is no damage.
+
+    Raises `IndexDamaged`, or `LedgerFull`.
+    """
     try:
         yield
+    except apsw.FullError as error:
+        raise LedgerFull("the disk is full: the index waits") from error
     except (apsw.Error, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise LedgerFull("the disk is full: the index waits") from error
         raise IndexDamaged(f"the index cannot be used: {error}") from error
 
 

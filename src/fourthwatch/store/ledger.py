@@ -15,10 +15,10 @@ import msgspec
 
 from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
-from fourthwatch.limits import LOG_PAGES_MAX
+from fourthwatch.limits import CHECKPOINT_EVERY_PAGES, LOG_PAGES_MAX
 from fourthwatch.store.changes import Change, Write, apply_alone, write_change
 from fourthwatch.store.draws import DrawRow, draw_of, spent
-from fourthwatch.store.file import ledger_error, open_file
+from fourthwatch.store.file import BUSY_MS, ledger_error, open_file
 from fourthwatch.store.outbox import CaseMove, Occasion, move_cases, open_cases, write_occasions
 
 
@@ -132,6 +132,7 @@ class Ledger:
         self._reading = open_file(directory, read_only=True)
         self.log_pages = 0
         """Pages in SQLite's log file after the newest commit; they are moved on by a `Checkpointer`."""
+        self._log_pages_wanted = LOG_PAGES_MAX
         self._connection.set_wal_hook(self._note_log_pages)
         row = self._one("SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1")
         self.last_seq: int = 0 if row is None else row[0]
@@ -177,7 +178,7 @@ class Ledger:
         """
         connection = self._connection
         try:
-            if self.log_pages >= LOG_PAGES_MAX:
+            if self.log_pages >= self._log_pages_wanted:
                 self._start_log_anew()
             if batch.occasions or batch.case_moves or batch.also or batch.spoken:
                 self._write_with_consequences(batch)
@@ -203,9 +204,19 @@ class Ledger:
         return apsw.SQLITE_OK
 
     def _start_log_anew(self) -> None:
-        """Under steady load the log file has no end of its own; nearly all of it has been moved by now."""
-        with suppress(apsw.BusyError):  # somebody reads; next time
+        """Under steady load the log file has no end of its own; nearly all of it has been moved by now.
+
+        Whoever reads for long, an export or a backup, is not waited for: the log file grows meanwhile.
+        """
+        self._log_pages_wanted = self.log_pages + CHECKPOINT_EVERY_PAGES
+        self._connection.set_busy_handler(None)
+        try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            self._log_pages_wanted = LOG_PAGES_MAX
+        except apsw.BusyError:
+            pass  # somebody reads; next time
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
 
     def _write_with_consequences(self, batch: Sealed) -> None:
         """The same as a transaction of several statements."""
