@@ -99,6 +99,7 @@ BROAD_CATCHES = frozenset(
         ("engine/corridor.py", "_take_edit"),
         ("engine/corridor.py", "_commit"),
         ("engine/corridor.py", "_committed"),
+        ("server/tending.py", "tended"),
         ("webhooks/sender.py", "_attempt"),
         ("model/predictors.py", "__init__"),
         ("workbench/sender.py", "_work"),

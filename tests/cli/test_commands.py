@@ -13,7 +13,9 @@ import click
 import pytest
 
 from fourthwatch.cli.main import root
+from fourthwatch.store.ledger import Ledger
 from served import PROGRAM, Served, run
+from store.rows import event
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +65,67 @@ def test_a_setting_that_cannot_be_read_ends_with_2_and_names_it(tmp_path: Path) 
     ended = run("serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0", FOURTHWATCH_RED_ABOVE="170")
     assert ended.returncode == 2
     assert "FOURTHWATCH_RED_ABOVE" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "list"),
+        ("keys", "revoke", "k"),
+        ("tenants", "list"),
+        ("users", "list"),
+        ("users", "disable", "asha"),
+        ("models", "list"),
+        ("events", "export"),
+        ("audit", "export"),
+        ("backup", "--out", "copy"),
+        ("erase", "--user", "asha", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_a_directory_that_is_mistyped_is_told_and_does_not_become_one(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    there = tmp_path / "mistyped"
+    ended = run(*arguments, "--data", str(there))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"fourthwatch: there is no data file in {there}; is --data right?\n"
+    assert not there.exists()
+
+
+def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = run("serve", "--data", str(tmp_path / "file" / "data"), "--listen", "127.0.0.1:0")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(r"fourthwatch: .*/file/data cannot be written: .*\n", ended.stderr)
+
+
+@pytest.mark.parametrize("key", ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+def test_a_certificate_that_is_none_is_told_before_the_log_is_read(tmp_path: Path, key: str) -> None:
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_text(key)
+    told = ("--tls-cert", str(certificate), "--tls-key", str(certificate))
+    ended = run("serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", *told)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(r"fourthwatch: --tls-cert and --tls-key are no certificate .*\n", ended.stderr)
+
+
+def test_an_export_to_a_full_disk_or_a_closed_pipe_ends_with_1_and_without_a_trace(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for first in range(1, 3_001, 500):
+        ledger.append([event(seq, body=b'{"_userId":"%d"}' % seq) for seq in range(first, first + 500)], [])
+    ledger.close()
+    export = [str(PROGRAM), "events", "export", "--data", str(tmp_path)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(export, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "fourthwatch: No space left on device\n")
+    with subprocess.Popen(export, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+    assert (process.returncode, told) == (1, b"")
 
 
 def test_a_key_is_printed_alone_and_has_at_most_32_characters_and_no_blank(tmp_path: Path) -> None:

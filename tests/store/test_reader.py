@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import apsw
 import pytest
 
 from fourthwatch.store.file import open_file
@@ -114,6 +115,20 @@ def test_an_export_is_one_tenants_in_order(reader: LedgerReader) -> None:
     assert [row.seq for row in reader.export(1, 2)] == [4, 5]
     assert [row.seq for row in reader.export(2)] == [3, 6]
     assert list(reader.export(3)) == []
+
+
+def test_an_export_that_is_not_read_to_its_end_holds_up_no_checkpoint(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append([event(seq) for seq in range(1, 1_301)], [])
+    reader = LedgerReader(tmp_path)
+    exported = reader.export(1)
+    begun = [next(exported).seq for _ in range(3)]
+    ledger.append([event(1_301)], [])
+    ledger._connection.set_busy_timeout(1)
+    ledger._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)  # raises while somebody reads
+    assert [*begun, *(row.seq for row in exported)] == list(range(1, 1_301)), "what was there at the beginning"
+    reader.close()
+    ledger.close()
 
 
 def test_a_reader_sees_what_is_committed_after_it_was_opened(tmp_path: Path) -> None:

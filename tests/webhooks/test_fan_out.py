@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from fourthwatch.rules.rule import Rule
+from fourthwatch.store import file as files
 from fourthwatch.store.changes import Change
+from fourthwatch.store.file import open_file
 from fourthwatch.store.outbox import announce
 from fourthwatch.webhooks.transport import Transport
 from webhooks.listening import Receiver, Told
@@ -470,3 +472,48 @@ def test_open_cases_are_known_after_a_restart(tmp_path: Path) -> None:
     first.decide("o-1", "decline")  # a walk of its own, which has read them from the file
     assert cases(first) == [("o-1", "decline")]
     first.close()
+
+
+# What could not be told, and what cannot be written down.
+
+
+def test_a_score_that_never_arrived_is_told_by_the_next_event_though_the_flag_is_the_same(
+    world: World, receiver: Receiver
+) -> None:
+    plugin(world, receiver)
+    receiver.answer = lambda heard: Told(500)
+    world.order("o-1", red=True)
+    assert send(world, receiver, 8 * 24 * 3_600) != []
+    assert [one.state for one in world.deliveries()] == ["parked"]
+    receiver.answer = lambda heard: Told()
+    world.tell("order_status", red=True, _orderId="o-1", _orderStatus="_wo_processing")
+    assert [told["flag"] for told in send(world, receiver, 60)] == ["red"]
+    world.tell("order_status", red=True, _orderId="o-1", _orderStatus="_wo_completed")
+    assert send(world, receiver, 60) == [], "it has arrived now"
+
+
+def test_a_receiver_that_is_gone_while_nothing_can_be_written_is_tried_again(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "BUSY_MS", 1)
+    world.endpoint(receiver.url + "/hook")
+    world.order("o-1")
+    receiver.answer = lambda heard: Told(410)
+
+    async def run() -> None:
+        sender = world.sender(Transport(receiver.named))
+        sender.turn()
+        assert sender.turn() > 0
+        holder = open_file(world.directory)
+        holder.execute("BEGIN IMMEDIATE")
+        await asyncio.wait(sender._tasks)
+        holder.execute("ROLLBACK")
+        holder.close()
+        sender.turn()
+        assert {one.state for one in world.deliveries()} == {"waiting"}
+        receiver.answer = lambda heard: Told()
+        await world.send(sender, 3_600 * SECOND)
+        sender.close()
+
+    asyncio.run(run())
+    assert {one.state for one in world.deliveries()} == {"delivered"}

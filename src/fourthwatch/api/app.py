@@ -18,7 +18,17 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.problems import is_management, problem_reply
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
 from fourthwatch.api.shortcut import Shortcut
-from fourthwatch.errors import FourthwatchError, Internal, MethodNotAllowed, NotFound, Refused, Unavailable
+from fourthwatch.engine.flight import unavailable
+from fourthwatch.errors import (
+    FourthwatchError,
+    Internal,
+    LedgerBusy,
+    LedgerFull,
+    MethodNotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from fourthwatch.events import KINDS, Kind
 from fourthwatch.logs import log
 from fourthwatch.metrics import REPLIES
@@ -126,6 +136,8 @@ class Application:
                 await send_refusal(send, refusal, (b"allow", allowed))
             else:
                 await send_refusal(send, refusal)
+        except (LedgerFull, LedgerBusy) as failure:
+            await send_refusal(send, _unavailable(failure))
         except ClientGone:
             log.debug("client_gone")
 
@@ -158,10 +170,18 @@ def event_paths() -> dict[str, Kind]:
 
 
 def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, LedgerFull | LedgerBusy):
+        error = _unavailable(error)
     if not isinstance(error, Refused):
         log.error("request_failed", reason=str(error))
         return _failed(request, error)
     return _refusal(request, error, {})
+
+
+def _unavailable(failure: LedgerFull | LedgerBusy) -> Unavailable:
+    """Nothing of the change was kept, and it can be sent again."""
+    log.error("change_failed", reason=str(failure))
+    return unavailable("full" if isinstance(failure, LedgerFull) else "busy")
 
 
 def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001

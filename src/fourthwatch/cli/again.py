@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.cli.options import data_option, json_option
+from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.settings import read_settings
@@ -15,7 +15,7 @@ from fourthwatch.workbench.again import Again, Unknown, decide_again
 
 @click.command("replay-decision", epilog="Example: fourthwatch replay-decision --data ./data --all")
 @click.argument("event_id", required=False)
-@data_option
+@there_option
 @click.option("--all", "every", is_flag=True, help="Every decision in the ledger, in place of one.")
 @json_option
 def replay_decision(event_id: str | None, directory: Path, every: bool, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.cli.options import data_option, json_option
+from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.store.changes import AuditEntry, AuditTrail
@@ -20,7 +20,7 @@ def audit() -> None:
 
 
 @audit.command(epilog="Example: fourthwatch audit verify --data ./data --tenant default --head 5f0c…")
-@data_option
+@there_option
 @click.option("--tenant", default="default", show_default=True, help="Whose head --head is.")
 @click.option(
     "--head", metavar="HASH", help="The `chain` of an entry that you kept elsewhere; it has to be in the trail still."
@@ -61,7 +61,7 @@ def verify(directory: Path, tenant: str, head: str | None, as_json: bool) -> Non
 
 
 @audit.command(epilog="Example: fourthwatch audit export --data ./data > audit.jsonl")
-@data_option
+@there_option
 @click.option("--tenant", default="default", show_default=True, help="Whose trail.")
 def export(directory: Path, tenant: str) -> None:
     """Print a tenant's trail, oldest first, one JSON object per line."""

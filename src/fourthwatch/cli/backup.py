@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from fourthwatch.cli.options import data_option
+from fourthwatch.cli.options import there_option
 from fourthwatch.store.backup import back_up
 
 
 @click.command(epilog="Example: fourthwatch backup --data ./data --out /mnt/backups/monday")
-@data_option
+@there_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A directory that is not there yet.")
 def backup(directory: Path, out: Path) -> None:
     """Copy the data file as of one moment, with the key of its secrets, into a new directory.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fourthwatch.cli.options import data_option
+from fourthwatch.cli.options import there_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.engine.person import events_of
 from fourthwatch.store.changes import COMMAND_LINE
@@ -13,7 +13,7 @@ from fourthwatch.store.file import lock_directory
 
 
 @click.command(name="erase", epilog="Example: fourthwatch erase --data ./data --user u-19")
-@data_option
+@there_option
 @click.option("--user", "user_id", required=True, help="As in _userId.")
 @click.option("--tenant", default="default", show_default=True, help="The merchant whose user it is.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.cli.options import data_option
+from fourthwatch.cli.options import there_option
 from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import FourthwatchError
 from fourthwatch.events import KIND_OF_NUMBER
@@ -21,7 +21,7 @@ def events() -> None:
 
 
 @events.command(epilog="Example: fourthwatch events export --data ./data --tenant default > events.jsonl")
-@data_option
+@there_option
 @click.option("--tenant", default="default", show_default=True, help="Whose events.")
 @click.option("--after", default=0, show_default=True, help="Only events behind this position.")
 def export(directory: Path, tenant: str, after: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.cli.options import data_option, json_option
+from fourthwatch.cli.options import data_option, json_option, there_option
 from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import FourthwatchError
 from fourthwatch.store.keys import SCOPES, KeyStore
@@ -41,7 +41,7 @@ def create(directory: Path, name: str, scopes: tuple[str, ...], tenant: str) -> 
 
 
 @keys.command("list", epilog="Example: fourthwatch keys list --data ./data --json")
-@data_option
+@there_option
 @json_option
 def list_keys(directory: Path, as_json: bool) -> None:
     """List all keys, revoked ones too; never the keys themselves."""
@@ -69,7 +69,7 @@ def list_keys(directory: Path, as_json: bool) -> None:
 
 
 @keys.command(epilog="Example: fourthwatch keys revoke --data ./data key_0a1b2c3d4e5f")
-@data_option
+@there_option
 @click.argument("key")
 def revoke(directory: Path, key: str) -> None:
     """Revoke the key with this id or name; a running server refuses it within a second."""

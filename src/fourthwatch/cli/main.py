@@ -67,4 +67,7 @@ def main() -> None:
     except FourthwatchError as error:
         click.echo(f"fourthwatch: {error}", err=True)
         code = FINDING
+    except OSError as error:  # standard output that is full, a file that cannot be written
+        click.echo(f"fourthwatch: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+        code = FINDING
     sys.exit(code if isinstance(code, int) else 0)

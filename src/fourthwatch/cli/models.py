@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from fourthwatch.cli.options import data_option, json_option
+from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.logs import set_up_logs
@@ -33,7 +33,7 @@ def models() -> None:
 
 
 @models.command("list", epilog="Example: fourthwatch models list --data ./data --json")
-@data_option
+@there_option
 @_tenant_option
 @json_option
 def list_models(directory: Path, tenant: str, as_json: bool) -> None:
@@ -55,7 +55,7 @@ def list_models(directory: Path, tenant: str, as_json: bool) -> None:
 
 
 @models.command(epilog="Example: fourthwatch models show --data ./data chargeback-20260601-0a1b2c3d --card card.html")
-@data_option
+@there_option
 @click.argument("model")
 @_tenant_option
 @click.option("--card", type=click.Path(dir_okay=False, path_type=Path), help="Write the model card there, HTML.")
@@ -84,7 +84,7 @@ def show(directory: Path, model: str, tenant: str, card: Path | None, as_json: b
 
 
 @models.command(epilog="Example: fourthwatch models compare --data ./data chargeback-20260601-0a1b2c3d")
-@data_option
+@there_option
 @click.argument("model")
 @_tenant_option
 @json_option
@@ -98,7 +98,7 @@ def compare(directory: Path, model: str, tenant: str, as_json: bool) -> None:
 
 
 @models.command(epilog="Example: fourthwatch models promote --data ./data chargeback-20260601-0a1b2c3d")
-@data_option
+@there_option
 @click.argument("model")
 @_tenant_option
 @click.option("--override", metavar="WHY", help="Promote whatever the gates say; the reason goes into the audit trail.")
@@ -117,7 +117,7 @@ def promote(directory: Path, model: str, tenant: str, override: str | None, by: 
 
 
 @models.command(epilog="Example: fourthwatch models shadow --data ./data chargeback-20260601-0a1b2c3d")
-@data_option
+@there_option
 @click.argument("model")
 @_tenant_option
 def shadow(directory: Path, model: str, tenant: str) -> None:
@@ -126,7 +126,7 @@ def shadow(directory: Path, model: str, tenant: str) -> None:
 
 
 @models.command(epilog="Example: fourthwatch models retire --data ./data chargeback-20260601-0a1b2c3d")
-@data_option
+@there_option
 @click.argument("model")
 @_tenant_option
 def retire(directory: Path, model: str, tenant: str) -> None:
@@ -135,7 +135,7 @@ def retire(directory: Path, model: str, tenant: str) -> None:
 
 
 @models.command(epilog="Example: fourthwatch models rollback --data ./data --why 'more reviews than people'")
-@data_option
+@there_option
 @_tenant_option
 @click.option("--why", default="", help="Goes into the audit trail.")
 def rollback(directory: Path, tenant: str, why: str) -> None:
@@ -147,7 +147,7 @@ def rollback(directory: Path, tenant: str, why: str) -> None:
 
 
 @models.command("import", epilog="Example: fourthwatch models import --data ./data ./my-model")
-@data_option
+@there_option
 @click.argument("package", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_tenant_option
 def import_model(directory: Path, package: Path, tenant: str) -> None:

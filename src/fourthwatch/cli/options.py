@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from fourthwatch.errors import UsageError
+from fourthwatch.errors import FourthwatchError, UsageError
+from fourthwatch.store.file import FILE_NAME
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,6 +23,26 @@ def data_option(command: Command) -> Command:
         show_envvar=True,
         help="Directory of the data file; made when there is none.",
     )(command)
+
+
+def there_option(command: Command) -> Command:
+    """The same for what only makes sense where a data file is: a directory that is mistyped does not become one."""
+    return click.option(
+        "--data",
+        "directory",
+        required=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="FOURTHWATCH_DATA",
+        show_envvar=True,
+        callback=_with_file,
+        help="Directory of the data file.",
+    )(command)
+
+
+def _with_file(_context: click.Context, _option: click.Parameter, directory: Path) -> Path:
+    if not (directory / FILE_NAME).exists():
+        raise FourthwatchError(f"there is no data file in {directory}; is --data right?")
+    return directory
 
 
 def json_option(command: Command) -> Command:

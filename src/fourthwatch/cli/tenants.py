@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.cli.options import data_option, json_option
+from fourthwatch.cli.options import data_option, json_option, there_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.store.keys import KeyStore
 
@@ -34,7 +34,7 @@ def create(name: str, directory: Path, as_json: bool) -> None:
 
 
 @tenants.command("list", epilog="Example: fourthwatch tenants list --data ./data --json")
-@data_option
+@there_option
 @json_option
 def list_(directory: Path, as_json: bool) -> None:
     """List tenants, with how many keys of each are in force."""

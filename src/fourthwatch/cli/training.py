@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fourthwatch.cli.options import data_option
+from fourthwatch.cli.options import there_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.errors import UsageError
 from fourthwatch.logs import set_up_logs
@@ -23,7 +23,7 @@ NOVELTY = "novelty"
 
 
 @click.command(epilog="Example: fourthwatch train --data ./data --target chargeback --until 2026-06-01")
-@data_option
+@there_option
 @click.option("--target", type=click.Choice((*TARGETS, NOVELTY)), default="chargeback", show_default=True,
               help="What is to be foretold; `any`: disputed, refused at the door, or marked as bad; `novelty`: nothing,"
                    " it learns without labels what is usual.")  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.cli.options import data_option, json_option
+from fourthwatch.cli.options import data_option, json_option, there_option
 from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import FourthwatchError
 from fourthwatch.store.keys import KeyStore
@@ -24,7 +24,7 @@ def users() -> None:
 
 
 @users.command("list", epilog="Example: fourthwatch users list --data ./data --json")
-@data_option
+@there_option
 @json_option
 def list_users(directory: Path, as_json: bool) -> None:
     """List all users, disabled ones too."""
@@ -64,7 +64,7 @@ def create_link(directory: Path, name: str, role: str | None, tenant: str, url: 
 
 
 @users.command(epilog="Example: fourthwatch users disable --data ./data asha@example.com")
-@data_option
+@there_option
 @click.argument("name")
 def disable(directory: Path, name: str) -> None:
     """Lock a user out; sessions and links end at once."""

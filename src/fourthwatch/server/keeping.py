@@ -11,7 +11,7 @@ from functools import partial
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.definitions import Definitions, Shelf
 from fourthwatch.engine.panel import Panel
-from fourthwatch.errors import ModelRefused, Unavailable
+from fourthwatch.errors import LedgerError, ModelRefused, Unavailable
 from fourthwatch.logs import log
 from fourthwatch.model.manifest import Manifest, Package
 from fourthwatch.model.probe import try_out
@@ -19,6 +19,8 @@ from fourthwatch.model.serving import LiveModel
 from fourthwatch.store.models import ModelFiles, ModelRow, ModelStore
 
 LOOK_EVERY_S = 0.5
+_UNWRITTEN = "?"
+"""In place of the id of the model that judges: the store does not say so yet."""
 
 
 class ModelKeeper:
@@ -77,7 +79,11 @@ class ModelKeeper:
                         if live is not None:
                             self._admit(row, live)
                 for tenant, from_seq, model in self.settle():
-                    await asyncio.to_thread(self._store.hold, tenant, from_seq, model)
+                    try:
+                        await asyncio.to_thread(self._store.hold, tenant, from_seq, model)
+                    except LedgerError as error:
+                        self._held[tenant] = _UNWRITTEN  # at the next look, then
+                        log.warning("model_not_written_down", reason=str(error))
             except Unavailable:
                 continue
 

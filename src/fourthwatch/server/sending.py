@@ -52,14 +52,17 @@ class Sending:
 
     async def _keep(self) -> None:
         await self._wanted.wait()
-        again_s = _AGAIN_FIRST_S
+        again_s, loop = _AGAIN_FIRST_S, asyncio.get_running_loop()
         while True:
             command = (sys.executable, "-m", "fourthwatch.server.sender_process", str(self._directory))
+            began_s = loop.time()
             try:
                 self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=DEVNULL)
                 code = await self._process.wait()
                 log.warning("sender_ended", code=code)
             except OSError as error:
                 log.error("sender_not_started", reason=str(error))
+            if loop.time() - began_s > _AGAIN_MAX_S:
+                again_s = _AGAIN_FIRST_S  # it was at work for long: this is another trouble than the last
             await asyncio.sleep(again_s)
             again_s = min(2 * again_s, _AGAIN_MAX_S)

@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ from fourthwatch.server.certificate import self_signed
 from fourthwatch.server.erasing import erase_first
 from fourthwatch.server.keeping import ModelKeeper
 from fourthwatch.server.sending import Sending
+from fourthwatch.server.tending import tended
 from fourthwatch.server.watching import ModelWatch
 from fourthwatch.settings import Settings
 from fourthwatch.store.endpoints import EndpointStore
@@ -111,9 +113,12 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     server = _Server(_config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce))
     gc.collect()
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
-    following = asyncio.create_task(assembly.access.follow())
-    indexing = asyncio.create_task(assembly.indexing.run())
-    keeping = (asyncio.create_task(keeper.follow()), asyncio.create_task(ModelWatch(directory, panel, clock).run()))
+    following = asyncio.create_task(tended("keys", assembly.access.follow))
+    indexing = asyncio.create_task(tended("index", assembly.indexing.run))
+    keeping = (
+        asyncio.create_task(tended("models", keeper.follow)),
+        asyncio.create_task(tended("drift", ModelWatch(directory, panel, clock).run)),
+    )
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):
         await server.serve(sockets=[sock])
@@ -202,6 +207,15 @@ def _tls_files(directory: Path, listen: Listen, clock: SystemClock) -> tuple[Pat
         return self_signed(directory, clock)
     if (listen.tls_certificate is None) != (listen.tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together")
+    if listen.tls_certificate is not None:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                listen.tls_certificate, listen.tls_key, lambda: ""
+            )
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"--tls-cert and --tls-key are no certificate and its key in PEM, without a passphrase: {error}"
+            ) from error
     return listen.tls_certificate, listen.tls_key
 
 

@@ -62,16 +62,19 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
 def writing(connection: apsw.Connection) -> Iterator[None]:
     """A transaction that has its place among writers before it reads anything; within another one a part of it.
 
-    A connection's own `with` reads first, and fails when another has written before it comes to write.
+    A connection's own `with` reads first, and fails when another has written before it comes to write. Raises
+    `LedgerFull` or `LedgerBusy`; all else that goes wrong is left as it is.
     """
     is_part = connection.in_transaction
     if is_part:
         yield
         return
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
+    except (apsw.FullError, apsw.BusyError) as error:
+        raise ledger_error(error) from error
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -79,8 +82,11 @@ def writing(connection: apsw.Connection) -> Iterator[None]:
 
 def lock_directory(directory: Path, name: str = LOCK_NAME) -> IO[str]:
     """Take the directory for this process; the lock goes with the process. Raises `LedgerUnusable` if it is taken."""
-    _make_directory(directory)
-    handle = (directory / name).open("w")
+    try:
+        _make_directory(directory)
+        handle = (directory / name).open("w")
+    except OSError as error:
+        raise LedgerUnusable(f"{directory} cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -28,6 +28,7 @@ _ID_CHARS = len("ev_") + 12 + 2 * NONCE_BYTES
 _EVENTS = ", ".join("e." + column.strip() for column in EVENT_COLUMNS.split(","))
 _DECISIONS = ", ".join("d." + column.strip() for column in DECISION_COLUMNS.split(","))
 _EVENT_WIDTH = len(EventRow.__struct_fields__)
+_EXPORTED_AT_ONCE = 500
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -164,12 +165,23 @@ class LedgerReader:
             yield event_row(row)
 
     def export(self, tenant: int, after_seq: int = 0) -> Iterator[EventRow]:
-        """All events of a tenant after a position, in ledger order."""
-        for row in self._connection.execute(
-            f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? AND e.seq > ? ORDER BY e.seq",
-            (tenant, after_seq),
-        ):
-            yield event_row(row)
+        """All events of a tenant after a position that are stored now, in ledger order.
+
+        In pieces: whoever reads all of it at once keeps the log file from being begun anew, for as long as it takes.
+        """
+        last_seq = self.count()
+        while True:
+            rows = self._connection.execute(
+                f"SELECT {_EVENTS} FROM event e WHERE +e.tenant = ? AND e.seq > ? AND e.seq <= ?"
+                " ORDER BY e.seq LIMIT ?",
+                (tenant, after_seq, last_seq, _EXPORTED_AT_ONCE),
+            ).fetchall()
+            if not rows:
+                return
+            for row in rows:
+                event = event_row(row)
+                after_seq = event.seq
+                yield event
 
     def count(self) -> int:
         """Events stored, of all tenants; positions have no gaps."""

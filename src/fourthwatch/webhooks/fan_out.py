@@ -116,7 +116,9 @@ class _Batch:
             if is_payment and attempts == 0:
                 self.sooner.append((number, at_ms))
             return
-        if state == "sending":  # what is being told is what was true before this event
+        if state == "parked" and self._receivers.postbacks[key].disabled_ms is None:
+            flag = None  # whatever was tried, it did not arrive
+        elif state == "sending":  # what is being told is what was true before this event
             flag = None if before is None else before.flag
         if flag != made.flag and not self._is_decided(occasion):
             wait_ms = at_ms - occasion.at_ms if is_payment else 0

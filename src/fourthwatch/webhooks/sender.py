@@ -207,7 +207,13 @@ class Sender:
         finally:
             self._paces[key].under_way -= 1
         took_ms = int((self._clock.monotonic_s() - started_s) * SECOND_MS)
-        self._done.append(self._judged(delivery, ready, replied, failure, started_ms, took_ms))
+        try:
+            attempt = self._judged(delivery, ready, replied, failure, started_ms, took_ms)
+        except Exception as error:  # noqa: BLE001 (what cannot be judged is tried again: it must not stay under way)
+            log.error("attempt_not_judged", fault=type(error).__name__, exc_info=error)
+            failure = NotReplied("a fault of the server; it was logged")
+            attempt = self._judged(delivery, ready, None, failure, started_ms, took_ms)
+        self._done.append(attempt)
         self._woken.set()
 
     def _judged(
