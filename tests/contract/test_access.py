@@ -16,7 +16,7 @@ from fourthwatch.api.access import REFRESH_S
 from fourthwatch.api.app import Application
 from fourthwatch.clock import SystemClock
 from fourthwatch.decision import Policy
-from fourthwatch.engine import corridor as corridors
+from fourthwatch.engine import queues
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
 from fourthwatch.server.assembly import Assembly
 from fourthwatch.settings import Settings
@@ -313,7 +313,7 @@ def test_two_merchants_with_the_same_ids_do_not_see_or_influence_each_other(
 def test_what_goes_through_many_events_is_not_begun_while_events_wait(
     built: Built, monkeypatch: pytest.MonkeyPatch, pressed: bool
 ) -> None:
-    monkeypatch.setattr(corridors, "PRESSED_QUEUE", 0 if pressed else 1)
+    monkeypatch.setattr(queues, "PRESSED_QUEUE", 0 if pressed else 1)
     answers: dict[str, tuple[int, dict[bytes, bytes]]] = {}
 
     async def receive() -> Message:
