@@ -461,6 +461,18 @@ def test_a_connection_that_ends_in_order_is_not_kept_for_draining(serve: Serve) 
     assert _breaks_off(peer)
 
 
+def test_a_peer_that_has_said_all_it_will_still_hears_its_answer(serve: Serve) -> None:
+    """As `nc -N` and some proxies do: they close their half of the connection behind the request."""
+    served = serve(BoundedHttpProtocol)
+    peer = served.connect()
+    peer.say(b"POST /held HTTP/1.1\r\n" + HEAD + b"Content-Length: 2\r\n\r\nhi")
+    peer.wire.shutdown(socket.SHUT_WR)
+    assert not peer.hears(0.2)
+    served.app.release.set()
+    assert peer.answer().status == 200
+    assert peer.is_closed()
+
+
 # Time.
 
 

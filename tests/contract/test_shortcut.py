@@ -215,3 +215,14 @@ def test_a_known_head_with_a_body_that_is_refused_leaves_the_connection_open(sho
     bad = good.replace(b'{"_userId"', b"}{_userId'")
     line.sendall(good + bad + good)
     assert [reply.status for reply in replies(line, 3)] == [200, 400, 200]
+
+
+@pytest.mark.parametrize("path", [_SHORT, _LONG])
+def test_a_peer_that_closes_its_half_behind_the_event_hears_what_became_of_it(
+    shop: Shop, line: socket.socket, path: str
+) -> None:
+    line.sendall(request(shop, fresh("u"), path))
+    line.shutdown(socket.SHUT_WR)
+    (reply,) = replies(line, 1)
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+    assert line.recv(1) == b""

@@ -4,14 +4,19 @@ Every error body is `{"error": text, "message": text, "code": code}`: some clien
 """
 
 import asyncio
+import re
 import urllib.parse
 from collections.abc import Coroutine
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
 import httptools
 import msgspec
 from uvicorn._types import ASGISendEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+Phase = Literal["head", "body", "chunks", "answer", "drain", "closed"]
+"""What a connection waits for: a request's head, the rest of a body of known length or of a chunked body, our
+own answer to a request that is wholly read, the end of an upload nobody will read, its own end."""
 
 
 class Refusal(NamedTuple):
@@ -43,6 +48,7 @@ class Refusal(NamedTuple):
         return b"".join(lines)
 
 
+_H2C_OFFER = re.compile(rb"\r\n(?:upgrade:[ \t]*h2c[ \t]*\r\n)+", re.IGNORECASE)
 HEADERS_TOO_LARGE: Final = Refusal(431, "headers_too_large", "The request's header section is too large.")
 HEADERS_TOO_SLOW: Final = Refusal(408, "header_timeout", "The request's headers did not arrive in time.")
 BODY_TOO_SLOW: Final = Refusal(408, "body_timeout", "The request's body did not arrive in time.")
@@ -169,3 +175,9 @@ class Exchange(RequestResponseCycle):
             }
         )
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def without_offer(head: bytes) -> bytes:
+    """A head, or a piece of one, without the offer of HTTP/2 that Java's client makes at first: a server may pass over
+    that, the parser not."""
+    return _H2C_OFFER.sub(b"\r\n", head)

@@ -6,9 +6,8 @@ no request is ever read out of another one's body. Use: `uvicorn.Config(app, htt
 
 import asyncio
 import contextvars
-import re
 from collections.abc import Callable
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 import httptools
@@ -19,16 +18,11 @@ from uvicorn.server import ServerState
 from fourthwatch import limits
 from fourthwatch.api import exchange
 from fourthwatch.api.deadline import Deadline
-from fourthwatch.api.exchange import Exchange, Outlet, Refusal
+from fourthwatch.api.exchange import Exchange, Outlet, Phase, Refusal
 from fourthwatch.api.seam import Seam
 from fourthwatch.api.shortcut import EventExchange, Shortcut
 from fourthwatch.errors import Refused
 
-Phase = Literal["head", "body", "chunks", "answer", "drain", "closed"]
-"""What a connection waits for: a request's head, the rest of a body of known length or of a chunked body, our
-own answer to a request that is wholly read, the end of an upload nobody will read, its own end."""
-
-H2C_OFFER: Final = re.compile(rb"\r\n(?:upgrade:[ \t]*h2c[ \t]*\r\n)+", re.IGNORECASE)
 PIECE_BYTES: Final = 16 * 1024
 """How much of a chunked body is fed at once: as far as unseen trailers can overrun their limit."""
 FRAMING_HEADERS: Final = frozenset((b"content-length", b"transfer-encoding", b"host", b"expect"))
@@ -114,6 +108,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._read(data, 0)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether the connection stays open: a peer that has said all it will still hears its answer."""
+        is_heard = self._phase == "answer" and not self._ahead and self.transport.can_write_eof()
+        if is_heard:
+            self.cycle.keep_alive = False
+        return is_heard
+
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._phase == "answer":
@@ -157,8 +158,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         piece = data[start:stop]
         self._head = piece if self._head_bytes == 0 else b""
         self._head_bytes += stop - start
-        # Java's client offers HTTP/2 at first; a server may pass over that, the parser not.
-        self._feed(H2C_OFFER.sub(b"\r\n", piece) if b"h2c" in piece else piece)
+        self._feed(exchange.without_offer(piece) if b"h2c" in piece else piece)
         if self._phase == "head" and self._head_bytes >= self.header_bytes_max:
             self._refuse(exchange.HEADERS_TOO_LARGE)
         return stop
