@@ -114,6 +114,7 @@ SOURCES_MAX = 1_024
 FORGET_AFTER_DAYS = 400
 """A thing of which nothing was received for so long is forgotten, unless the operator says otherwise."""
 FORGET_AFTER_DAYS_MIN = 100
+FORGET_AFTER_DAYS_MAX = 36_500
 """As long as buckets tell days apart; every window up to 90 days then sees all that there was."""
 FORGOTTEN_PER_STEP = 512
 """Entities that are looked at between two batches for whether their memory can be given back."""

@@ -302,6 +302,29 @@ def test_a_backup_is_made_from_the_settings(office: Office) -> None:
     assert name in admin.get("/console/settings/keeping").body.decode()
 
 
+def test_how_long_histories_are_kept_is_chosen_by_an_administrator_who_was_told_what_it_does(office: Office) -> None:
+    admin, manager = signed_in(office.served, "admin"), signed_in(office.served, "manager")
+    there, form = "/console/settings/keeping", "/console/settings/keeping/histories"
+    assert form not in manager.get(there).body.decode()
+    assert manager.post(form, {"days": "150", "sure": "yes"}).status == 403
+    assert 'name="days"' in admin.get(there).body.decode()
+    refused = admin.post(form, {"days": "99", "sure": "yes"})
+    assert (refused.status, "Days are a whole number from 100" in refused.body.decode()) == (400, True)
+    told = admin.post(form, {"days": "150"}).body.decode()
+    assert "Nothing has happened yet" in told
+    assert "silent for more than 150 days is new when it comes back" in told
+    assert office.served.get(office.key, "/api/v1/keeping").json["histories"]["days_next"] == 400
+    assert admin.post(form, {"days": "150", "sure": "yes"}).status == 303
+    page = admin.get(there).body.decode()
+    assert "From the next start of the server on histories are kept for 150 days; until then for 400" in page
+    assert "Chosen by admin@example.com" in page
+    entry = office.served.get(office.key, "/api/v1/audit?action=retention.set").json["entries"][0]
+    assert entry["after"] == {"forget_after_days": 150}
+    assert "Keep histories for 400 days?" in admin.post(form, {"days": "150", "own": "yes"}).body.decode()
+    assert admin.post(form, {"days": "150", "own": "yes", "sure": "yes"}).status == 303
+    assert office.served.get(office.key, "/api/v1/keeping").json["histories"]["chosen_at"] is None
+
+
 def test_who_is_asked_to_confirm_is_told_on_the_order_until_the_shop_answers(office: Office) -> None:
     analyst = signed_in(office.served, "analyst")
     there = "/console/orders/good-9"

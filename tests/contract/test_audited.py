@@ -95,6 +95,7 @@ STEPS = (
     Step("POST", "/api/v1/keys", {"name": "third", "scopes": ["ingest"]}),
     Step("DELETE", "/api/v1/keys/{key_id}", None, "/api/v1/keys/{}", of="/api/v1/keys"),
     Step("POST", "/api/v1/trials", {"event": "createOrder", "body": {"_orderId": "t"}}, changes=False),
+    Step("PUT", "/api/v1/keeping", {"forget_after_days": 500}),
     Step("POST", "/api/v1/backups", {}, changes=False),
 )  # fmt: skip
 

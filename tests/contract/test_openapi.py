@@ -74,6 +74,7 @@ OTHERS = {
     ("get", "/api/v1/models/{model_id}/card"),
     ("post", "/api/v1/models/rollback"),
     ("get", "/api/v1/keeping"),
+    ("put", "/api/v1/keeping"),
     ("get", "/api/v1/backups"),
     ("post", "/api/v1/backups"),
     ("get", "/api/v1/erasures"),

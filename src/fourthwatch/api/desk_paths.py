@@ -3,9 +3,9 @@
 from typing import Any
 
 from fourthwatch.api.claims import ClaimChoice, ClaimsView, ClaimView, LookChoice, PresenceView
-from fourthwatch.api.description import IDEMPOTENCY_KEY, PAGES, ByType, Operation, managed, parameter
+from fourthwatch.api.description import IDEMPOTENCY_KEY, IF_MATCH, PAGES, ByType, Operation, managed, parameter
 from fourthwatch.api.erasures import ErasuresView, ErasureView
-from fourthwatch.api.keeping import BackupsView, BackupView, KeepingView
+from fourthwatch.api.keeping import BackupsView, BackupView, HistoriesView, KeepingChoice, KeepingView
 from fourthwatch.api.notes import NoteChoice, NotesView, NoteView
 from fourthwatch.api.trials import TrialChoice, TrialView
 from fourthwatch.api.views import ViewChoice, ViewsView, ViewView
@@ -13,7 +13,7 @@ from fourthwatch.api.views import ViewChoice, ViewsView, ViewView
 DESK_TYPES: tuple[Any, ...] = (
     ClaimView, ClaimsView, ClaimChoice, LookChoice, PresenceView, NoteView, NotesView, NoteChoice,
     ViewView, ViewsView, ViewChoice, TrialChoice, TrialView, ErasureView, ErasuresView,
-    KeepingView, BackupView, BackupsView,
+    KeepingView, HistoriesView, KeepingChoice, BackupView, BackupsView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -63,15 +63,7 @@ def desk_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
             "post": managed("tryEvent", "What an event would be answered with, if it came now", by_type[TrialView],
                             by_type, body=by_type[TrialChoice])
         },
-        "/api/v1/keeping": {
-            "get": managed("getKeeping", "What is kept for how long, and the room it takes", by_type[KeepingView],
-                           by_type)
-        },
-        "/api/v1/backups": {
-            "get": managed("listBackups", "Backups beside the data file", by_type[BackupsView], by_type),
-            "post": managed("makeBackup", "Make a backup now", by_type[BackupView], by_type, body={"type": "object"},
-                            status=201),
-        },
+        **_keeping_paths(by_type),
         "/api/v1/erasures": {
             "get": managed("listErasures", "Who waits to be erased", by_type[ErasuresView], by_type)
         },
@@ -79,5 +71,22 @@ def desk_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
             "put": wished,
             "delete": managed("takeErasureBack", "Not to be erased after all", None, by_type, parameters=[_USER],
                               status=204),
+        },
+    }  # fmt: skip
+
+
+def _keeping_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
+    """What is kept, and copies of it."""
+    return {
+        "/api/v1/keeping": {
+            "get": managed("getKeeping", "What is kept for how long, and the room it takes", by_type[KeepingView],
+                           by_type),
+            "put": managed("chooseKeeping", "How long what is silent is remembered, from the next start on",
+                           by_type[KeepingView], by_type, body=by_type[KeepingChoice], parameters=[IF_MATCH]),
+        },
+        "/api/v1/backups": {
+            "get": managed("listBackups", "Backups beside the data file", by_type[BackupsView], by_type),
+            "post": managed("makeBackup", "Make a backup now", by_type[BackupView], by_type, body={"type": "object"},
+                            status=201),
         },
     }  # fmt: skip

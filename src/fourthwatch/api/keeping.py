@@ -1,7 +1,8 @@
-"""What is kept for how long and how large it is, and backups that the server makes of itself."""
+"""What is kept for how long, as it is or as it is chosen, how large it is, and backups that the server makes."""
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -9,14 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Caller
-from fourthwatch.api.changes import Changes, document_of, json_reply
-from fourthwatch.clock import DAY_MS, HOUR_MS, Clock
+from fourthwatch.api.changes import Asked, Changes, Made, document_of, json_reply
+from fourthwatch.clock import DAY_MS, HOUR_MS, Clock, iso_ms
 from fourthwatch.errors import Forbidden, InUse, Malformed
-from fourthwatch.limits import DELIVERED_KEPT_MS, REFUSALS_KEPT_MAX
+from fourthwatch.limits import DELIVERED_KEPT_MS, FORGET_AFTER_DAYS_MAX, FORGET_AFTER_DAYS_MIN, REFUSALS_KEPT_MAX
 from fourthwatch.settings import Settings
 from fourthwatch.store.backup import BACKUPS_NAME, Backup, back_up, backups_in, bytes_kept, name_at
 from fourthwatch.store.changes import Change, Configuration
 from fourthwatch.store.file import free_bytes
+from fourthwatch.store.retention import Retention, RetentionStore
 from fourthwatch.store.users import ABSOLUTE_MS, FIRST_TENANT
 from fourthwatch.wire.reply import encode
 
@@ -32,6 +34,20 @@ class KeptView(msgspec.Struct, frozen=True):
     """By which it is changed, where it can be."""
 
 
+class HistoriesView(msgspec.Struct, frozen=True):
+    """How long what is silent is remembered."""
+
+    days: int
+    """Holds since this start."""
+    days_next: int
+    """Holds from the next start on."""
+    days_setting: int
+    """The server's own, `FORGET_AFTER_DAYS`; it holds while nobody has chosen."""
+    chosen_by: str | None
+    """Id of the user or key; null while nobody has chosen, and to other tenants than the first."""
+    chosen_at: str | None
+
+
 class KeepingView(msgspec.Struct, frozen=True):
     """What is kept, and the room that it takes."""
 
@@ -41,6 +57,14 @@ class KeepingView(msgspec.Struct, frozen=True):
     free_bytes: int | None
     reserve_bytes: int
     """With less free no event is taken."""
+    histories: HistoriesView
+
+
+class KeepingChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long what is silent is remembered, from the next start of the server on."""
+
+    forget_after_days: int | None
+    """100 to 36500; null goes back to the server's own setting."""
 
 
 class BackupView(msgspec.Struct, frozen=True):
@@ -61,19 +85,24 @@ class Keeping:
     """Handlers of `/api/v1/keeping` and `/api/v1/backups`."""
 
     def __init__(
-        self, changes: Changes, configuration: Configuration, directory: Path, settings: Settings, clock: Clock
-    ) -> None:
+        self, changes: Changes, configuration: Configuration, directory: Path, settings: Settings, clock: Clock,
+        retention: RetentionStore,
+    ) -> None:  # fmt: skip
         self._changes = changes
         self._configuration = configuration
         self._directory = directory
         self._settings = settings
         self._clock = clock
+        self._retention = retention
+        chosen = retention.chosen()
+        self._days = settings.forget_after_days if chosen is None else chosen.days
         self._is_copying = False
 
     def routes(self) -> list[Route]:
         """For the router."""
         return [
             Route("/api/v1/keeping", self.keeping, methods=["GET"]),
+            Route("/api/v1/keeping", self.choose, methods=["PUT"]),
             Route("/api/v1/backups", self.backups, methods=["GET"]),
             Route("/api/v1/backups", self.back_up, methods=["POST"]),
         ]
@@ -81,7 +110,31 @@ class Keeping:
     async def keeping(self, request: Request) -> Response:
         """What is kept for how long."""
         caller = self._changes.caller(request, "manage")
-        days = float(self._settings.forget_after_days)
+        return await self._shown(caller)
+
+    async def choose(self, request: Request) -> Response:
+        """How long what is silent is remembered, from the next start on; the first tenant chooses for the server."""
+        caller = self._changes.caller(request, "manage")
+
+        def make(asked: Asked) -> Made:
+            if asked.caller.tenant != FIRST_TENANT:
+                raise Forbidden("what is kept is the same for all tenants: the first tenant chooses it")
+            asked.over(_etag(self._retention.chosen()))
+            days = _wanted(asked.document)
+            _, change = self._retention.choose(days, asked.caller.tenant, asked.caller.key_id)
+            return Made(change=change, status=204)
+
+        answered = await self._changes.take(request, "manage", make)
+        return await self._shown(caller) if answered.status_code == 204 else answered
+
+    async def _shown(self, caller: Caller) -> Response:
+        chosen, setting = self._retention.chosen(), self._settings.forget_after_days
+        histories = HistoriesView(
+            self._days, setting if chosen is None else chosen.days, setting,
+            None if chosen is None or caller.tenant != FIRST_TENANT else chosen.actor,
+            None if chosen is None else iso_ms(chosen.at_ms),
+        )  # fmt: skip
+        days = float(self._days)
         delivered = DELIVERED_KEPT_MS / DAY_MS
         session = ABSOLUTE_MS / HOUR_MS / 24
         kept = (
@@ -95,9 +148,10 @@ class Keeping:
         )
         reserve = self._settings.disk_reserve_bytes
         if caller.tenant != FIRST_TENANT:
-            return json_reply(KeepingView(kept, {}, None, reserve))
+            return json_reply(KeepingView(kept, {}, None, reserve, histories), _etag(chosen))
         sizes = await asyncio.to_thread(bytes_kept, self._directory)
-        return json_reply(KeepingView(kept, sizes, free_bytes(self._directory), reserve))
+        view = KeepingView(kept, sizes, free_bytes(self._directory), reserve, histories)
+        return json_reply(view, _etag(chosen))
 
     async def backups(self, request: Request) -> Response:
         """Which backups there are beside the data file."""
@@ -135,6 +189,22 @@ def _first(caller: Caller) -> Caller:
     if caller.tenant != FIRST_TENANT:
         raise Forbidden("backups hold all tenants: they are made on the command line, or by the first tenant")
     return caller
+
+
+def _wanted(document: dict[str, Any]) -> int | None:
+    """The days that are asked for; raises `Malformed`."""
+    right = f"forget_after_days is {FORGET_AFTER_DAYS_MIN} to {FORGET_AFTER_DAYS_MAX}, or null for the server's own"
+    try:
+        days = msgspec.convert(document, KeepingChoice).forget_after_days
+    except msgspec.ValidationError:
+        raise Malformed(right, pointer="/forget_after_days", code="bad_value") from None
+    if days is not None and not FORGET_AFTER_DAYS_MIN <= days <= FORGET_AFTER_DAYS_MAX:
+        raise Malformed(right, pointer="/forget_after_days", code="bad_value")
+    return days
+
+
+def _etag(chosen: Retention | None) -> str:
+    return '"0"' if chosen is None else f'"{chosen.days}-{chosen.at_ms}"'
 
 
 def _view(backup: Backup) -> BackupView:

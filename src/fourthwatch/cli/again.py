@@ -7,9 +7,11 @@ import click
 import msgspec
 
 from fourthwatch.cli.options import json_option, there_option
+from fourthwatch.clock import SystemClock
 from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.settings import read_settings
+from fourthwatch.store.retention import days_kept
 from fourthwatch.workbench.again import Again, Unknown, decide_again
 
 
@@ -30,7 +32,8 @@ def replay_decision(event_id: str | None, directory: Path, every: bool, as_json:
     try:
         settings = read_settings()
         supplied = read_supplied(settings.ip_file_paths, settings.card_file_path)
-        for one in decide_again(directory, settings.forget_after_days, event_id, supplied):
+        days = days_kept(directory, settings.forget_after_days, SystemClock())
+        for one in decide_again(directory, days, event_id, supplied):
             made += 1
             differing += not one.identical
             if as_json:

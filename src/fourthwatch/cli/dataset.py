@@ -8,11 +8,13 @@ import click
 import msgspec
 
 from fourthwatch.cli.options import json_option
+from fourthwatch.clock import SystemClock
 from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.errors import UsageError
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.logs import set_up_logs
 from fourthwatch.settings import read_settings
+from fourthwatch.store.retention import days_kept
 from fourthwatch.wire.times import read_timestamp_ms
 from fourthwatch.workbench.dataset import EVENTS, Built, Events, Wanted
 from fourthwatch.workbench.dataset import build as build_dataset
@@ -61,7 +63,8 @@ def build(
     settings = read_settings()
     wanted = Wanted(
         tenant=tenant, from_ms=_moment("--from", from_), to_ms=_moment("--to", to), features=_names(features),
-        events=events, keys=_names(keys), forget_after_days=settings.forget_after_days,
+        events=events, keys=_names(keys),
+        forget_after_days=days_kept(directory, settings.forget_after_days, SystemClock()),
         supplied=read_supplied(settings.ip_file_paths, settings.card_file_path),
     )  # fmt: skip
     set_up_logs(level="warning")  # on standard error; standard output is the result's

@@ -25,6 +25,7 @@ from fourthwatch.store.changes import Configuration
 from fourthwatch.store.claims import ClaimStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.retention import RetentionStore
 from fourthwatch.store.users import UserStore
 from fourthwatch.store.views import ViewStore
 from fourthwatch.store.wishes import WishStore
@@ -56,8 +57,9 @@ class Desk:
         access, changes, intake, cursors = tools.access, tools.changes, tools.intake, tools.cursors
         reader = house.reader
         claims, views, wishes = ClaimStore(directory, clock), ViewStore(directory, clock), WishStore(directory, clock)
+        retention = RetentionStore(directory, clock)
         keys = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
-        self._stores = (claims, views, wishes, keys)
+        self._stores = (claims, views, wishes, retention, keys)
         self.about_orders = (
             Labels(access, intake, reader, clock),
             Claims(changes, claims, reader, clock, cursors),
@@ -70,7 +72,7 @@ class Desk:
             Trials(access, corridor, clock, intake.number_fields),
             RefusalLog(access, intake.refusals),
             People(changes, house.users, keys, cursors),
-            Keeping(changes, house.configuration, directory, settings, clock),
+            Keeping(changes, house.configuration, directory, settings, clock, retention),
         )
 
     def close(self) -> None:

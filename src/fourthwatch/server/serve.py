@@ -41,6 +41,7 @@ from fourthwatch.settings import Settings
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.file import lock_directory
 from fourthwatch.store.models import ModelStore
+from fourthwatch.store.retention import days_kept
 from fourthwatch.store.users import FIRST_TENANT, UserStore
 
 _BACKLOG = 2_048
@@ -93,7 +94,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
             policy=Policy(red_above=settings.red_above, deadline_ms=settings.deadline_ms),
             disk_reserve_bytes=settings.disk_reserve_bytes,
             snapshot_every_events=settings.snapshot_every_events,
-            forget_after_days=settings.forget_after_days,
+            forget_after_days=days_kept(directory, settings.forget_after_days, clock),
             supplied=read_supplied(settings.ip_file_paths, settings.card_file_path),
             heard=sending.heard,
         ),

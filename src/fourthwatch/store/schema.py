@@ -220,6 +220,14 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX exploration_day ON exploration (tenant, day);
     CREATE INDEX exploration_at ON exploration (tenant, at_ms);
     """,
+    """
+    CREATE TABLE retention (
+        what TEXT PRIMARY KEY,          -- one row for the whole server: histories
+        days INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        at_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 
