@@ -256,6 +256,49 @@ def test_thresholds_are_set_over_what_was_seen_and_a_wrong_number_changes_nothin
     assert visitor.post("/console/settings/policy", back).status == 303
 
 
+def test_exploration_is_off_until_a_share_and_both_caps_are_set_and_its_report_stands_in_the_insights(
+    tmp_path: Path,
+) -> None:
+    with Served(tmp_path) as served:
+        key = served.key("ingest", "read", "manage")
+        open_shop(served, key, ordinary=1, ring=1)
+        make_user(tmp_path, "manager@example.com", "manager")
+        visitor = Visitor(served)
+        visitor.sign_in("manager@example.com")
+        page = visitor.get("/console/settings/policy").body.decode()
+        assert 'name="explore_percent" type="number" min="0" max="20" required value="0"' in page
+        assert "It is off." in visitor.get("/console/insights/exploration").body.decode()
+        form = {
+            "version": "0", "red_above": "0", "decline_above": "0", "deadline_ms": "50", "currency": "inr",
+            "review_minor": "25", "chargeback_minor": "1250", "return_minor": "80", "margin_percent": "20",
+            "explore_percent": "20", "explore_orders": "40", "explore_minor": "90000.50", "explore_currency": "inr",
+        }  # fmt: skip
+        for name, wrong, said in (
+            ("explore_percent", "21", "a whole number of percent, 0 to 20"), ("explore_orders", "0", "needs both caps"),
+            ("explore_minor", "1.234", "an amount of money"), ("explore_currency", "", "needs the currency"),
+        ):  # fmt: skip
+            refused = visitor.post("/console/settings/policy", {**form, name: wrong})
+            assert (refused.status, said in refused.body.decode()) == (400, True), name
+            assert f'value="{wrong}"' in refused.body.decode()
+        assert served.get(key, "/api/v1/policy").json["exploration"]["percent"] == 0
+        assert visitor.post("/console/settings/policy", form).status == 303
+        chance = {"percent": 20, "orders_per_day": 40, "amount_minor_per_day": 9_000_050, "currency": "INR"}
+        assert served.get(key, "/api/v1/policy").json["exploration"] == chance
+        assert "It is on:" in visitor.get("/console/insights/exploration").body.decode()
+        body = json.dumps({"_userId": "u", "_orderId": "by-chance", "_amount": "900.00", "_currencyCode": "INR"})
+        for number in range(30):
+            sent = body.replace("by-chance", f"by-chance-{number}")
+            assert served.request("POST", "/event/v1/createOrder", sent, {KEY_HEADER: key}).status == 200
+        report = served.get(key, "/api/v1/insights/exploration?fresh=true").json
+        told = visitor.get("/console/insights/exploration").body.decode()
+        assert report["drawn"] > 0
+        assert f"of {report['drawn']} that chance was drawn for" in told
+        assert "estimated, in this time" in told
+        left = {name: value for name, value in form.items() if not name.startswith("explore")}
+        assert visitor.post("/console/settings/policy", {**left, "version": "1"}).status == 303
+        assert served.get(key, "/api/v1/policy").json["exploration"] == chance
+
+
 def test_an_event_is_tried_in_the_sandbox_and_nothing_of_it_stays_until_it_is_sent(office: Office) -> None:
     visitor = signed_in(office.served, "manager")
     visitor.get("/console/developers/sandbox")

@@ -13,7 +13,7 @@ from fourthwatch.errors import NotFound
 
 _TABS = (
     ("days", "By day"), ("scores", "By score"), ("reasons", "By reason"), ("rules", "By rule"), ("groups", "By column"),
-    ("quality", "Data quality"),
+    ("exploration", "Let pass by chance"), ("quality", "Data quality"),
 )  # fmt: skip
 GROUPS = (
     ("payment_type", "Paid by"), ("country", "Country"), ("city", "City"), ("postcode", "Postcode"),
@@ -51,6 +51,9 @@ class Insights:
         by = visit.query.get("by", "payment_type")
         if tab == "quality":
             found = await visit.get("insights", tab, **{"from": asked["from"], "to": asked["to"]})
+        elif tab == "exploration":
+            found = await visit.get("insights", tab, **{name: asked[name] for name in ("from", "to", "matured_days")},
+                                    fresh="true")  # fmt: skip
         else:
             grouped = {"by": by} if tab == "groups" else {}
             found = await visit.get("insights", tab, **asked, **grouped, tz=zone_of(visit))
@@ -58,6 +61,7 @@ class Insights:
         return self._looks.page(
             "insights.html", visit, tab=tab, tabs=_TABS, found=found, by=by, groups=GROUPS, asked=asked,
             charts=_charts(tab, found), threshold=threshold,
+            policy=await visit.get("policy") if tab == "exploration" else None,
             caught=_caught(found, threshold) if tab == "scores" else None,
         )  # fmt: skip
 

@@ -9,10 +9,16 @@ from fourthwatch.console.looks import Looks
 from fourthwatch.console.notices import then
 from fourthwatch.console.overview import zone_of
 from fourthwatch.console.visit import Visit
+from fourthwatch.limits import EXPLORATION_PERCENT_MAX
 
 _WHOLE = ("red_above", "decline_above", "deadline_ms")
 _MONEY = ("review_minor", "chargeback_minor", "return_minor")
+_CHANCE_WHOLE = ("explore_percent", "explore_orders")
+_CHANCE_MONEY = "explore_minor"
+_CHANCE = (*_CHANCE_WHOLE, _CHANCE_MONEY, "explore_currency")
 _DIGITS_MAX = 13
+_DAYS = 30
+"""As many as the table of scores looks back."""
 
 
 class Thresholds:
@@ -40,9 +46,12 @@ class Thresholds:
         odd = [name for name, value in {**whole, **money}.items() if value is None]
         if odd:
             return await self._page(visit, status=400, fault=f"{_said(odd[0])} is no number that fits.", told=told)
+        chance = _chance(visit, told)
+        if isinstance(chance, str):
+            return await self._page(visit, status=400, fault=chance, told=told)
         costs = {"currency": told["currency"].upper(), "margin_percent": whole.pop("margin_percent"), **money}
         headers = {"If-Match": f'"{visit.form.get("version")}"'}
-        answered = await visit.ask("PUT", "policy", body={**whole, "costs": costs}, headers=headers)
+        answered = await visit.ask("PUT", "policy", body={**whole, "costs": costs, **chance}, headers=headers)
         if not answered.is_ok:
             return await self._page(visit, status=answered.status, fault=answered.refusal().message, told=told)
         return then("/console/settings/policy", f"Version {answered.json['version']} holds from the next event on.")
@@ -51,22 +60,47 @@ class Thresholds:
         self, visit: Visit, *, status: int = 200, fault: str = "", told: dict[str, str] | None = None
     ) -> Response:
         policy = await visit.get("policy")
+        shown = _shown(policy)
         found = await visit.get("policy", "versions", limit=20)
         scores = await visit.get("insights", "scores", tz=zone_of(visit))
         authors = {user["user_id"]: user["name"] for user in (await visit.get("console-users", limit=500))["users"]}
         authors |= {key["key_id"]: f"key “{key['name']}”" for key in (await visit.get("keys", limit=500))["keys"]}
         return self._looks.page(
             "thresholds.html", visit, status=status, tab="policy", fault=fault, policy=policy,
-            told=told or _shown(policy), versions=found["versions"], authors=authors,
-            shares=_shares(scores, policy), currency=scores["currency"],
+            told=shown if told is None else {**shown, **told}, versions=found["versions"], authors=authors,
+            shares=_shares(scores, policy), currency=scores["currency"], percent_max=EXPLORATION_PERCENT_MAX,
+            days=_DAYS,
         )  # fmt: skip
 
 
 def _shown(policy: Any) -> dict[str, str]:
-    costs = policy["costs"]
+    costs, chance = policy["costs"], policy["exploration"]
     whole = {name: str(policy[name]) for name in _WHOLE}
+    whole |= {"explore_percent": str(chance["percent"]), "explore_orders": str(chance["orders_per_day"]),
+              "explore_minor": f"{chance['amount_minor_per_day'] / 100:.2f}",
+              "explore_currency": chance["currency"] or costs["currency"]}  # fmt: skip
     money = {name: f"{costs[name] / 100:.2f}" for name in _MONEY}
     return {**whole, **money, "currency": costs["currency"], "margin_percent": str(costs["margin_percent"])}
+
+
+def _chance(visit: Visit, told: dict[str, str]) -> dict[str, Any] | str:
+    """The part of a policy about orders that chance lets pass, or what is wrong with it; `{}` where none was sent."""
+    if not any(name in _CHANCE for name, _ in visit.form.pairs):
+        return {}
+    told |= {name: visit.form.get(name) for name in _CHANCE}
+    percent, orders = (_whole(told[name]) for name in _CHANCE_WHOLE)
+    money = _minor(told[_CHANCE_MONEY])
+    if percent is None or percent > EXPLORATION_PERCENT_MAX:
+        return f"The share let pass by chance is a whole number of percent, 0 to {EXPLORATION_PERCENT_MAX}."
+    if orders is None or money is None:
+        return "The caps of what is let pass by chance are a number of orders and an amount of money."
+    if percent and not (orders and money):
+        return "Letting orders pass by chance needs both caps: so many orders and so much money a day."
+    currency = told["explore_currency"].upper()
+    if percent and not currency:
+        return "Letting orders pass by chance needs the currency of its cap."
+    exploration = {"percent": percent, "orders_per_day": orders, "amount_minor_per_day": money, "currency": currency}
+    return {"exploration": exploration}
 
 
 def _shares(scores: Any, policy: Any) -> list[dict[str, Any]]:
