@@ -135,7 +135,7 @@ def fill(directory: Path, endpoint: Endpoint, count: int) -> None:
 def sender(directory: Path) -> Iterator[None]:
     """The process that `serve` would start."""
     command = [sys.executable, "-m", "fourthwatch.server.sender_process", str(directory)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:

@@ -93,6 +93,7 @@ SQL_STARTS = (
 )  # fmt: skip
 BROAD_CATCHES = frozenset(
     {
+        ("api/intake.py", "settle"),
         ("api/shortcut.py", "_guarded"),
         ("engine/corridor.py", "_turn"),
         ("engine/corridor.py", "_walk_some"),

@@ -19,6 +19,7 @@ from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Malformed, Refused
 from fourthwatch.events import KIND_OF_TYPE, RULE_SOURCE, Kind, OrderStatus, Tag, Untag
 from fourthwatch.limits import WARNINGS_MAX
+from fourthwatch.logs import log
 from fourthwatch.wire.decode import Decoded, decode_event
 from fourthwatch.wire.reply import BodyWarning, encode
 
@@ -34,7 +35,10 @@ def settle(settled: Settled) -> None:
     """Tell every request of a batch; for the corridor, on the loop's own thread."""
     for ticket, outcome in settled:
         if ticket is not None:
-            cast(Callable[[object], None], ticket)(outcome)
+            try:
+                cast(Callable[[object], None], ticket)(outcome)
+            except Exception as fault:  # noqa: BLE001 (who cannot be told must not keep the others from hearing)
+                log.error("answer_failed", fault=type(fault).__name__, exc_info=fault)
 
 
 _READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent", _PRIORITY_HEADER})

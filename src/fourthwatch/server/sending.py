@@ -1,8 +1,11 @@
-"""Keeps a sender process at work while there is somebody to tell; until then there is none."""
+"""Keeps a sender process at work while there is somebody to tell; until then there is none.
+
+The process says now and then that it is at work: one that ends is begun again, and one that is silent is ended first.
+"""
 
 import asyncio
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +15,9 @@ from fourthwatch.logs import log
 _AGAIN_FIRST_S = 0.5
 _AGAIN_MAX_S = 30.0
 _STOP_S = 5.0
+_SILENT_MAX_S = 120.0
+"""A sender says something every few seconds, and waits for the data file for half a minute at most."""
+_HEARD_BYTES = 64
 
 
 class Sending:
@@ -57,8 +63,8 @@ class Sending:
             command = (sys.executable, "-m", "fourthwatch.server.sender_process", str(self._directory))
             began_s = loop.time()
             try:
-                self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=DEVNULL)
-                code = await self._process.wait()
+                self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+                code = await _end_of(self._process)
                 log.warning("sender_ended", code=code)
             except OSError as error:
                 log.error("sender_not_started", reason=str(error))
@@ -66,3 +72,16 @@ class Sending:
                 again_s = _AGAIN_FIRST_S  # it was at work for long: this is another trouble than the last
             await asyncio.sleep(again_s)
             again_s = min(2 * again_s, _AGAIN_MAX_S)
+
+
+async def _end_of(process: Process) -> int:
+    """Its exit code, once it has ended; when it says nothing any more, it is ended here."""
+    assert process.stdout is not None
+    try:
+        while await asyncio.wait_for(process.stdout.read(_HEARD_BYTES), _SILENT_MAX_S):
+            pass
+    except TimeoutError:
+        log.error("sender_silent", seconds=_SILENT_MAX_S)
+        with suppress(ProcessLookupError):
+            process.kill()
+    return await process.wait()

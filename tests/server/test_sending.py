@@ -1,0 +1,56 @@
+"""The sender's process: begun when wanted, begun again when it ends or comes to a stand, ended with the server."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from fourthwatch.server import sending as sendings
+from fourthwatch.server.sending import Sending
+from fourthwatch.store.file import open_file
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 60.0
+
+
+async def process_after(sending: Sending, before: int | None) -> int:
+    """The id of the next process, once there is one."""
+    async with asyncio.timeout(PATIENCE_S):
+        while sending._process is None or sending._process.pid == before:
+            await asyncio.sleep(0.01)
+    return sending._process.pid
+
+
+async def heard_of(sending: Sending, directory: Path) -> None:
+    """Once the process is at work, and not only begun."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (directory / "sender.lock").exists():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("what", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_sender_that_is_killed_or_comes_to_a_stand_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: signal.Signals
+) -> None:
+    open_file(tmp_path).close()
+    monkeypatch.setattr(sendings, "_SILENT_MAX_S", 10.0)
+
+    async def run() -> tuple[int, int, int | None]:
+        sending = Sending(tmp_path, lambda: {1})
+        first = await process_after(sending, None)
+        await heard_of(sending, tmp_path)
+        os.kill(first, what)
+        second = await process_after(sending, first)
+        assert sending._process is not None
+        last = sending._process
+        await sending.stop()
+        return first, second, last.returncode
+
+    first, second, code = asyncio.run(run())
+    assert first != second
+    assert code is not None, "it ends with the server"
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
