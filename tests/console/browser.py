@@ -100,6 +100,12 @@ class Browser:
         field.clear()
         field.send_keys(text)
 
+    def click(self, selector: str) -> None:
+        """On an element, brought to the middle first: at the edge a note of what was done may lie over it."""
+        found = self.one(selector)
+        self.script("arguments[0].scrollIntoView({block: 'center'})", found)
+        found.click()
+
     def script(self, text: str, *given: Any) -> Any:
         """Run a script in the page."""
         return self.driver.execute_script(text, *given)

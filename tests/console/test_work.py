@@ -1,6 +1,6 @@
 """A day's work in the browser: find a ring, look at its links, write a rule, decide several, take it back, see it told.
 
-Also by the keyboard alone, at both widths, and against the rules of accessibility.
+Also by the keyboard alone, and without scripts. Over the demo shop it is done in one piece by `test_demo_shop`.
 """
 
 import json
@@ -51,35 +51,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
             yield Office(served, opened, key, ring, shop)
 
 
-PAGES = (
-    "/console", "/console/queue", f"/console/queue?open={RING}", "/console/orders", f"/console/orders/{RING}",
-    f"/console/graph?order={RING}", f"/console/entities/device/{RING_DEVICE}", "/console/entities/user/r1",
-    "/console/search", "/console/search?q=ring", "/console/rules", "/console/rules/edit/new", "/console/rules/versions",
-    "/console/lists", "/console/features", "/console/features/account_age", "/console/insights",
-    "/console/models",
-    "/console/insights/scores", "/console/insights/reasons", "/console/insights/groups", "/console/insights/quality",
-    "/console/developers", "/console/developers/keys", "/console/developers/deliveries", "/console/settings",
-    "/console/settings/users", "/console/settings/policy", "/console/settings/keeping", "/console/developers/sandbox",
-    "/console/developers/sandbox?event=login", "/console/developers/refusals", "/console/account",
-    "/console/orders/never-was",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_every_page_keeps_to_wcag_aa_and_fits_both_widths_in_both_lights(office: Office, path: str) -> None:
-    opened = office.browser
-    for width, scheme in ((WIDE, "light"), (NARROW, "dark")):
-        opened.size(*width)
-        opened.prefer(scheme)
-        opened.open(path)
-        opened.one("main")
-        assert axe_faults(opened) == []
-        assert opened.script("return document.documentElement.scrollWidth") <= width[0]
-    opened.size(*WIDE)
-    opened.prefer("light")
-    assert [line for line in opened.complaints() if "status of 404" not in line] == []
-
-
 def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     opened = office.browser
     opened.open("/console/queue")
@@ -124,6 +95,25 @@ def test_the_pages_work_without_scripts(office: Office) -> None:
     assert f"Order {office.ring[0]} is approved." in visitor.get("/console/queue").body.decode()
     line = office.served.get(office.key, "/api/v1/orders?user=r0&fresh=true").json["orders"][0]
     assert (line["analyst_decision"], line["analyst"]) == ("approve", "analyst@example.com")
+
+
+def test_what_made_the_score_stands_in_the_why_of_a_red_order_and_is_computed_for_any_other(office: Office) -> None:
+    opened = office.browser
+    orders = {row["flag"]: row for row in office.served.get(office.key, "/api/v1/orders?limit=500").json["orders"]}
+    for flag in ("red", "green"):
+        order_id = orders[flag]["order_id"]
+        opened.open(f"/console/orders/{order_id}")
+        if flag == "green":
+            assert "What made the score" not in opened.one("section[aria-labelledby=why]").text
+            opened.one("#why-more a.button").click()
+        opened.see("What made the score")
+        opened.see("What would change the verdict")
+        event = office.served.get(office.key, f"/api/v1/orders/{order_id}").json["decision"]["event_id"]
+        parts = office.served.get(office.key, f"/api/v1/decisions/{event}/contributions").json["contributions"]
+        shown = opened.one("section[aria-labelledby=why]").text
+        assert all(part["name"] in shown for part in parts[:12])
+    there = signed_in(office.served, "analyst").get(f"/console/why/{event}").headers["location"]
+    assert there == f"/console/decisions/{event}", "without a script it is a page of its own"
 
 
 def test_two_people_see_each_other_and_a_claim(office: Office) -> None:

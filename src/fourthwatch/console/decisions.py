@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from fourthwatch.console.entities import TITLES
 from fourthwatch.console.gate import Page
-from fourthwatch.console.looks import Looks
+from fourthwatch.console.looks import Looks, address_of
 from fourthwatch.console.visit import Visit
 from fourthwatch.errors import NotFound
 
@@ -24,6 +24,7 @@ class DecisionPages:
         """Their rows."""
         return [
             Page("GET", "/decisions/{event_id}", "viewer", self.decision),
+            Page("GET", "/why/{event_id}", "viewer", self.why),
             Page("GET", "/history/{order_id:path}", "viewer", self.history),
         ]
 
@@ -34,14 +35,18 @@ class DecisionPages:
         if found is None:
             raise NotFound("there is no decision with this id")
         trace = await visit.get("decisions", event_id, "trace")
-        other = await visit.ask("GET", "decisions", event_id, "counterfactual")
-        parts = await visit.ask("GET", "decisions", event_id, "contributions")
         rules = sorted(trace["rules"], key=lambda rule: (_RESULTS.get(rule["result"], 3), not rule["counted"]))
         return self._looks.page(
-            "decision.html", visit, found=found, rules=rules, other=other.json if other.is_ok else None,
-            parts=parts.json if parts.is_ok else None,
+            "decision.html", visit, found=found, rules=rules, **await _behind(visit, event_id),
             counts={word: sum(rule["result"] == word for rule in rules) for word in _RESULTS},
         )  # fmt: skip
+
+    async def why(self, visit: Visit) -> Response:
+        """The piece of it that the page of an order shows; asked for as a page, the whole."""
+        event_id = visit.request.path_params["event_id"]
+        if not visit.is_partial:
+            return RedirectResponse(address_of("decisions", event_id), 303)
+        return self._looks.page("why_more.html", visit, **await _behind(visit, event_id))
 
     async def history(self, visit: Visit) -> Response:
         """Orders of the same user, and of whoever shares something with this one, with what became of them."""
@@ -67,6 +72,13 @@ class DecisionPages:
             shared=shared[:_ORDERS_SHOWN], more=max(0, len(shared) - _ORDERS_SHOWN), titles=TITLES, user=user,
             order_id=order_id,
         )  # fmt: skip
+
+
+async def _behind(visit: Visit, event_id: str) -> dict[str, Any]:
+    """What made the score, and what would change the verdict; `None` where it cannot be told."""
+    other = await visit.ask("GET", "decisions", event_id, "counterfactual")
+    parts = await visit.ask("GET", "decisions", event_id, "contributions")
+    return {"other": other.json if other.is_ok else None, "parts": parts.json if parts.is_ok else None}
 
 
 def _through(graph: dict[str, Any], begin: str) -> dict[str, list[str]]:
