@@ -58,7 +58,7 @@ class EventsView(msgspec.Struct, frozen=True):
     events: tuple[LoggedView, ...]
     """Newest first, by when they came in."""
     behind_events: int
-    """Events that are durable and not in the log yet."""
+    """Events of the tenant that are durable and not in the log yet, counted among 10,000 of all."""
     next: str | None
     """Send as `cursor` for older ones; null when there are none."""
 
@@ -95,7 +95,7 @@ class EventLog:
             lowest = 1 if from_ms is None else readers.ledger.first_received_from(from_ms)
             highest = _NO_END if to_ms is None else readers.ledger.first_received_from(to_ms)
             seqs = readers.index.events_with(keys, min(behind, highest), page.limit + 1, lowest)
-            lacking = max(0, readers.ledger.count() - readers.index.position())
+            lacking = readers.ledger.behind(caller.tenant, readers.index.position())[0]
             return readers.ledger.at(caller.tenant, seqs), lacking
 
         entries, lacking = await self._aside.ask(question, fresh=truth_in(request, "fresh") is True)

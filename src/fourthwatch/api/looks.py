@@ -18,6 +18,7 @@ from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.limits import AT_MS_MAX, GRAPH_HOPS_MAX, GRAPH_NODES_MAX, SEARCH_HITS_MAX
 from fourthwatch.store.graph_facts import UserFacts
 from fourthwatch.store.index_rows import OrderLine
+from fourthwatch.store.users import FIRST_TENANT
 
 _HITS = 5
 _HOPS = 2
@@ -47,7 +48,7 @@ class SearchView(msgspec.Struct, frozen=True):
     """By kind: order, user, email, phone, ip, device, card, card_last4, transaction, session, promotion_code,
     item_code, seller, field (a value of a shop's own field), event_name."""
     behind_events: int
-    """Events that are durable and cannot be found yet."""
+    """Events of the tenant that are durable and cannot be found yet, counted among 10,000 of all."""
 
 
 class NodeView(msgspec.Struct, frozen=True):
@@ -93,13 +94,14 @@ class GraphView(msgspec.Struct, frozen=True):
 class IndexView(msgspec.Struct, frozen=True):
     """How far the index is behind the ledger."""
 
-    position: int
-    """Every event up to here is in it."""
-    newest: int
+    position: int | None
+    """Every event up to here is in it, of whichever tenant: told to the first tenant alone, as `newest` is."""
+    newest: int | None
     """Position of the newest event."""
     behind_events: int
+    """Of the tenant, counted among 10,000 of all."""
     behind_ms: int
-    """Since when the oldest event that is not in it waits; 0 when there is none."""
+    """Since when the tenant's oldest event that is not in it waits; 0 when there is none."""
 
 
 class Looks:
@@ -131,7 +133,7 @@ class Looks:
             for hit in hits:
                 line = lines.get(hit.value) if hit.kind == "order" else None
                 results.setdefault(hit.kind, []).append(_hit_view(readers, hit, line))
-            lacking = max(0, readers.ledger.count() - readers.index.position())
+            lacking = readers.ledger.behind(caller.tenant, readers.index.position())[0]
             return SearchView(typed, {kind: tuple(views) for kind, views in results.items()}, lacking), hits
 
         view, _ = await self._aside.ask(question, fresh=truth_in(request, "fresh") is True)
@@ -176,15 +178,17 @@ class Looks:
 
     async def index(self, request: Request) -> Response:
         """How far the index is behind the ledger, normally well under a second."""
-        caller_of(self._access, request, "read")
+        tenant = caller_of(self._access, request, "read").tenant
 
-        def question(readers: Readers) -> tuple[int, int, int | None]:
+        def question(readers: Readers) -> tuple[int, int, int, int | None]:
             position = readers.index.position()
-            return position, readers.ledger.count(), readers.ledger.received_ms(position + 1)
+            return (position, readers.ledger.count(), *readers.ledger.behind(tenant, position))
 
-        position, newest, waiting_ms = await self._aside.ask(question)
+        position, newest, behind_events, waiting_ms = await self._aside.ask(question)
         behind_ms = 0 if waiting_ms is None else max(0, self._clock.now_ms() - waiting_ms)
-        return json_reply(IndexView(position, newest, max(0, newest - position), behind_ms))
+        if tenant != FIRST_TENANT:
+            return json_reply(IndexView(None, None, behind_events, behind_ms))
+        return json_reply(IndexView(position, newest, behind_events, behind_ms))
 
 
 def _hit_view(readers: Readers, hit: Hit, line: OrderLine | None) -> HitView:

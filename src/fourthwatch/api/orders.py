@@ -87,7 +87,7 @@ class OrdersView(msgspec.Struct, frozen=True):
     count: int | None
     """With `count=true`: how many there are, counted up to 10,000."""
     behind_events: int
-    """Events that are durable and not in this list yet; they are in a moment later."""
+    """Events of the tenant that are durable and not in this list yet; they are in a moment later."""
     next: str | None
     """Send as `cursor` for more; null when there are none."""
 
@@ -134,11 +134,11 @@ class Orders:
             index = readers.index
             lines = list_orders(index, caller.tenant, asked, _behind(behind), page.limit + 1)
             count = count_orders(index, caller.tenant, asked) if counts else None
-            return lines, count, readers.ledger.count() - index.position()
+            return lines, count, readers.ledger.behind(caller.tenant, index.position())[0]
 
         lines, count, lacking = await self._aside.ask(question, fresh=truth_in(request, "fresh") is True)
         shown, after = page.cut(lines, lambda line: _place(line, asked.sort))
-        return json_reply(OrdersView(tuple(map(line_view, shown)), count, max(0, lacking), after))
+        return json_reply(OrdersView(tuple(map(line_view, shown)), count, lacking, after))
 
     async def queue(self, request: Request) -> Response:
         """Orders that wait for a decision."""
@@ -150,13 +150,13 @@ class Orders:
         def question(readers: Readers) -> tuple[list[OrderLine], QueueState, int]:
             index = readers.index
             lines = list_orders(index, caller.tenant, asked, _behind(behind), page.limit + 1)
-            return lines, queue_state(index, caller.tenant), readers.ledger.count() - index.position()
+            return lines, queue_state(index, caller.tenant), readers.ledger.behind(caller.tenant, index.position())[0]
 
         lines, state, lacking = await self._aside.ask(question, fresh=truth_in(request, "fresh") is True)
         shown, after = page.cut(lines, lambda line: _place(line, asked.sort))
         oldest_at = None if state.oldest_ms is None else iso_ms(state.oldest_ms)
         orders = tuple(map(line_view, shown))
-        return json_reply(QueueView(orders, state.open, oldest_at, state.risk_minor, max(0, lacking), after))
+        return json_reply(QueueView(orders, state.open, oldest_at, state.risk_minor, lacking, after))
 
 
 def order_query(request: Request, *, sort: Sort = "time") -> OrderQuery:

@@ -14,7 +14,7 @@ from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import iso_ms
 from fourthwatch.errors import Malformed, NotFound, UsageError
-from fourthwatch.store.keys import ApiKey, KeyStore
+from fourthwatch.store.keys import ApiKey, KeyStore, key_hash
 from fourthwatch.store.users import ROLES, User, UserStore
 from fourthwatch.wire.reply import encode
 
@@ -202,8 +202,8 @@ class People:
                 key = self._keys.create(sent.name, sent.scopes, tenant, asked.caller.key_id)
             except UsageError as error:
                 raise Malformed(str(error), code="bad_value") from None
-            newest = [one for one in self._keys.all() if one.tenant == asked.caller.tenant][-1]
-            return Response(encode(MadeKeyView(key, newest.id)), 201, media_type="application/json")
+            made = next(one for one in self._keys.all() if one.hash == key_hash(key))
+            return Response(encode(MadeKeyView(key, made.id)), 201, media_type="application/json")
 
         reply = await self._changes.take(request, "manage", make)
         self._changes.look_at_keys()

@@ -11,6 +11,7 @@ import msgspec
 
 from fourthwatch.errors import LedgerBroken
 from fourthwatch.events import KINDS
+from fourthwatch.limits import COUNTED_ROWS_MAX
 from fourthwatch.store.draws import DrawRow, draws_between
 from fourthwatch.store.file import open_file
 from fourthwatch.store.ledger import (
@@ -156,6 +157,17 @@ class LedgerReader:
         """When the event at a position was received; `None` when there is none."""
         row = self._connection.execute("SELECT received_ms FROM event WHERE seq = ?", (seq,)).fetchone()
         return None if row is None else int(row[0])
+
+    def behind(self, tenant: int, seq: int) -> tuple[int, int | None]:
+        """How many of a tenant's events lie behind a position, among the next `COUNTED_ROWS_MAX` of all, and when the
+        first of them was received."""
+        row = self._connection.execute(
+            "SELECT count(*), min(received_ms) FROM (SELECT tenant, received_ms FROM event WHERE seq > ? ORDER BY seq"
+            " LIMIT ?) WHERE tenant = ?",
+            (seq, COUNTED_ROWS_MAX, tenant),
+        ).fetchone()
+        assert row is not None
+        return int(row[0]), row[1]
 
     def newest(self, tenant: int, limit: int) -> Iterator[EventRow]:
         """A tenant's newest events, newest first."""
