@@ -66,7 +66,7 @@ def features_page() -> str:
         "may use a feature by its name. The reason is the code that a decision shows; without one it is the name.",
         "",
         "One order counts once, however often it is sent, and so do its state and its dispute, at the newest time of",
-        f"each. Sent again after {THINGS_EXACT_MAX} newer ones of the same entity it counts again.",
+        "each ([ADR 27](adr/0027-what-was-folded-is-taken-back.md) has the two exceptions).",
         "",
         f"Counts and sums are exact for the newest {THINGS_EXACT_MAX} things of an entity. Of an entity that has seen",
         "more, a window may begin or end up to its *slack* off; in numbers of different ones (`distinct`), what is",

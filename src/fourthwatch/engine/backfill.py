@@ -51,7 +51,7 @@ class Backfill:
                     return False
             self.done = row.seq
             if row.seq <= self.total:
-                self._backfiller.add(self._subjects.stored(row))
+                self._backfiller.add(self._subjects.stored(row), self._walk.others)
         if self.series and self.done < self.total:
             return False
         self._walk.windows.completed(self.series)

@@ -10,6 +10,7 @@ from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.entities import Involved, involved_in
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder
 from fourthwatch.limits import ORDERS_CACHED_MAX
+from fourthwatch.store.ledger import EventRow
 from fourthwatch.store.reader import order_subject
 from fourthwatch.wire.decode import read_stored
 
@@ -17,10 +18,19 @@ from fourthwatch.wire.decode import read_stored
 class Submitted(Protocol):
     """Where orders are read back from: the ledger at its writing end, or one that is only read."""
 
+    last_seq: int
+    """Position of the newest event that can be read."""
+
     def order_before(
         self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
     ) -> tuple[int, bytes, bool] | None:
         """Kind, body and Go's mark of the newest event of these kinds about the subject, before a position."""
+        ...
+
+    def newest_about(
+        self, tenant: int, subject: str, kinds: Sequence[int], limit: int, before_seq: int
+    ) -> Sequence[EventRow]:
+        """The newest events of these kinds about the subject before a position, newest first."""
         ...
 
 

@@ -1,23 +1,35 @@
 """From an event to what is judged: the order that it is about and who is involved, as of its position."""
 
+from collections import deque
+
 import msgspec
 
+from fourthwatch.engine.identity import subject_of
 from fourthwatch.engine.orders import Orders, Placed, Submitted
 from fourthwatch.entities import Involved, completed, involved_in
+from fourthwatch.errors import LedgerUnreadable
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Kind
-from fourthwatch.features.observe import Present
+from fourthwatch.features.observe import TOLD_AGAIN_KINDS, Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
+from fourthwatch.limits import BATCH_MAX, THINGS_EXACT_MAX
+from fourthwatch.logs import log
 from fourthwatch.store.ledger import EventRow
 from fourthwatch.wire.decode import read_stored
+
+_OTHERS_MAX = THINGS_EXACT_MAX
+"""As many newer things it takes to fold one, so that no more is looked at than came in."""
 
 
 class Subjects:
     """Makes subjects, in ledger order: an order that has been met is there for the events after it."""
 
     def __init__(self, ledger: Submitted, windows: Windows, orders_kept: int | None = None) -> None:
+        self._ledger = ledger
         self._orders = Orders(ledger, orders_kept)
         self._windows = windows
+        self._under_way: deque[Present] = deque(maxlen=2 * BATCH_MAX)
+        """Events of which others may tell again, and which the ledger may not have yet: one batch is written, one walks."""
 
     def fetch(self, tenant: int, event: Event, before_seq: int) -> None:
         """Have the order that an event is about at hand; raises `LedgerUnreadable` when it is there, and damaged."""
@@ -66,6 +78,37 @@ class Subjects:
         return self.present(
             row.tenant, row.seq, kind, event, row.occurred_ms, row.name, row.received_ms, is_own=row.is_own
         )
+
+    def add(self, present: Present) -> None:
+        """Let an event count in the windows from now on."""
+        self._windows.add(present, self.others)
+        if present.comes_again:
+            self._under_way.append(present)
+
+    def others(self, present: Present, before_seq: int | None = None) -> list[Present]:
+        """Events that count as the same thing, before it or before a position: the newest `_OTHERS_MAX`, as each was
+        judged. None of an account that is known by its e-mail alone, which no index leads to."""
+        subject, mark = present.subject, present.mark
+        before = subject.seq if before_seq is None else before_seq
+        about = subject_of(subject.kind, subject.event)
+        if about is None:
+            return []
+        durable = self._ledger.last_seq  # before asking: what becomes durable meanwhile is found twice, and not missed
+        try:
+            rows = self._ledger.newest_about(subject.tenant, about, TOLD_AGAIN_KINDS, _OTHERS_MAX, before)
+        except LedgerUnreadable as damage:  # then it counts as new, as it does for whoever lost those events
+            log.error("earlier_events_unreadable", reason=str(damage), do="run fourthwatch doctor")
+            return []
+        found: dict[int, Present] = {}
+        if rows:
+            then = Subjects(self._ledger, self._windows)  # orders as they were
+            found = {row.seq: then.stored(row) for row in reversed(rows)}
+        for one in reversed(self._under_way):
+            if one.subject.seq <= durable:
+                break
+            if one.own_mark == mark and one.subject.tenant == subject.tenant and one.subject.seq < before:
+                found[one.subject.seq] = one
+        return [one for seq, one in found.items() if seq != subject.seq]
 
     def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
         """A session id in the user's place is a guest; a linked session is its user (contract, section 9, row 7)."""

@@ -189,7 +189,11 @@ class Walk:
     def replay(self, row: EventRow) -> None:
         """Let a stored event count again, as it did when it came in."""
         self.windows.pass_to(row.seq, row.received_ms)
-        self.windows.add(self._subjects.stored(row))
+        self._subjects.add(self._subjects.stored(row))
+
+    def others(self, present: Present) -> list[Present]:
+        """All that has walked and counts as the same thing as a stored event."""
+        return self._subjects.others(present, self.last_seq + 1)
 
     def _find(self, submission: Submission, identity: Identity) -> Seen | None:
         """The event that this submission repeats."""
@@ -224,7 +228,7 @@ class Walk:
                 taken.wishes += [(present.subject, one) for one in decision.actions if one.do in DONE_BEHIND]
             if found:
                 taken.found(found, submission.received_ms)
-        self.windows.add(present)
+        self._subjects.add(present)
         event = EventRow(
             seq=seq,
             tenant=tenant,

@@ -129,8 +129,24 @@ static PyObject *kernel_drop_series(Kernel *k, PyObject *arg) {
 typedef struct { uint64_t key; int64_t kind; } Involved;
 typedef struct { int64_t series, mark, amount; } Observation;
 
+/* Runs in which a mark may have counted before, and was folded away. */
+typedef struct { int64_t mark; uint64_t (*runs)[2]; Py_ssize_t number, room; } Doubts;
+
+static int doubt(Doubts *d, uint64_t key, int64_t series) {
+    if (d->number == d->room) {
+        Py_ssize_t room = d->room ? 2 * d->room : 16;
+        void *more = PyMem_RawRealloc(d->runs, (size_t)room * sizeof *d->runs);
+        if (!more) { PyErr_NoMemory(); return -1; }
+        d->runs = more;
+        d->room = room;
+    }
+    d->runs[d->number][0] = key;
+    d->runs[d->number++][1] = (uint64_t)series;
+    return 0;
+}
+
 static int add_to(Kernel *k, Involved who, int64_t seq, int64_t at_ms, const Observation *seen,
-                  Py_ssize_t number_seen, bool to_known) {
+                  Py_ssize_t number_seen, bool to_known, Doubts *doubts) {
     const Route *route = k->routes[who.kind];
     bool wanted = route && route->always && !to_known;
     for (Py_ssize_t i = 0; route && !wanted && i < number_seen; i++)
@@ -152,10 +168,23 @@ static int add_to(Kernel *k, Involved who, int64_t seq, int64_t at_ms, const Obs
         if ((uint64_t)seq > b->last_seq) b->last_seq = (uint64_t)seq;
         if ((uint64_t)at_ms < b->first_ms) b->first_ms = (uint64_t)at_ms;
     }
-    for (Py_ssize_t i = 0; i < number_seen; i++)
-        if (route->bits[seen[i].series / 64] >> seen[i].series % 64 & 1)
-            if (put(k, slot, (unsigned)seen[i].series, at_ms, seen[i].mark, seen[i].amount)) return -1;
+    for (Py_ssize_t i = 0; i < number_seen; i++) {
+        if (!(route->bits[seen[i].series / 64] >> seen[i].series % 64 & 1)) continue;
+        int told = put(k, slot, (unsigned)seen[i].series, at_ms, seen[i].mark, seen[i].amount);
+        if (told < 0 || (told && seen[i].mark == doubts->mark && doubt(doubts, who.key, seen[i].series))) return -1;
+    }
     return 0;
+}
+
+static PyObject *doubts_told(const Doubts *d) {
+    if (!d->number) Py_RETURN_NONE;
+    PyObject *list = PyList_New(d->number);
+    for (Py_ssize_t i = 0; list && i < d->number; i++) {
+        PyObject *o = Py_BuildValue("(Ki)", (unsigned long long)d->runs[i][0], (int)d->runs[i][1]);
+        if (o) PyList_SET_ITEM(list, i, o);
+        else Py_CLEAR(list);
+    }
+    return list;
 }
 
 /* Cache misses are most of the cost of a large table: ask for all that will be needed before any is used. */
@@ -173,8 +202,10 @@ static void fetch(const Kernel *k, const uint64_t *keys, size_t stride, Py_ssize
 
 static PyObject *take_in(Kernel *k, PyObject *const *args, Py_ssize_t n, bool to_known) {
     int64_t seq, at_ms;
-    if (arguments(n, 4) || number(args[0], "seq", 0, SEQ_MAX, &seq) || number(args[1], "at_ms", 0, AT_MS_MAX, &at_ms))
-        return NULL;
+    Doubts doubts = {0, NULL, 0, 0};
+    if ((n != 5 && arguments(n, 4)) || number(args[0], "seq", 0, SEQ_MAX, &seq) ||
+        number(args[1], "at_ms", 0, AT_MS_MAX, &at_ms) ||
+        (n == 5 && number(args[4], "mark", INT64_MIN, INT64_MAX, &doubts.mark))) return NULL;
     Involved some_who[STACK_MAX], *who = some_who;
     Observation some_seen[STACK_MAX], *seen = some_seen;
     PyObject *entities = sequence(args[2], "entities must be a sequence", SOURCES_MAX);
@@ -204,13 +235,16 @@ static PyObject *take_in(Kernel *k, PyObject *const *args, Py_ssize_t n, bool to
     }
     fetch(k, &who->key, sizeof *who / sizeof(uint64_t), whos, NULL);
     failed = k->sweeping ? sweep(k) : 0;
-    for (Py_ssize_t i = 0; i < whos && !failed; i++) failed = add_to(k, who[i], seq, at_ms, seen, seens, to_known);
+    for (Py_ssize_t i = 0; i < whos && !failed; i++)
+        failed = add_to(k, who[i], seq, at_ms, seen, seens, to_known, &doubts);
 end:
     if (who != some_who) PyMem_RawFree(who);
     if (seen != some_seen) PyMem_RawFree(seen);
     Py_XDECREF(entities);
     Py_XDECREF(observations);
-    return done(failed);
+    PyObject *told = failed ? NULL : doubts_told(&doubts);
+    PyMem_RawFree(doubts.runs);
+    return told;
 }
 
 static PyObject *kernel_add(Kernel *k, PyObject *const *args, Py_ssize_t n) { return take_in(k, args, n, false); }
@@ -514,6 +548,23 @@ static PyObject *kernel_remove(Kernel *k, PyObject *arg) {
     return PyBool_FromLong(found);
 }
 
+static PyObject *kernel_take_back(Kernel *k, PyObject *const *args, Py_ssize_t n) {
+    int64_t series, at_ms, amount;
+    Slot *slot;
+    if (arguments(n, 4) || series_number(k, args[1], true, &series) ||
+        number(args[2], "at_ms", 0, AT_MS_MAX, &at_ms) || number(args[3], "amount", INT64_MIN, INT64_MAX, &amount))
+        return NULL;
+    int found = look_up(k, args[0], &slot);
+    if (found < 0 || (found && about_to_change(k, slot))) return NULL;
+    uint8_t mode = k->modes[series];
+    if (!found || (mode != ADD && mode != PEAK)) Py_RETURN_FALSE;
+    Block *b = slot->block;
+    size_t low = lower(b->entries, 0, b->count, (uint64_t)series << 48);
+    size_t high = lower(b->entries, low, b->count, (uint64_t)(series + 1) << 48);
+    Entry old = {word_of((unsigned)series, (uint64_t)at_ms, EXACT), 1, amount};
+    return PyBool_FromLong(take_back(k, slot, low, high, old, mode == PEAK));
+}
+
 static PyObject *kernel_entries(Kernel *k, PyObject *arg) {
     Slot *slot;
     int found = look_up(k, arg, &slot);
@@ -807,6 +858,7 @@ static PyMethodDef kernel_methods[] = {
     METHOD(knows, METH_O), METHOD(first_seq, METH_O), METHOD(first_ms, METH_O), METHOD(marks, METH_FASTCALL),
     METHOD(entries, METH_O), METHOD(remove, METH_O), METHOD(forget, METH_O),
     METHOD(take_out_forgotten, METH_O), METHOD(add_to_known, METH_FASTCALL), METHOD(memory_bytes, METH_NOARGS),
+    METHOD(take_back, METH_FASTCALL),
     METHOD(begin_snapshot, METH_NOARGS), METHOD(next_slice, METH_O), METHOD(end_snapshot, METH_NOARGS),
     METHOD(load, METH_O), {0}};
 

@@ -273,10 +273,12 @@ static size_t fold_older(Kernel *k, Slot *slot, size_t low, size_t high, int64_t
     return high - out;
 }
 
+/* 1 when the mark may be that of an older thing that was folded away: then this one is counted besides it. */
 static int put_thing(Kernel *k, Slot *slot, size_t low, size_t high, Entry new, bool peak) {
     if (reserve(slot, 1)) return -1;
+    bool has_folded = high - low > EXACT_MAX;
     Entry *e = slot->block->entries;
-    size_t exact = high - low > EXACT_MAX ? high - EXACT_MAX : low;
+    size_t exact = has_folded ? high - EXACT_MAX : low;
     int64_t newest_was = high > low ? time_of(e[high - 1]) : 0;
     int64_t newest_ms = time_of(new) > newest_was ? time_of(new) : newest_was;
     size_t same = place_of_mark(e, exact, high, new.mark);
@@ -303,7 +305,29 @@ static int put_thing(Kernel *k, Slot *slot, size_t low, size_t high, Entry new, 
     if (at < exact && e[at].word == out.word) join(&e[at], out, peak);
     else insert(k, slot->block, at, out);
     if (gone) trim(slot);
-    return 0;
+    return has_folded;
+}
+
+/* One folded thing goes again: of its bucket's count and sum, but not of its greatest. Whether there was its bucket. */
+static bool take_back(Kernel *k, Slot *slot, size_t low, size_t high, Entry old, bool peak) {
+    if (high - low <= EXACT_MAX) return false;
+    Entry *e = slot->block->entries;
+    old.word = word_of(series_of(old), (uint64_t)bucket_start(time_of(old), time_of(e[high - 1])), FOLDED);
+    size_t at = lower(e, low, high - EXACT_MAX, old.word);
+    if (at == high - EXACT_MAX || e[at].word != old.word) return false;
+    if (bucket_count(e[at]) == 1) {
+        erase(k, slot->block, at, 1);
+        trim(slot);
+        return true;
+    }
+    int64_t count = bucket_count(e[at]) - 1, high_part = 0;
+    if (!peak) {
+        Wide sum = bucket_sum(e[at]) - old.amount;
+        e[at].amount = (int64_t)(uint64_t)sum;
+        high_part = (int64_t)((sum - e[at].amount) >> 64);
+    }
+    e[at].mark = high_part * (1LL << COUNT_BITS) + count;
+    return true;
 }
 
 /* ---- DISTINCT ----
@@ -390,6 +414,7 @@ static int put_first(Kernel *k, Slot *slot, size_t low, size_t high, Entry new) 
     return 0;
 }
 
+/* -1 when there is no memory; 1 as `put_thing`. */
 static int put(Kernel *k, Slot *slot, unsigned series, int64_t at_ms, int64_t mark, int64_t amount) {
     Block *b = slot->block;
     Entry new = {word_of(series, (uint64_t)at_ms, EXACT), mark, amount};

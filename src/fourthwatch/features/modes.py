@@ -1,7 +1,7 @@
 """How a series of observations is summed up, and what may be asked of the summary; numbers are stored in snapshots.
 
 The rule a reader must know: a summary is a function of the *set* of observations. Order, repeats and splitting over
-writers do not show, with the one exception that `Mode.ADD` and `Mode.PEAK` name.
+writers do not show, as long as what `Mode.ADD` names is taken back.
 """
 
 from enum import IntEnum
@@ -15,7 +15,8 @@ class Mode(IntEnum):
 
     ADD = 1
     """Things that happen. The newest 64 are kept as they are, older ones as (count, sum) of time buckets. A mark that
-    is among the 64 is one thing, at its latest time; one that is seen again after it was folded counts again."""
+    is among the 64 is one thing, at its latest time; one that comes again after it was folded counts again, and whoever
+    knows what it counted takes that back."""
     PEAK = 2
     """As `ADD`, but a bucket keeps (count, greatest amount)."""
     DISTINCT = 3
@@ -78,6 +79,8 @@ Entity = tuple[int, int]
 """`(kind, key)`: the kind decides which series are kept, the key is a 64-bit hash, 0 for not said."""
 Observation = tuple[int, int, int]
 """`(series, mark, amount)`; the mark says which thing it is, and is not 0."""
+Doubt = tuple[int, int]
+"""`(key, series)`: a run in which a mark may have counted before, in a bucket."""
 Query = tuple[int, int, int, int, int, int]
 """`(source, series, op, from_age_ms, to_age_ms, without)`: the window is `until - from_age < time <= until - to_age`,
 `from_age` 0 meaning ever; `source` is a place in the keys of a reading, `without` in its marks, or -1."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fourthwatch.events import (
+    KINDS,
     RULE_SOURCE,
     Chargeback,
     CreateAccount,
@@ -35,6 +36,13 @@ AMOUNT_SCALE = 1_000_000
 _AMOUNT_MAX = 9_000_000_000_000.0
 _COMBINED_KIND_FIRST = 32
 _MARKED_BY_ORDER = (CreateOrder, OrderStatus, ItemStatus, Chargeback)
+
+TOLD_AGAIN_KINDS: tuple[int, ...] = tuple(
+    kind.number
+    for kind in KINDS
+    if issubclass(kind.type, (*_MARKED_BY_ORDER, CustomEvent, CreateAccount)) and kind.type is not UpdateAccount
+)
+"""Of events that may count as something of which others told before; see `event_mark`."""
 
 By = tuple[str, ...]
 """Names of the things whose combination has a history."""
@@ -68,6 +76,12 @@ class Present(msgspec.Struct, gc=False):
         if mark is None:
             mark = self.own_order = order_mark(self.subject)
         return mark
+
+    @property
+    def comes_again(self) -> bool:
+        """Whether it counts, and counts as something of which other events may tell, too."""
+        mark = self.own_mark
+        return mark is not None and mark != self.subject.seq + 2
 
     def of(self, name: str) -> tuple[int, ...]:
         """Keys of the things of a kind."""

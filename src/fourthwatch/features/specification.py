@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from fourthwatch.features.answers import Answer, answer, unheard
-from fourthwatch.features.modes import EXACT, Entity, Mode, Observation, Op, Query, RawEntry, refusal
+from fourthwatch.features.modes import EXACT, Doubt, Entity, Mode, Observation, Op, Query, RawEntry, refusal
 from fourthwatch.features.modes import LEVEL as LEVEL_FLAG
 from fourthwatch.features.slices import Record, pack_record, pack_slice, records_of
-from fourthwatch.features.summaries import Run, flag_of, put, series_of, split_level, time_of, word_of
+from fourthwatch.features.summaries import Run, flag_of, put, series_of, split_level, take_back, time_of, word_of
 from fourthwatch.limits import AT_MS_MAX, KINDS_MAX, LATEST_KEPT_MAX, QUERIES_MAX, SEQ_MAX, SERIES_MAX, SOURCES_MAX
 
 _INT64_MAX = 2**63 - 1
@@ -89,26 +89,50 @@ class Kernel:
         for known in self._known.values():
             known.runs.pop(series, None)
 
-    def add(self, seq: int, at_ms: int, entities: Sequence[Entity], observations: Sequence[Observation], /) -> None:
+    def add(
+        self, seq: int, at_ms: int, entities: Sequence[Entity], observations: Sequence[Observation], mark: int = 0, /
+    ) -> list[Doubt] | None:
         """One event, from its place in the ledger and its time; each entity keeps the observations of its route.
 
-        Not idempotent for `Mode.ADD` and `Mode.PEAK` beyond 64 things: add an event once.
+        In `Mode.ADD` and `Mode.PEAK` a mark that was folded away is not known again, and counts besides: add an event
+        once, and say which `mark` may have been there before. Told are the runs where it may be, for `take_back`.
         """
-        self._take_in(seq, at_ms, entities, observations, to_known=False)
+        return self._take_in(seq, at_ms, entities, observations, mark, to_known=False)
 
     def add_to_known(
-        self, seq: int, at_ms: int, entities: Sequence[Entity], observations: Sequence[Observation], /
-    ) -> None:
+        self, seq: int, at_ms: int, entities: Sequence[Entity], observations: Sequence[Observation], mark: int = 0, /
+    ) -> list[Doubt] | None:
         """A past event of entities that were heard from the beginning: of each that is still known, and was when it
         happened, the observations; when it was heard of changes nothing.
 
         An entity that is not known was forgotten; so was one that came back, as far as it lies before that.
         """
-        self._take_in(seq, at_ms, entities, observations, to_known=True)
+        return self._take_in(seq, at_ms, entities, observations, mark, to_known=True)
+
+    def take_back(self, key: int, series: int, at_ms: int, amount: int, /) -> bool:
+        """Let a thing that was folded away not count any more; whether its bucket was there.
+
+        The greatest amount of its bucket stays, unless nothing else is in it.
+        """
+        mode = self._modes[self._defined(series)]
+        _number(at_ms, "at_ms", 0, AT_MS_MAX)
+        _number(amount, "amount", -(2**63), _INT64_MAX)
+        known = self._known_of(_key(key))
+        if known is None or mode not in (Mode.ADD, Mode.PEAK):
+            return False
+        self._about_to_change(key)
+        return take_back(mode, known.runs.get(series, []), at_ms, amount)
 
     def _take_in(
-        self, seq: int, at_ms: int, entities: Sequence[Entity], observations: Sequence[Observation], *, to_known: bool
-    ) -> None:
+        self,
+        seq: int,
+        at_ms: int,
+        entities: Sequence[Entity],
+        observations: Sequence[Observation],
+        doubted: int,
+        *,
+        to_known: bool,
+    ) -> list[Doubt] | None:
         _number(seq, "seq", 0, SEQ_MAX)
         _number(at_ms, "at_ms", 0, AT_MS_MAX)
         whom = [(_number(kind, "kind", 0, KINDS_MAX - 1), _key(key)) for kind, key in _tuples(entities, 2, SOURCES_MAX)]
@@ -118,18 +142,25 @@ class Kernel:
             if _number(mark, "mark", -(2**63), _INT64_MAX) == 0:
                 raise ValueError("a mark must not be 0")
             seen.append((series, mark, _number(amount, "amount", -(2**63), _INT64_MAX)))
+        _number(doubted, "mark", -(2**63), _INT64_MAX)
+        doubts: list[Doubt] = []
         for kind, key in dict.fromkeys(whom):
             series_kept, always = self._routes.get(kind, (frozenset(), False))
             kept = [observation for observation in seen if observation[0] in series_kept]
             if key and (kept or (always and not to_known)):
-                self._add_to(key, seq, at_ms, kept, to_known=to_known)
+                folded = self._add_to(key, seq, at_ms, kept, to_known=to_known)
+                doubts += [(key, series) for series, mark in folded if mark == doubted]
+        return doubts or None
 
-    def _add_to(self, key: int, seq: int, at_ms: int, kept: list[Observation], *, to_known: bool) -> None:
+    def _add_to(
+        self, key: int, seq: int, at_ms: int, kept: list[Observation], *, to_known: bool
+    ) -> list[tuple[int, int]]:
+        """Returns series and marks of what may have been folded away before."""
         known = self._known_of(key)
         if known is None:
             self._take_out(key)  # it was forgotten, and comes back as a new one
         if (known is None or seq < known.first_seq) if to_known else (known is None and seq < self._forgotten_below):
-            return
+            return []
         self._about_to_change(key)
         if known is None:
             known = self._known[key] = _Known(seq, at_ms, seq)
@@ -137,9 +168,12 @@ class Kernel:
             known.first_seq = min(known.first_seq, seq)
             known.last_seq = max(known.last_seq, seq)
             known.first_ms = min(known.first_ms, at_ms)
+        folded = []
         for series, mark, amount in kept:
             run = known.runs.setdefault(series, [])
-            put(self._modes[series], run, (word_of(series, at_ms, EXACT), mark, amount))
+            if put(self._modes[series], run, (word_of(series, at_ms, EXACT), mark, amount)):
+                folded.append((series, mark))
+        return folded
 
     def plan(self, queries: Sequence[Query], /) -> Plan:
         """Queries, checked once, to be read often."""

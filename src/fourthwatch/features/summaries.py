@@ -87,26 +87,48 @@ def split_level(run: Run) -> tuple[Run, int]:
     return (run[:-1], run[-1][1]) if run and flag_of(run[-1]) == LEVEL else (run, 0)
 
 
-def put(mode: int, run: Run, new: Entry) -> None:
-    """Take one observation into the summary."""
+def put(mode: int, run: Run, new: Entry) -> bool:
+    """Take one observation into the summary; whether its mark may be that of an older one that was folded away."""
     if mode in (Mode.ADD, Mode.PEAK):
-        _put_thing(run, new, peak=mode == Mode.PEAK)
-    elif mode == Mode.DISTINCT:
+        return _put_thing(run, new, peak=mode == Mode.PEAK)
+    if mode == Mode.DISTINCT:
         _put_distinct(run, new)
     elif mode == Mode.LATEST:
         _put_latest(run, new)
     else:
         _put_first(run, new)
+    return False
 
 
-def _put_thing(run: Run, new: Entry, *, peak: bool) -> None:
+def take_back(mode: int, run: Run, at_ms: int, amount: int) -> bool:
+    """Let a thing that was folded away not count any more; whether its bucket was there.
+
+    What stays is what would be had it never come, but for the greatest amount of a bucket with others in it.
+    """
+    older = max(0, len(run) - THINGS_EXACT_MAX)
+    start_ms = bucket_start(at_ms, time_of(run[-1])) if older else 0
+    place = next((place for place, entry in enumerate(run[:older]) if time_of(entry) == start_ms), None)
+    if place is None:
+        return False
+    word, mark, kept = run[place]
+    if bucket_count(run[place]) == 1:
+        del run[place]
+    elif mode == Mode.PEAK:
+        run[place] = (word, mark - 1, kept)
+    else:
+        run[place] = _bucket(word, bucket_count(run[place]) - 1, bucket_sum(run[place]) - amount)
+    return True
+
+
+def _put_thing(run: Run, new: Entry, *, peak: bool) -> bool:
     """The newest 64 are a maximum; the bucket of an older one depends on its own time and the newest only."""
     folded = [entry for entry in run if flag_of(entry) == FOLDED]
+    has_folded = bool(folded)
     exact = run[len(folded) :]
     same = _with_mark(exact, new[1])
     if same is not None:
         if not _supersedes(new, same):
-            return
+            return False
         exact.remove(same)
     insort(exact, new)
     if len(exact) > THINGS_EXACT_MAX:
@@ -119,16 +141,20 @@ def _put_thing(run: Run, new: Entry, *, peak: bool) -> None:
         there = buckets.get(word)
         buckets[word] = (word, *entry[1:]) if there is None else _joined(there, entry, peak=peak)
     run[:] = sorted(buckets.values()) + exact
+    return has_folded and same is None
 
 
 def _joined(one: Entry, other: Entry, *, peak: bool) -> Entry:
     count = min(_COUNT_MASK, bucket_count(one) + bucket_count(other))
     if peak:
         return (one[0], count, max(one[2], other[2]))
-    total = bucket_sum(one) + bucket_sum(other)
+    return _bucket(one[0], count, bucket_sum(one) + bucket_sum(other))
+
+
+def _bucket(word: int, count: int, total: int) -> Entry:
     low = (total + 2**63 & _WORD_MASK) - 2**63
     high = max(-_HIGH_MAX, min(_HIGH_MAX, total - low >> 64))
-    return (one[0], (high << _COUNT_BITS) + count, low)
+    return (word, (high << _COUNT_BITS) + count, low)
 
 
 def _put_distinct(run: Run, new: Entry) -> None:

@@ -20,14 +20,16 @@ from fourthwatch.features.inputs import Inputs
 from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.lists import Lists
 from fourthwatch.features.observe import By, Observer, Present
+from fourthwatch.features.positions import Applied, Lack
 from fourthwatch.features.reading import Reading
+from fourthwatch.features.repeats import Others, settle
 from fourthwatch.features.series import Registry, Series
 from fourthwatch.features.specification import Plan
 from fourthwatch.features.things import THINGS, key_of
 from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.limits import FORGET_AFTER_DAYS, FORGOTTEN_PER_STEP, SOURCES_MAX
 
-WINDOWS_VERSION = 3
+WINDOWS_VERSION = 4
 """Goes up whenever the same events would give other histories; a snapshot of another version is not read."""
 
 _STITCHING = (LinkSessionToUser, Login, CreateAccount)
@@ -46,27 +48,6 @@ class SeriesHead(msgspec.Struct, frozen=True, array_like=True):
     complete: bool
     kept_by: tuple[str, ...] = ()
     """Whose histories have it, `card+user`; one that a newer program wants by others, too, begins anew."""
-
-
-class Applied:
-    """Ledger positions that were added: all up to one, and some beyond it."""
-
-    def __init__(self, up_to: int = 0) -> None:
-        self.up_to = up_to
-        self._beyond: set[int] = set()
-
-    def add(self, seq: int) -> bool:
-        """Take a position in; `False` when it was in already."""
-        if seq == self.up_to + 1 and not self._beyond:
-            self.up_to = seq
-            return True
-        if seq <= self.up_to or seq in self._beyond:
-            return False
-        self._beyond.add(seq)
-        while self.up_to + 1 in self._beyond:
-            self.up_to += 1
-            self._beyond.remove(self.up_to)
-        return True
 
 
 class Windows:
@@ -110,6 +91,9 @@ class Windows:
         """Linked sessions by the position at which it was last seen to that they are not forgotten."""
         self._routes: dict[By, set[str]] = {}
         self._leftovers: list[int] = []
+        self._lack = Lack()
+        self._lacking: frozenset[int] = frozenset()
+        """Numbers of the series whose past is not in yet."""
         self._kernel = Kernel([0])
         for head in heads or ():
             self._kernel.define(head.number, head.mode)
@@ -166,20 +150,27 @@ class Windows:
         asked, at_ms = inputs.questions, present.subject.occurred_ms
         return inputs.read_from(self._kernel.read(plan, at_ms, asked.keys(present), asked.marks(present)), present)
 
-    def add(self, present: Present) -> None:
-        """Let the event count from now on."""
+    def add(self, present: Present, others: Others | None = None) -> None:
+        """Let the event count from now on; `others` finds those before it that told of the same thing."""
         subject = present.subject
         if not self.applied.add(subject.seq):
             return
         observer = self._observer
         entities, seen = observer.entities(present), observer.observations(present, subject.kind.number)
+        mark = present.mark if present.comes_again else 0
         if len(entities) <= SOURCES_MAX and len(seen) <= SOURCES_MAX:
-            self._kernel.add(subject.seq, subject.occurred_ms, entities, seen)
+            doubts = self._kernel.add(subject.seq, subject.occurred_ms, entities, seen, mark)
         else:
-            add_in_parts(self._kernel.add, subject.seq, subject.occurred_ms, entities, seen)
+            doubts = add_in_parts(self._kernel.add, subject.seq, subject.occurred_ms, entities, seen, mark)
+        if doubts and others is not None:
+            settle(self._kernel, observer, present, frozenset(doubts), others(present), self._is_in)
         event = subject.event
         if isinstance(event, _STITCHING) and event.session_id is not None and event.user_id is not None:
             self._link(subject.tenant, event.session_id, subject.seq, event.user_id)
+
+    def _is_in(self, series: int, seq: int) -> bool:
+        """Whether an event that was added is in a series, whose past may still be on its way."""
+        return series not in self._lacking or self._lack.has(seq)
 
     def _link(self, tenant: int, session: str, seq: int, user: str) -> None:
         name = f"{tenant}|{session}"
@@ -286,7 +277,7 @@ class Windows:
         kept = self.registry.all()
         heard = {by for by, texts in self._routes.items() if any(kept[text].complete for text in texts)}
         heard |= {(thing.name,) for thing in THINGS.values() if thing.is_always_heard}
-        return Backfiller(self._kernel, Observer(wanted, routes), heard)
+        return Backfiller(self._kernel, Observer(wanted, routes), heard, self._lack)
 
     def give_back(self, limit: int = FORGOTTEN_PER_STEP) -> None:
         """Give back some of the memory of what is forgotten; nobody's answer depends on it."""
@@ -322,6 +313,8 @@ class Windows:
             self.registry.start_after(last)
             for number in sorted(set(range(1, last + 1)) - {head.number for head in heads}):
                 self.registry.free(number)
+        if not self._lacking:
+            self._lack = Lack(self.applied.up_to)
         for one in series.values():
             numbered = self.registry.need(one, complete=complete)
             self._kernel.define(numbered.number, int(one.mode))
@@ -334,6 +327,7 @@ class Windows:
         self._observer = Observer(all_series.values(), routes)
         for kind, kept, always in self._observer.kinds:
             self._kernel.route(kind, kept, always)
+        self._lacking = frozenset(one.number for one in all_series.values() if not one.complete)
         self._deciding = None
         self._wanted_readings.clear()
         self.generation += 1

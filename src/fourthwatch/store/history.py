@@ -13,6 +13,7 @@ import msgspec
 
 from fourthwatch.errors import LedgerBroken
 from fourthwatch.limits import HISTORY_PAGE_ROWS
+from fourthwatch.store.about import bits_of, newest_about_statement, order_before_statement
 from fourthwatch.store.features import FeatureRow, feature_rows
 from fourthwatch.store.file import open_file
 from fourthwatch.store.ledger import (
@@ -21,11 +22,11 @@ from fourthwatch.store.ledger import (
     EventRow,
     decision_row,
     event_row,
-    order_before_statement,
 )
 from fourthwatch.store.reader import Entry
 from fourthwatch.store.rule_sets import RuleSetRow, rule_set_rows
 
+_NEWEST_ABOUT = newest_about_statement(EVENT_COLUMNS)
 _EVENTS = ", ".join("e." + column.strip() for column in EVENT_COLUMNS.split(","))
 _DECISIONS = ", ".join("d." + column.strip() for column in DECISION_COLUMNS.split(","))
 _EVENT_WIDTH = len(EventRow.__struct_fields__)
@@ -72,6 +73,14 @@ class History:
         """As `Ledger.order_before`: the newest submission of an order before a position."""
         rows = self._rows(order_before_statement(kinds), tenant, subject, before_seq, *kinds)
         return (rows[0][0], rows[0][1], bool(rows[0][2])) if rows else None
+
+    def newest_about(
+        self, tenant: int, subject: str, kinds: Sequence[int], limit: int, before_seq: int
+    ) -> list[EventRow]:
+        """As `Ledger.newest_about`."""
+        before_seq = min(before_seq, self.last_seq + 1)
+        rows = self._rows(_NEWEST_ABOUT, tenant, subject, before_seq, bits_of(kinds), limit)
+        return [event_row(row) for row in rows]
 
     def about(self, tenant: int, subject: str, kinds: Sequence[int]) -> list[EventRow]:
         """Events of these kinds about an order or a user, oldest first."""

@@ -15,7 +15,8 @@ import msgspec
 
 from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
-from fourthwatch.limits import CHECKPOINT_EVERY_PAGES, LOG_PAGES_MAX
+from fourthwatch.limits import CHECKPOINT_EVERY_PAGES, LOG_PAGES_MAX, SEQ_MAX
+from fourthwatch.store.about import bits_of, newest_about_statement, order_before_statement
 from fourthwatch.store.changes import Change, Write, apply_alone, write_change
 from fourthwatch.store.draws import DrawRow, draw_of, spent
 from fourthwatch.store.file import BUSY_MS, ledger_error, open_file
@@ -73,6 +74,7 @@ EVENT_COLUMNS = (
     "seq, tenant, nonce, identity, fingerprint, kind, name, subject, occurred_ms, received_ms, body, warnings, from_go"
 )
 DECISION_COLUMNS = "seq, tenant, score, flag, verdict, answered, detail"
+_NEWEST_ABOUT = newest_about_statement(EVENT_COLUMNS)
 _EVENT, _DECISION = 1, 2
 _TABLES = {_EVENT: ("event", f"{EVENT_COLUMNS}, chain"), _DECISION: ("decision", DECISION_COLUMNS)}
 """What a batch is written to, in this order; by the number that its rows begin with."""
@@ -264,15 +266,12 @@ class Ledger:
             tenant, subject, *kinds,
         )  # fmt: skip
 
-    def newest_about(self, tenant: int, subject: str, kinds: Sequence[int], limit: int) -> list[EventRow]:
-        """The newest events of these kinds about the subject, newest first."""
-        marks = ",".join("?" * len(kinds))
+    def newest_about(
+        self, tenant: int, subject: str, kinds: Sequence[int], limit: int, before_seq: int = SEQ_MAX
+    ) -> list[EventRow]:
+        """The newest events of these kinds about the subject before a position, newest first."""
         try:
-            rows = self._reading.execute(
-                f"SELECT {EVENT_COLUMNS} FROM event WHERE tenant = ? AND subject = ? AND kind IN ({marks})"
-                " ORDER BY seq DESC LIMIT ?",
-                (tenant, subject, *kinds, limit),
-            )
+            rows = self._reading.execute(_NEWEST_ABOUT, (tenant, subject, before_seq, bits_of(kinds), limit))
             return [event_row(row) for row in rows]
         except apsw.Error as error:
             raise LedgerUnreadable(f"the data file could not be read: {error}") from error
@@ -354,15 +353,6 @@ class Ledger:
         except apsw.Error as error:
             raise LedgerUnreadable(f"the data file could not be read: {error}") from error
         return None
-
-
-def order_before_statement(kinds: Sequence[int]) -> str:
-    """Asks for kind, body and Go's mark; bound to it are tenant, subject, position and the kinds."""
-    marks = ",".join("?" * len(kinds))
-    return (
-        f"SELECT kind, body, from_go FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"
-        " ORDER BY seq DESC LIMIT 1"
-    )
 
 
 def chain_hash(before: bytes, event: EventRow) -> bytes:

@@ -121,6 +121,10 @@ class _Past:
         """An event as it was judged; in ledger order."""
         return self._subjects.stored(event)
 
+    def add(self, present: Present) -> None:
+        """Let it count from now on."""
+        self._subjects.add(present)
+
     def ruling(self, version: int, checked: CheckedSet, lacking: tuple[str, ...], seq: int) -> Ruling:
         """A version over these histories, and over lists as they were for the event at a position."""
         edits = bisect_right(self._edits, seq)
@@ -166,7 +170,7 @@ class _Walk:
                 elif event_id is not None:
                     raise Unknown
             for past, present in presents.items():
-                past.windows.add(present)
+                past.add(present)
 
     def _told(self, event: EventRow) -> dict[_Past, Present]:
         """The event before all histories of its tenant; those of others only hear that it passes."""

@@ -21,6 +21,7 @@ from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.features.catalogue import DECIDING, built_in
 from fourthwatch.features.definition import Book, Feature
 from fourthwatch.features.observe import Present
+from fourthwatch.features.repeats import Others
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import THINGS, key_of
 from fourthwatch.features.wanted import WantedFeatures
@@ -240,11 +241,11 @@ class _Known:
             found += self._rest.read(*self._resting, present)
         return [found[place] for place in self._places]
 
-    def add(self, present: Present) -> None:
-        """Let the event count from now on."""
-        self.live.add(present)
+    def add(self, present: Present, others: Others) -> None:
+        """Let the event count from now on; `others` finds those before it about the same thing."""
+        self.live.add(present, others)
         if self._rest is not None:
-            self._rest.add(present)
+            self._rest.add(present, others)
 
     def pass_over(self, seq: int) -> None:
         """Another tenant's event, which touches nothing of this one's."""
@@ -281,7 +282,7 @@ class LedgerWalk:
                 present = self._subjects.stored(event)
                 if decision is not None and self._is_wanted(event):
                     yield self._row(entry, decision, present, known.values(present))
-                known.add(present)
+                known.add(present, self._subjects.others)
             else:
                 known.pass_over(event.seq)
             self.walked += 1
