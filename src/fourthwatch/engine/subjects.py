@@ -29,7 +29,7 @@ class Subjects:
         self._orders = Orders(ledger, orders_kept)
         self._windows = windows
         self._under_way: deque[Present] = deque(maxlen=2 * BATCH_MAX)
-        """Events of which others may tell again, and which the ledger may not have yet: one batch is written, one walks."""
+        """Events of which others may tell again, and which may not be durable: one batch is written, one walks."""
 
     def fetch(self, tenant: int, event: Event, before_seq: int) -> None:
         """Have the order that an event is about at hand; raises `LedgerUnreadable` when it is there, and damaged."""
