@@ -95,6 +95,30 @@ def test_a_tenant_wants_a_second_pair_of_eyes_and_one_alone_cannot_do_without_it
     assert actions.count("policy.asked_for") == 6
 
 
+def test_a_key_that_one_makes_oneself_is_no_second_pair_of_eyes(merchant: Merchant) -> None:
+    scopes = {"name": "my own", "scopes": ["read", "manage"]}
+    own = Merchant(merchant.served, merchant.ask("POST", "/keys", scopes).json["key"])
+    owns_own = Merchant(merchant.served, own.ask("POST", "/keys", scopes).json["key"])
+    body = {"rules": [{"name": "all", "class": "review", "when": "true", "says": "All"}]}
+    assert merchant.ask("PUT", "/policy", {"four_eyes": True}, if_match="*").status == 200
+    approval = f"/rule-proposals/{merchant.ask('POST', '/rule-sets', body, if_match='*').json['proposal']}/approval"
+    for one in (merchant, own, owns_own, merchant):
+        assert one.ask("POST", approval, {}).status == 403
+        assert one.ask("PUT", "/policy", {"four_eyes": False}, if_match="*").status == 202
+    other = Merchant(merchant.served, merchant.served.key("read", "manage", name="somebody else"))
+    assert other.ask("POST", approval, {}).status == 201
+
+
+def test_who_asked_to_do_without_the_second_pair_of_eyes_is_known_after_a_restart(merchant: Merchant) -> None:
+    second = Merchant(merchant.served, merchant.served.key("read", "manage", name="second"))
+    assert merchant.ask("PUT", "/policy", {"four_eyes": True}, if_match="*").status == 200
+    assert merchant.ask("PUT", "/policy", {"four_eyes": False}, if_match="*").status == 202
+    merchant.served.stop()
+    merchant.served.start()
+    assert merchant.ask("PUT", "/policy", {"four_eyes": False}, if_match="*").status == 202
+    assert second.ask("PUT", "/policy", {"four_eyes": False}, if_match="*").status == 200
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

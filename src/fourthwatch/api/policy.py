@@ -1,8 +1,9 @@
 """`/api/v1/policy`: thresholds, deadline and costs of a tenant; each version holds from a position of the ledger on.
 
-Whoever could turn the second pair of eyes off alone would not need one: two keys have to ask for that.
+Whoever could turn the second pair of eyes off alone would not need one: two people have to ask for that.
 """
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,11 +20,12 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.policies import policy_of
 from fourthwatch.errors import Malformed
 from fourthwatch.limits import DEADLINE_MS_MAX, EXPLORATION_PERCENT_MAX
-from fourthwatch.store.changes import Change
+from fourthwatch.store.changes import AuditEntry, AuditTrail, Change
 from fourthwatch.store.policies import PolicyReader
 
 _NEWEST = 2**31
 _MONEY_MAX = 10**12
+_ASKED_FOR = "policy.asked_for"
 
 
 class PolicyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,16 +79,16 @@ class Policies:
     """Handlers of `/api/v1/policy`."""
 
     def __init__(
-        self, changes: Changes, corridor: Corridor, reader: PolicyReader, clock: Clock, cursors: Cursors
-    ) -> None:
+        self, changes: Changes, corridor: Corridor, reader: PolicyReader, trail: AuditTrail, clock: Clock,
+        cursors: Cursors,
+    ) -> None:  # fmt: skip
+        """`trail` is asked while a change is made, one at a time."""
         self._changes = changes
         self._corridor = corridor
         self._reader = reader
         self._clock = clock
         self._cursors = cursors
-        self._asked_for: dict[int, tuple[str, Policy]] = {}
-        """By tenant, who wants to do without the second pair of eyes, and the policy that was sent; over a restart it
-        is asked for anew."""
+        self._trail = trail
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -103,7 +105,13 @@ class Policies:
         return json_reply(_view(policy), _etag(policy))
 
     async def put(self, request: Request) -> Response:
-        """Another policy, whole; it holds from the next event on, or waits for a second key that sends the same."""
+        """Another policy, whole; it holds from the next event on, or waits for a second person who sends the same."""
+        first: list[AuditEntry] = []
+
+        def prepare(asked: Asked) -> None:
+            tenant = asked.caller.tenant
+            if self._corridor.definitions.walk.policies.of(tenant).four_eyes:
+                first.extend(self._asked_for(tenant, asked.caller.key_id))
 
         def make(asked: Asked, seq: int) -> Made:
             policies, caller = self._corridor.definitions.walk.policies, asked.caller
@@ -111,10 +119,9 @@ class Policies:
             asked.over(_etag(before))
             wanted = _wanted(asked.document, before)
             if before.four_eyes and not wanted.four_eyes:
-                first, sent = self._asked_for.get(caller.tenant, (caller.key_id, wanted))
-                if first == caller.key_id or sent != wanted:
+                told = first[0].after if first else None
+                if told is None or msgspec.json.decode(told) != msgspec.to_builtins(_view(wanted)):
                     return self._waiting(caller, before, wanted)
-            self._asked_for.pop(caller.tenant, None)
             after, write = policies.put(caller.tenant, wanted, caller.key_id, self._clock.now_ms(), seq)
             change = Change(
                 tenant=caller.tenant, actor=caller.key_id, action="policy.set", thing="policy",
@@ -122,12 +129,17 @@ class Policies:
             )  # fmt: skip
             return Made(change=change, view=_view(after), headers={"ETag": _etag(after)})
 
-        return await self._changes.take_between_events(request, "manage", make)
+        return await self._changes.take_between_events(request, "manage", make, prepare=prepare)
+
+    def _asked_for(self, tenant: int, caller: str) -> list[AuditEntry]:
+        """Where somebody else asked last to do without the second pair of eyes; the trail remembers over a restart."""
+        newest = self._trail.page(tenant, _NEWEST, 1, thing="policy")
+        person = partial(self._trail.person_behind, tenant)
+        return [one for one in newest if one.action == _ASKED_FOR and person(one.actor) != person(caller)]
 
     def _waiting(self, caller: Caller, before: Policy, wanted: Policy) -> Made:
-        self._asked_for[caller.tenant] = (caller.key_id, wanted)
         change = Change(
-            tenant=caller.tenant, actor=caller.key_id, action="policy.asked_for", thing="policy",
+            tenant=caller.tenant, actor=caller.key_id, action=_ASKED_FOR, thing="policy",
             before=msgspec.to_builtins(_view(before)), after=msgspec.to_builtins(_view(wanted)),
         )  # fmt: skip
         return Made(change=change, view=_view(before), status=202, headers={"ETag": _etag(before)})

@@ -6,6 +6,7 @@ in force between two events. Where two pairs of eyes are wanted, it waits for a 
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from starlette.requests import Request
@@ -46,6 +47,7 @@ from fourthwatch.rules.difference import Difference, differences
 from fourthwatch.rules.examples import findings_of, try_examples
 from fourthwatch.rules.lint import lint
 from fourthwatch.rules.rule import RuleSet, decoded, encoded
+from fourthwatch.store.changes import AuditTrail
 from fourthwatch.store.rule_sets import (
     ProposalRow,
     RuleSetReader,
@@ -76,8 +78,10 @@ class Rules:
 
     def __init__(
         self, changes: Changes, corridor: Corridor, clock: Clock, cursors: Cursors, store: RuleSetReader,
-        *, four_eyes: bool,
+        trail: AuditTrail, *, four_eyes: bool,
     ) -> None:  # fmt: skip
+        """`trail` is asked while a change is made, one at a time."""
+        self._trail = trail
         self._changes = changes
         self._corridor = corridor
         self._clock = clock
@@ -215,13 +219,14 @@ class Rules:
         )
 
     async def approve(self, request: Request) -> Response:
-        """Publish a set that waits; with a key that is not its author's."""
+        """Publish a set that waits; by somebody else than its author."""
         row: list[ProposalRow] = []
 
         def changed(asked: Asked) -> tuple[RuleSet, str]:
             found = self._proposal(asked.caller.tenant, request.path_params["proposal"])
-            if found.author == asked.caller.key_id:
-                raise Forbidden("a set is approved with another key than the one it was sent with")
+            person = partial(self._trail.person_behind, asked.caller.tenant)
+            if person(found.author) == person(asked.caller.key_id):
+                raise Forbidden("somebody else approves a set than sent it; a key counts as whoever made it")
             if found.base != self._in_force(asked.caller.tenant).version:
                 raise Changed("another set was published since this one was sent; send it again")
             row.append(found)

@@ -87,12 +87,13 @@ class Assembly:
         endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
         policies, models, rule_sets = PolicyReader(directory), ModelStore(directory, clock), RuleSetReader(directory)
         self.users = UserStore(directory, clock)
+        eyes = AuditTrail(directory)  # of another connection: it is asked beside the loop
         self.indexing = Indexing(directory, corridor)
         aside = Aside(directory, self.indexing)
         backlog = BacklogGauges(directory, aside, clock)
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, policies, models, aside, self.indexing, backlog,
+            self.users, policies, models, aside, self.indexing, backlog, eyes,
         )  # fmt: skip
         self.access, throttle = Access(self.keys, clock), Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
@@ -115,12 +116,12 @@ class Assembly:
                 Entities(self.access, corridor, self.reader, clock, cursors, aside),
                 Orders(self.access, aside, cursors),
                 Looks(self.access, aside, clock),
-                Policies(changes, corridor, policies, clock, cursors),
+                Policies(changes, corridor, policies, eyes, clock, cursors),
                 Lists(changes, corridor, lists, clock, cursors),
                 *(Insights(self.access, aside, clock), ExplorationReport(self.access, aside, clock)),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
                 *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
-                Rules(changes, corridor, clock, cursors, rule_sets, four_eyes=settings.four_eyes),
+                Rules(changes, corridor, clock, cursors, rule_sets, eyes, four_eyes=settings.four_eyes),
                 *(Redeciding(changes, corridor, self.reader, trail, clock), Audit(self.access, trail, cursors)),
                 *_of_models(changes, corridor, models, decisions, aside, clock, cursors),
                 *desk.parts,

@@ -22,6 +22,7 @@ Write = NewType("Write", tuple[str, tuple[Any, ...]])
 """A statement and what is bound to it; made in this room and opaque to every other."""
 
 COMMAND_LINE = "command line"
+_NO_END = 2**62
 """Who changes things beside the API."""
 
 _CHAIN_START = bytes(16)
@@ -142,6 +143,14 @@ class AuditTrail:
     def after(self, entry_id: int, limit: int) -> list[AuditEntry]:
         """Every tenant's entries behind an id, oldest first: for those who follow what changes."""
         return self._entries("WHERE id > ? ORDER BY id LIMIT ?", (entry_id, limit))
+
+    def person_behind(self, tenant: int, actor: str) -> str:
+        """Who made a key: a console user, or the first in a line of keys, which the command line made."""
+        while made := self.page(tenant, _NO_END, 1, action="key.created", thing=f"keys/{actor}"):
+            if made[0].actor == COMMAND_LINE:
+                break
+            actor = made[0].actor
+        return actor
 
     def verify(self) -> Iterator[AuditEntry]:
         """Walk every tenant's chain, yielding each entry; raises `LedgerBroken` where one breaks."""
