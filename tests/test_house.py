@@ -195,7 +195,7 @@ def environment_is_in_settings(module: Module) -> Found:
 
 
 def standard_output_is_for_the_command_line(module: Module) -> Found:
-    if module.room == "cli":
+    if module.room == "cli" or module.path == "server/index_process.py":  # the pipe to the server that started it
         return
     for node, name in _calls(module.tree):
         if name == "print":

@@ -13,11 +13,14 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import MutableMapping, Sequence
+from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
+import msgspec
 import uvloop
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
@@ -27,7 +30,10 @@ from fourthwatch.api.intake import settle
 from fourthwatch.clock import ManualClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
+from fourthwatch.engine.filing import BeginAgain, Commit, Derived, Filing, Stand
 from fourthwatch.server.assembly import Assembly
+from fourthwatch.server.filer import LENGTH_BYTES, Filer
+from fourthwatch.server.index_process import answers
 from fourthwatch.settings import Settings
 from fourthwatch.store.keys import KeyStore
 from story import NOW_MS
@@ -58,6 +64,25 @@ def _furnished() -> tuple[Path, dict[str, str]]:
 
 def _scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="house-", dir=_SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None))
+
+
+class Beside:
+    """What the process that writes the index does, in this one: a hundred houses need not have one each."""
+
+    def __init__(self, directory: Path) -> None:
+        self._filing = Filing(directory)
+        self._stands: deque[Stand] = deque()
+        self.position = 0
+
+    def tell(self, messages: Sequence[bytes]) -> None:
+        read = msgspec.msgpack.Decoder(Derived | Commit | BeginAgain)
+        self._stands += answers(self._filing, [read.decode(one[LENGTH_BYTES:]) for one in messages])
+
+    async def stood(self) -> None:
+        self.position = self._stands.popleft().seq
+
+    def close(self) -> None:
+        self._filing.close()
 
 
 class House:
@@ -112,12 +137,13 @@ class House:
     def index(self) -> None:
         """Let the index come to the end of the log."""
 
-        async def to_the_end() -> None:
+        async def to_the_end(writer: Beside) -> None:
             while self.assembly.indexing.behind():
-                await self.assembly.indexing._step()
+                await self.assembly.indexing._step(cast(Filer, writer))
 
         if self.assembly.indexing.behind():
-            self._loop.run_until_complete(to_the_end())
+            with closing(Beside(self.directory)) as writer:
+                self._loop.run_until_complete(to_the_end(writer))
 
     def close(self, *, keep: bool = False) -> None:
         """Stop, and unless it is to be kept leave nothing behind."""

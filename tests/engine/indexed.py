@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
 from engine.till import Till
 from fourthwatch.engine.feed import Feed
-from fourthwatch.engine.indexing import Derived, Indexer
+from fourthwatch.engine.filing import Derived, filing_for
+from fourthwatch.engine.indexing import Indexer
 from fourthwatch.engine.walk import Submission, Taken
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.store.index_file import FILE_NAME
@@ -15,6 +17,8 @@ from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.index_rows import OrderLine
 
 TABLES = ("segment", "mention", "thing", "link", "line", "mark", "tally", "progress")
+_PIECE = 8
+"""Events of a piece that is handed over."""
 
 
 class Shelf:
@@ -25,7 +29,9 @@ class Shelf:
         self.till = Till(directory)
         self.feed = Feed()
         self._fed = fed
-        self.indexer = Indexer(directory, self.till.walk, self.feed, DECIDING)
+        self.filing = filing_for(directory, self.till.ledger)
+        self.indexer = Indexer(self.feed, DECIDING)
+        self.indexer.begin_at(self.filing.position()[0])
         self.reader = IndexReader(directory)
 
     def take(self, *batch: Submission) -> None:
@@ -37,13 +43,27 @@ class Shelf:
 
     def step(self) -> bool:
         """Index the next few events; whether there were any."""
-        derived = Derived(self.indexer.position)
-        for fresh in self.indexer.next_events(self.till.walk):
-            self.indexer.derive(fresh, derived)
-        if derived.last_seq == self.indexer.position:
+        pieces = self.derived()
+        if not pieces:
             return False
-        self.indexer.write(derived, self.till.ledger.chain_at(derived.last_seq))
+        self.filing.file(pieces, self.till.ledger.chain_at(pieces[-1].last_seq))
         return True
+
+    def derived(self) -> list[Derived]:
+        """What the next few events bring, in small pieces, as the process that files it gets them."""
+        pieces: list[Derived] = []
+        for number, fresh in enumerate(self.indexer.next_events(self.till.walk)):
+            if number % _PIECE == 0:
+                pieces.append(Derived(0))
+            self.indexer.derive(fresh, pieces[-1])
+        if pieces:
+            self.indexer.position = pieces[-1].last_seq
+        return [msgspec.msgpack.decode(msgspec.msgpack.encode(piece), type=Derived) for piece in pieces]
+
+    def begin_again(self) -> None:
+        """As the server does when the index is damaged."""
+        self.filing.begin_again()
+        self.indexer.begin_at(0)
 
     def catch_up(self) -> None:
         """To the end of the ledger."""
@@ -59,7 +79,7 @@ class Shelf:
 
     def close(self) -> None:
         """Close everything."""
-        self.indexer.close()
+        self.filing.close()
         self.reader.close()
         self.till.close()
 

@@ -13,7 +13,7 @@ from engine.indexed import Shelf, contents
 from engine.till import submission
 from fourthwatch.clock import DAY_MS, HOUR_MS
 from fourthwatch.decision import Policy
-from fourthwatch.engine.indexing import MENTIONED, Derived
+from fourthwatch.engine.indexing import MENTIONED
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import IndexDamaged, LedgerFull
@@ -123,10 +123,8 @@ def test_what_ends_in_the_middle_of_a_batch_leaves_the_position_and_the_rows_as_
     assert shelf.step()
     before = contents(shelf.directory)
     live(shelf, 200, seed=6)
-    derived = Derived(shelf.indexer.position)
-    for fresh in shelf.indexer.next_events(shelf.till.walk):
-        shelf.indexer.derive(fresh, derived)
-    file = shelf.indexer._writer._file
+    derived = shelf.derived()
+    file = shelf.filing._writer._file
     insert, calls = file.insert, iter(range(100))
 
     def dying(head: str, width: int, rows: Any, tail: str = "") -> None:
@@ -136,11 +134,11 @@ def test_what_ends_in_the_middle_of_a_batch_leaves_the_position_and_the_rows_as_
 
     monkeypatch.setattr(file, "insert", dying)
     with pytest.raises(_Killed):
-        shelf.indexer.write(derived, b"x" * 16)
+        shelf.filing.file(derived, b"x" * 16)
     assert contents(shelf.directory) == before
-    shelf.indexer._writer.abandon()
+    shelf.filing._writer.abandon()
     monkeypatch.undo()
-    shelf.indexer.close()
+    shelf.filing.close()
     again = Shelf(shelf.directory, fed=False)
     assert again.indexer.position == before["progress"][0][2]
     again.catch_up()
@@ -159,7 +157,7 @@ def test_a_build_that_writes_the_position_before_its_rows_is_found_out(
     live(shelf, 120)
     shelf.catch_up()
     live(shelf, 200, seed=6)
-    writer = shelf.indexer._writer
+    writer = shelf.filing._writer
 
     def too_early(batch: IndexBatch, chain: bytes) -> None:
         writer._connection.execute("UPDATE progress SET seq = ?, chain = ?", (batch.last_seq, chain))
@@ -170,7 +168,7 @@ def test_a_build_that_writes_the_position_before_its_rows_is_found_out(
     with pytest.raises(_Killed):
         shelf.step()
     monkeypatch.undo()
-    shelf.indexer.close()
+    shelf.filing.close()
     again = Shelf(shelf.directory, fed=False)
     again.catch_up()
     again.close()
@@ -214,13 +212,13 @@ def test_a_full_disk_is_no_damage_and_what_did_not_fit_is_written_when_there_is_
         live(shelf, 60)
         shelf.catch_up()
         live(shelf, 300, seed=6)
-    connection = full.indexer._writer._connection
+    connection = full.filing._writer._connection
     connection.pragma("max_page_count", connection.pragma("page_count"))
     position = full.indexer.position
     with pytest.raises(LedgerFull):
         full.step()
-    full.indexer.forget()
-    assert full.indexer.position == position > 0
+    assert full.filing.position()[0] == position > 0
+    full.indexer.begin_at(position)
     connection.pragma("max_page_count", 1 << 30)
     for shelf in (clean, full):
         shelf.catch_up()
@@ -233,10 +231,8 @@ def test_what_was_derived_and_never_written_is_derived_again_whole(tmp_path: Pat
     clean, interrupted = Shelf(tmp_path / "clean"), Shelf(tmp_path / "interrupted")
     for shelf in (clean, interrupted):
         live(shelf, 200)
-    thrown_away = Derived(0)
-    for fresh in interrupted.indexer.next_events(interrupted.till.walk):
-        interrupted.indexer.derive(fresh, thrown_away)
-    interrupted.indexer.forget()
+    interrupted.derived()
+    interrupted.indexer.begin_at(0)
     for shelf in (clean, interrupted):
         shelf.catch_up()
         shelf.close()
@@ -260,7 +256,7 @@ def test_a_bit_that_flipped_is_noticed_and_the_index_made_again(tmp_path: Path) 
     live(shelf, 300)
     shelf.catch_up()
     whole = contents(tmp_path)
-    shelf.indexer._writer._connection.wal_checkpoint()
+    shelf.filing._writer._connection.wal_checkpoint()
     shelf.close()
     path = tmp_path / FILE_NAME
     spoilt = bytearray(path.read_bytes())
@@ -272,7 +268,7 @@ def test_a_bit_that_flipped_is_noticed_and_the_index_made_again(tmp_path: Path) 
         again.reader.rows(
             "SELECT (SELECT count(value) FROM thing), (SELECT max(ms) FROM link), (SELECT sum(seq) FROM mention)"
         )
-    again.indexer.begin_again()
+    again.begin_again()
     again.catch_up()
     assert again.reader.position() == 300
     again.close()

@@ -10,7 +10,8 @@ from engine.house import CONDITIONS, OWN, History, House
 from fourthwatch.engine import trying as tryings
 from fourthwatch.engine.explaining import RuleSetThen, rule_set_then, version_of
 from fourthwatch.engine.feed import Feed
-from fourthwatch.engine.indexing import Derived, Indexer
+from fourthwatch.engine.filing import Derived, filing_for
+from fourthwatch.engine.indexing import Indexer
 from fourthwatch.engine.trying import Tried, Trying, ids_of, newest_orders, past_of
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.rules.check import check_set
@@ -33,15 +34,17 @@ ACROSS = (
 
 def tried_in(house: House, rules: tuple[Rule, ...], last: int = 1_000, prior: float = -15.0) -> list[Tried]:
     """As the preview goes about it."""
-    indexer = Indexer(house.directory, house.walk, Feed(), DECIDING)
+    filing, indexer = filing_for(house.directory, house.walk.ledger), Indexer(Feed(), DECIDING)
+    indexer.begin_at(filing.position()[0])
     while True:
         derived = Derived(indexer.position)
         for fresh in indexer.next_events(house.walk):
             indexer.derive(fresh, derived)
         if derived.last_seq == indexer.position:
             break
-        indexer.write(derived, house.walk.ledger.chain_at(derived.last_seq))
-    indexer.close()
+        filing.file([derived], house.walk.ledger.chain_at(derived.last_seq))
+        indexer.position = derived.last_seq
+    filing.close()
     ledger, index, sets = LedgerReader(house.directory), IndexReader(house.directory), RuleSetReader(house.directory)
     tenant = 1
     try:

@@ -137,11 +137,23 @@ def ends_at_a_bad_page() -> None:
     module.LedgerUnreadable = type("Nothing", (Exception,), {})
 
 
+def skips_what_came_meanwhile() -> None:
+    """What comes while nobody writes the index is taken for filed."""
+    module: Any = importlib.import_module("fourthwatch.server.indexing")
+    begin_at = module.Indexing._begin_at
+
+    def going_on(self: Any, position: int) -> None:
+        begin_at(self, self.behind() + self._position if position else 0)
+
+    module.Indexing._begin_at = going_on
+
+
 WAYS: dict[str, Callable[[], None]] = {
     way.__name__.replace("_", "-"): way
     for way in (
         answers_early, counts_twice, forgets_at_start, forgets_what_was_left, swallows_write_errors,
         ignores_the_reserve, stumbles, shares_the_directory, ends_at_a_bad_page,
+        skips_what_came_meanwhile,
     )
 }  # fmt: skip
 

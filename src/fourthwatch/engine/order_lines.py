@@ -1,4 +1,4 @@
-"""An order as it stands, folded from the events that name it: state, newest decision, labels, who decided by hand.
+"""An order as it stands, folded from what events say of it: state, newest decision, labels, who decided by hand.
 
 Pure, and one event at a time, so that the index is the same however often and in whatever pieces it is made.
 """
@@ -10,7 +10,7 @@ import msgspec
 
 from fourthwatch.engine.consequences import analyst_verdict_of, can_open, end_of_case
 from fourthwatch.engine.labels import LABEL_EVENT, is_lost, told_by_state
-from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, Event, OrderStatus
+from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, OrderStatus
 from fourthwatch.events.values import order_state_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import REASONS_KEPT_MAX, REASONS_SHOWN
@@ -34,29 +34,82 @@ class _Detail(msgspec.Struct):
 _detail = msgspec.json.Decoder(_Detail)
 
 
-def folded(line: OrderLine | None, subject: Subject, made: DecisionRow | None) -> OrderLine:
-    """The order after one more event that names it; `made` is the decision on that event."""
-    event, at_ms = subject.event, subject.occurred_ms
+class Touch(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="touch"):
+    """What one event says of an order, in plain data. `None` is: nothing."""
+
+    tenant: int
+    seq: int
+    at_ms: int
+    """By the sender's clock."""
+    order_id: str
+    user_id: str | None
+    submitted: dict[str, str | int | None] | None
+    """Columns that a submission of the order sets."""
+    status: str | None
+    decided_by_hand: tuple[str, str | None, bool] | None
+    """What a person decided, the name of an analyst of ours, whether it was one."""
+    labels: list[tuple[str, int | None, bool]]
+    """Column, value, and whether it counts although another was told before."""
+    is_held: bool
+    can_open: bool
+    """Whether a case may be opened by it."""
+    ends: bool
+    ends_queued: bool
+    """Whether it ends a case that an opinion began, or a rule."""
+    decision: tuple[int, str, str, bool, bytes] | None
+    """Score, flag, verdict, whether the shop was answered with it, and its detail as it is stored."""
+
+
+def touch_of(subject: Subject, made: DecisionRow | None) -> Touch:
+    """What an event says of the order that it names; `made` is the decision on that event."""
+    event, is_order = subject.event, isinstance(subject.event, CreateOrder)
     assert event.order_id is not None
+    return Touch(
+        tenant=subject.tenant,
+        seq=subject.seq,
+        at_ms=subject.occurred_ms,
+        order_id=event.order_id,
+        user_id=subject.involved.user,
+        submitted=_submitted(subject) if is_order else None,
+        status=(event.order_status or None) if isinstance(event, OrderStatus | CustomEvent) else None,
+        decided_by_hand=_decided_by_hand(event, subject) if isinstance(event, OrderStatus) else None,
+        labels=list(_labels(subject)),
+        is_held=analyst_verdict_of(event) == "hold",
+        can_open=can_open(event),
+        ends=end_of_case(event, made, is_queued=False) is not None,
+        ends_queued=end_of_case(event, made, is_queued=True) is not None,
+        decision=None if made is None else (made.score, made.flag, made.verdict, made.answered, made.detail),
+    )
+
+
+def folded(line: OrderLine | None, touch: Touch) -> OrderLine:
+    """The order after one more event that names it."""
+    at_ms = touch.at_ms
     if line is None:
         line = OrderLine(
-            tenant=subject.tenant, order_id=event.order_id, placed_ms=at_ms, updated_seq=subject.seq, updated_ms=at_ms
+            tenant=touch.tenant, order_id=touch.order_id, placed_ms=at_ms, updated_seq=touch.seq, updated_ms=at_ms
         )
-    changes: dict[str, Any] = {"updated_seq": subject.seq, "updated_ms": max(at_ms, line.updated_ms)}
-    if isinstance(event, CreateOrder):
-        changes |= _submitted(line, subject)
+    changes: dict[str, Any] = {"updated_seq": touch.seq, "updated_ms": max(at_ms, line.updated_ms)}
+    if touch.submitted is not None:
+        changes |= {"user_id": touch.user_id, **touch.submitted}
+        if line.placed_seq is None:
+            changes |= {"placed_seq": touch.seq, "placed_ms": at_ms}
     elif line.user_id is None:
-        changes["user_id"] = subject.involved.user
-    if isinstance(event, OrderStatus | CustomEvent) and event.order_status:
-        changes |= {"status": event.order_status[:_WORD_CHARS_MAX], "state": order_state_of(event.order_status)}
-    if isinstance(event, OrderStatus):
-        changes |= _decided_by_hand(event, line, subject)
-    for name, value in _labels(line, subject):
-        if getattr(line, name) != value:
+        changes["user_id"] = touch.user_id
+    if touch.status is not None:
+        changes |= {"status": touch.status[:_WORD_CHARS_MAX], "state": order_state_of(touch.status)}
+    if touch.decided_by_hand is not None:
+        decision, analyst, is_ours = touch.decided_by_hand
+        if is_ours or line.analyst is None or line.analyst_decision not in _FINAL_DECISIONS:
+            changes |= {"analyst_decision": decision, "analyst": analyst, "analyst_ms": at_ms}
+    for name, value, always in touch.labels:
+        before = changes.get(name, getattr(line, name))
+        if (always or before is None) and before != value:
             changes |= {name: value, name + "_ms": at_ms}
-    changes |= _case(line, event, made)
-    if made is not None:
-        changes |= _decided(made)
+    detail = None if touch.decision is None else _detail.decode(touch.decision[4])
+    changes |= _case(line, touch, detail)
+    if touch.decision is not None and detail is not None:
+        changes |= _decided(touch.decision, detail)
     line = msgspec.structs.replace(line, **changes)
     risk = None
     if line.amount_minor is not None and line.probability is not None:
@@ -64,14 +117,13 @@ def folded(line: OrderLine | None, subject: Subject, made: DecisionRow | None) -
     return msgspec.structs.replace(line, risk_minor=risk)
 
 
-def _submitted(line: OrderLine, subject: Subject) -> dict[str, Any]:
+def _submitted(subject: Subject) -> dict[str, str | int | None]:
     order, address = subject.order, subject.shipping_address()
     assert order is not None
     methods = order.payment_methods or ()
     paid_by = next((one.payment_type for one in methods if one.payment_type), None)
     on_delivery = subject.paid_on_delivery()
-    changes: dict[str, Any] = {
-        "user_id": subject.involved.user,
+    return {
         "amount_minor": subject.amount_minor(),
         "currency": _word(order.currency_code, upper=True),
         "payment_type": _word(None if paid_by is None else paid_by.removeprefix("_")),
@@ -80,63 +132,53 @@ def _submitted(line: OrderLine, subject: Subject) -> dict[str, Any]:
         "postcode": None if address is None else _word(address.zipcode, upper=True),
         "country": None if address is None else _word(address.country, upper=True),
     }
-    if line.placed_seq is None:
-        changes |= {"placed_seq": subject.seq, "placed_ms": subject.occurred_ms}
-    return changes
 
 
-def _decided(made: DecisionRow) -> dict[str, Any]:
-    detail = _detail.decode(made.detail)
+def _decided(decision: tuple[int, str, str, bool, bytes], detail: _Detail) -> dict[str, Any]:
+    score, flag, verdict, answered, _ = decision
     changes: dict[str, Any] = {
-        "score": made.score, "flag": made.flag, "verdict": made.verdict, "probability": detail.probability,
+        "score": score, "flag": flag, "verdict": verdict, "probability": detail.probability,
         "reasons": encode([one for one in detail.reasons if one.is_display][:REASONS_SHOWN]).decode(),
         "reds": encode([one.name for one in detail.reasons if one.flag == "red"][:REASONS_KEPT_MAX]).decode(),
     }  # fmt: skip
-    if made.answered:
-        changes |= {"asked_score": made.score, "asked_verdict": made.verdict, "by_rule": detail.by or None}
+    if answered:
+        changes |= {"asked_score": score, "asked_verdict": verdict, "by_rule": detail.by or None}
         changes |= {"model": detail.model or None, "foretold": detail.probability}
     return changes
 
 
-def _case(line: OrderLine, event: Event, made: DecisionRow | None) -> dict[str, Any]:
+def _case(line: OrderLine, touch: Touch, detail: _Detail | None) -> dict[str, Any]:
     """Its newest case: open or not, and in which queue. The same as the ledger's, which is asked while events walk."""
-    is_review = made is not None and made.verdict == "review"
-    actions = () if made is None or b'"actions":[' not in made.detail else _detail.decode(made.detail).actions
-    queue = next((one.to for one in actions if one.do == "queue"), None)
-    is_held = analyst_verdict_of(event) == "hold"
-    if is_held or ((is_review or queue is not None) and can_open(event)):
+    is_review = touch.decision is not None and touch.decision[2] == "review"
+    queue = None if detail is None else next((one.to for one in detail.actions if one.do == "queue"), None)
+    if touch.is_held or ((is_review or queue is not None) and touch.can_open):
         if line.is_open:
             return {} if queue is None else {"queue": queue}
-        is_new = is_held or (is_review and line.verdict != "review") or queue not in (None, line.queue)
+        is_new = touch.is_held or (is_review and line.verdict != "review") or queue not in (None, line.queue)
         return {"is_open": 1, "queue": queue} if is_new else {}
-    ends = line.is_open and end_of_case(event, made, is_queued=line.queue is not None) is not None
+    ends = line.is_open and (touch.ends if line.queue is None else touch.ends_queued)
     return {"is_open": 0} if ends else {}
 
 
-def _decided_by_hand(event: OrderStatus, line: OrderLine, subject: Subject) -> dict[str, Any]:
+def _decided_by_hand(event: OrderStatus, subject: Subject) -> tuple[str, str | None, bool] | None:
     """Somebody here, who then has a name; or the shop's staff, over whom anybody here stands."""
     decision = analyst_verdict_of(event)
     if decision is None:
-        return {}
-    if not subject.is_own and line.analyst is not None and line.analyst_decision in _FINAL_DECISIONS:
-        return {}
-    analyst = (event.analyst or "")[:_WORD_CHARS_MAX] if subject.is_own else None
-    return {"analyst_decision": decision, "analyst": analyst, "analyst_ms": subject.occurred_ms}
+        return None
+    return decision, (event.analyst or "")[:_WORD_CHARS_MAX] if subject.is_own else None, subject.is_own
 
 
-def _labels(line: OrderLine, subject: Subject) -> Iterator[tuple[str, int | None]]:
+def _labels(subject: Subject) -> Iterator[tuple[str, int | None, bool]]:
     """What an event tells of an order: refused and sent back are told for good, of the rest the newest word counts."""
     event = subject.event
     if isinstance(event, Chargeback):
-        yield "chargeback", int(is_lost(event))
+        yield "chargeback", int(is_lost(event)), True
     for name, came_back in told_by_state(event):
-        if came_back or getattr(line, name) is None:
-            yield name, int(came_back)
-    if subject.is_own and subject.name == LABEL_EVENT and event.custom_info:
+        yield name, int(came_back), came_back
+    if subject.is_own and subject.name == LABEL_EVENT and isinstance(event, CustomEvent) and event.custom_info:
         told, source = event.custom_info.get("label"), event.custom_info.get("source")
-        is_over = source == "analyst" or (source == "rule" and line.fraud is None)
-        if is_over and told in ("fraud", "good", "none"):
-            yield "fraud", None if told == "none" else int(told == "fraud")
+        if source in ("analyst", "rule") and told in ("fraud", "good", "none"):
+            yield "fraud", None if told == "none" else int(told == "fraud"), source == "analyst"
 
 
 def _word(text: str | None, *, upper: bool = False) -> str | None:

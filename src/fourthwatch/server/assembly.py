@@ -93,7 +93,7 @@ class Assembly:
         backlog = BacklogGauges(directory, aside, clock)
         self._opened: tuple[_Closable, ...] = (
             self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, policies, models, aside, self.indexing, backlog, eyes,
+            self.users, policies, models, aside, backlog, eyes,
         )  # fmt: skip
         self.access, throttle = Access(self.keys, clock), Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)

@@ -1,0 +1,82 @@
+"""`kill -9` to the process that writes the index, or to its server: the index comes out as if nobody had been."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from engine.indexed import Shelf, contents
+from faults.broken import broken
+from faults.history import seeded
+from faults.load import Load
+from fourthwatch.store.index_file import FILE_NAME
+from served import Served
+
+pytestmark = pytest.mark.slow
+KILLS = 10
+PATIENCE_S = 60.0
+
+
+def index_process_of(server: Served, *, but_not: int = 0) -> int:
+    """Its process id, once it is there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for children in Path(f"/proc/{server.pid}/task").glob("*/children"):
+            with suppress(OSError):  # a thread, or a process, that is gone meanwhile
+                for child in map(int, children.read_text().split()):
+                    command = Path(f"/proc/{child}/cmdline").read_bytes()
+                    if b"index_process" in command and child != but_not:
+                        return child
+    raise AssertionError(f"nobody writes the index: {server.log[-8:]}")
+
+
+def differences_after_kills(directory: Path, program: tuple[str, ...] | None = None) -> list[str]:
+    """Tables in which the index differs from one that is made anew."""
+    chance = seeded("killed index")
+    server = Served(directory) if program is None else Served(directory, program=program)
+    with server:
+        key = server.key("ingest", "read")
+        with Load(server, key, chance) as load:
+            load.resume()
+            child = 0
+            for number in range(KILLS):
+                child = index_process_of(server, but_not=child)
+                load.wait_for(chance.choice((5, 60, 600)))  # before it has begun, and while it writes
+                os.kill(child, signal.SIGKILL)
+                if number % 4 == 3:
+                    load.pause()
+                    server.kill()
+                    server.start()
+                    load.resume()
+            load.wait_for(50)
+        _wait_for_the_index(server)
+        assert server.stop() == 0
+    assert any("index_process_ended" in line for line in server.log)
+    made = contents(directory)
+    (directory / FILE_NAME).unlink()
+    anew = Shelf(directory, fed=False)
+    anew.catch_up()
+    anew.close()
+    other = contents(directory)
+    assert len(other["mention"]) > 1_000
+    return [name for name in other if made[name] != other[name]]
+
+
+def _wait_for_the_index(server: Served) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        metrics = server.request("GET", "/metrics").body.decode()
+        if "\nfourthwatch_index_behind_events 0.0" in metrics:
+            return
+    raise AssertionError("the index does not come to the end")
+
+
+def test_whoever_writes_the_index_may_be_killed_at_any_moment(tmp_path: Path) -> None:
+    assert differences_after_kills(tmp_path) == []
+
+
+def test_a_build_that_skips_what_came_while_nobody_wrote_is_found_out(tmp_path: Path) -> None:
+    assert differences_after_kills(tmp_path, broken("skips-what-came-meanwhile")) != []
