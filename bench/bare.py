@@ -1,6 +1,7 @@
 """The limit: the HTTP server as shipped, in front of an application that reads the body and answers the same 1.2 kB.
 
-Run as `python -m bench.bare`; says `listening on URL` as the real one does.
+Run as `python -m bench.bare`; says `listening on URL` as the real one does. With `--as-it-comes` the server is uvicorn
+with the parser that it picks by itself, not with ours (ADR 7), and without its limits.
 """
 
 import asyncio
@@ -30,9 +31,11 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": _ANSWER})
 
 
-async def _main() -> None:
+async def _main(*, as_it_comes: bool) -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     config = _config(cast(Application, answer), None, None)
+    if as_it_comes:
+        config.http = "httptools"
     sock = _bind(Listen(host="127.0.0.1", port=0))
     server = uvicorn.Server(config)
     gc.collect()
@@ -47,4 +50,4 @@ async def _main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_main())
+        runner.run(_main(as_it_comes="--as-it-comes" in sys.argv[1:]))

@@ -42,19 +42,22 @@ def measure_peak(tool: Tool, seconds: float, runs: int) -> list[Figure]:
     ours_us: list[float] = []
     events_us: list[float] = []
     bare_us: list[float] = []
+    as_it_comes: list[float] = []
     indexed_us: list[float] = []
     with scratch() as directory:
         key = new_key(directory)
-        with ours(directory) as server, bare() as limit:
+        with ours(directory) as server, bare() as limit, bare(as_it_comes=True) as plain:
             tool.burst(server.url, key, "orders", _WARM_S, tag())
             server.settle()
             tool.burst(limit.url, key, "orders", _WARM_S, tag())
+            tool.burst(plain.url, key, "orders", _WARM_S, tag())
             for _ in range(runs):
                 before_s = server.cpu_s_of_all()
                 burst = _measured(tool, server, key, "orders", seconds, decisions, ours_us)
                 server.settle()
                 indexed_us.append((server.cpu_s_of_all() - before_s) / burst.requests * 1e6)
                 _measured(tool, limit, key, "orders", seconds, limits, bare_us)
+                _measured(tool, plain, key, "orders", seconds, as_it_comes, [])
                 _measured(tool, server, key, "events", seconds, events, events_us)
                 server.settle()
                 _measured(tool, limit, key, "events", seconds, light_limits, [])
@@ -67,11 +70,15 @@ def measure_peak(tool: Tool, seconds: float, runs: int) -> list[Figure]:
     note = f"{tool.name}, 64 connections, {runs} runs of {seconds:g} s"
     return [
         ratios("decisions: ours / bare application", decisions, limits, at_least=_SHARE_WANTED),
+        ratios(
+            "decisions: ours / the same on uvicorn as it comes", decisions, as_it_comes, note="its own parser, ADR 7"
+        ),
         ratios("light events: ours / bare application", events, light_limits, at_least=_SHARE_WANTED),
         ratios("CPU per order: bare / ours", bare_us, ours_us, note="hardly disturbed by other work"),
         figure(DECISIONS, decisions, "/s", at_least=DECISIONS_WANTED, note=note),
         figure("durable light events", events, "/s", note="add_to_cart, login, custom"),
         figure("bare application, same orders", limits, "/s"),
+        figure("the same on uvicorn as it comes", as_it_comes, "/s"),
         figure("bare application, same light events", light_limits, "/s"),
         figure("server CPU per decision", ours_us, "µs", note="all threads, HTTP included"),
         figure("the same, until the index has it all", indexed_us, "µs", note="with the process that writes it"),

@@ -146,9 +146,12 @@ def ours(directory: Path) -> Program:
     return Program([str(program), "serve", "--data", str(directory), "--listen", "127.0.0.1:0"])
 
 
-def bare() -> Program:
-    """A constant answer on the same HTTP server: the most that any application could reach on it."""
-    return Program([sys.executable, "-m", "bench.bare"])
+def bare(*, as_it_comes: bool = False) -> Program:
+    """A constant answer on the same HTTP server: the most that any application could reach on it.
+
+    `as_it_comes` is uvicorn with its own protocol instead of ours.
+    """
+    return Program([sys.executable, "-m", "bench.bare", *(["--as-it-comes"] if as_it_comes else [])])
 
 
 def new_key(directory: Path, scope: str = "ingest") -> str:

@@ -114,13 +114,13 @@ def _peer() -> list[Figure]:
     """The rule engine of ezrules on as many comparisons, where it can be had; it is handed the values."""
     wanted = {"DB_ENDPOINT": "sqlite://", "APP_SECRET": "none", "ORG_ID": "1"}  # it wants them; nothing is opened
     os.environ |= {"EZRULES_" + name: value for name, value in wanted.items()}
-    if directory := os.environ.get("FOURTHWATCH_BENCH_EZRULES"):
+    if directory := os.environ.get("BENCH_EZRULES"):
         sys.path.append(directory)
     try:
         peer: Any = importlib.import_module("ezrules.core.rule")
     except (ImportError, ValueError) as error:
         told = str(error).splitlines()[0]
-        print(f"rules: ezrules is skipped ({told}); FOURTHWATCH_BENCH_EZRULES may name a directory with {_PEER}",
+        print(f"rules: ezrules is skipped ({told}); BENCH_EZRULES may name a directory with {_PEER}",
               file=sys.stderr, flush=True)  # fmt: skip
         return []
     rules = [peer.Rule(rid=f"r{n}", logic=f"if $value_{n} >= {n}:\n\treturn 'HOLD'") for n in range(40)]
