@@ -139,7 +139,8 @@ class Browser:
         told: dict[str, Any] = {"format": "png"}
         if whole:
             size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-            width, height = int(size["width"]), int(min(max(size["height"], 600), height_max))
+            width = int(self.script("return window.innerWidth"))  # with the gutter of a bar that pictures do not show
+            height = int(min(max(size["height"], 600), height_max))
             self.size(width, height)
             self.script("window.scrollTo(0, 0)")
         path.write_bytes(base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", told)["data"]))

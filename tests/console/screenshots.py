@@ -31,6 +31,8 @@ PAGES = {
     "users": "/console/settings/users", "account": "/console/account",
 }  # fmt: skip
 _HEIGHT_MAX = 1_000
+_PAST_DAYS = 63
+"""Nine weeks, so that a model has weeks whose labels are in."""
 
 
 def settle_in(served: Served, key: str) -> None:
@@ -63,24 +65,36 @@ def main() -> None:
         open_past(served, key)
         open_shop(served, key, ordinary=40, ring=8)
         settle_in(served, key)
-        make_user(Path(directory), "asha@example.com", "admin")
-        PAGES["models"], PAGES["model"] = "/console/models", f"/console/models/{hang_models(Path(directory))[1]}"
-        with browser(served.url) as opened:
-            opened.sign_in("asha@example.com", PASSWORD)
-            for name, path in PAGES.items():
-                for size, scheme, suffix in ((WIDE, "light", ""), (NARROW, "light", "-narrow")):
-                    opened.size(*size)
-                    opened.prefer(scheme)
-                    opened.open(path)
-                    opened.one("main")
-                    opened.settle()
-                    opened.shoot(TARGET / f"{name}{suffix}.png", height_max=_HEIGHT_MAX)
-            opened.size(*WIDE)
-            opened.prefer("dark")
-            opened.open(PAGES["queue"])
-            opened.settle()
-            opened.shoot(TARGET / "queue-dark.png", height_max=_HEIGHT_MAX)
+        event_id = served.get(key, f"/api/v1/orders/{ORDER}").json["decision"]["event_id"]
+        more = {"event": f"/console/developers/events/{event_id}", "decision": f"/console/decisions/{event_id}",
+                "exploration": "/console/insights/exploration"}  # fmt: skip
+        shoot(served, Path(directory), {**PAGES, **more}, dark=("queue", "order"))
+    with tempfile.TemporaryDirectory() as directory, Served(Path(directory)) as served:
+        key = served.key("ingest", "read", "manage", name="web shop")
+        champion, candidate = hang_models(Path(directory))
+        served.stop()
+        served.start()  # with the champion judging, so that there are weeks of what it foretold
+        open_past(served, key, days=_PAST_DAYS)
+        pages = {"models": "/console/models", "model": f"/console/models/{candidate}",
+                 "champion": f"/console/models/{champion}"}  # fmt: skip
+        shoot(served, Path(directory), pages, dark=("champion",))
     print(f"{len(list(TARGET.glob('*.png')))} pictures in {TARGET}")
+
+
+def shoot(served: Served, directory: Path, pages: dict[str, str], *, dark: tuple[str, ...]) -> None:
+    """Each page at both widths, and some in the dark."""
+    make_user(directory, "asha@example.com", "admin")
+    looks = [(WIDE, "light", ""), (NARROW, "light", "-narrow")]
+    with browser(served.url) as opened:
+        opened.sign_in("asha@example.com", PASSWORD)
+        for name, path in pages.items():
+            for size, scheme, suffix in [*looks, *([(WIDE, "dark", "-dark")] if name in dark else [])]:
+                opened.size(*size)
+                opened.prefer(scheme)
+                opened.open(path)
+                opened.one("main")
+                opened.settle()
+                opened.shoot(TARGET / f"{name}{suffix}.png", height_max=_HEIGHT_MAX)
 
 
 if __name__ == "__main__":
