@@ -16,8 +16,7 @@ _UNHURRIED = {"FOURTHWATCH_DEADLINE_MS": "0"}
 """Nothing is put off on a busy machine: what is stored and answered depends on what was sent alone."""
 PROGRAM = Path(sys.executable).parent / "fourthwatch"
 KEY_HEADER = "X-THIRDWATCH-API-KEY"
-_START_S = 180.0
-"""Patience alone: traced by strace on a machine with much else to do, a start has taken more than a minute."""
+_START_S = 60.0
 _STOP_S = 60.0
 
 

@@ -81,7 +81,7 @@ def test_a_model_finds_the_rings_and_says_what_it_is(model: tuple[Manifest, Pack
     assert manifest.rows + manifest.left_out == 1_500
     assert manifest.left_out > 0  # the last five days
     assert try_out(package) == manifest
-    assert any(use.text.startswith("count(chargeback where not is_won, by device") for use in manifest.features)
+    assert any(use.text.startswith("(count(chargeback, by device") for use in manifest.features)
 
 
 def test_a_card_draws_every_month_of_a_longer_time() -> None:
@@ -184,6 +184,28 @@ def test_a_share_of_bad_outcomes_is_what_brute_force_counts(data: Path) -> None:
         )
         told_apart += ever > 0
     assert told_apart > 50
+
+
+def test_a_dispute_that_was_won_leaves_the_shares_again_as_it_leaves_the_labels(tmp_path: Path) -> None:
+    who = {"_userId": "u-1", "_currencyCode": "EUR", "_amount": "10"}
+    dispute = {"_userId": "u-1", "_orderId": "o-0"}
+    days = [("createOrder", {**who, "_orderId": f"o-{day}"}, float(day)) for day in range(20)]
+    days += [
+        ("chargeback", {**dispute, "_chargebackState": "_received"}, 6.5),
+        ("chargeback", {**dispute, "_chargebackState": "_won"}, 12.5),
+    ]
+    timed = [
+        (at := START_MS + int(day * DAY_MS), line_of(event, {**body, "_originTimestamp": str(at)}))
+        for event, body, day in sorted(days, key=lambda one: one[2])
+    ]
+    data = shop(tmp_path, timed)
+    for own in (history_of("chargeback", 5), history_of("any", 5)):
+        names = ("bad_share_of_user_ever", "days_since_last_bad_of_user")
+        matrix = read_matrix(data, Wanted(features=names, definitions=own), _nothing)
+        share, since = matrix.columns(names).T.tolist()
+        assert [day for day, one in enumerate(share) if one > 0] == [7, 8, 9, 10, 11, 12]
+        assert since[19] == pytest.approx(12.5)  # that it was known to be disputed stays true
+        assert matrix.labels["chargeback"].value[0] == 0
 
 
 def test_more_rows_to_learn_from_do_not_make_it_worse(data: Path) -> None:

@@ -6,6 +6,7 @@ labels come is only known when it is trained.
 
 from typing import Literal, get_args
 
+from fourthwatch.features.catalogue.rows import DISPUTED, REFUSED, RETURNED, disputed
 from fourthwatch.features.definition import Feature
 from fourthwatch.workbench.labels import LabelKind
 
@@ -25,14 +26,15 @@ LABELS_OF: dict[Target, tuple[LabelKind, ...]] = {
 ENDS_GOOD: frozenset[LabelKind] = frozenset({"rto"})
 """Kinds whose 0 is the end of it: a parcel that was accepted cannot come back unaccepted."""
 
-_EVENTS: dict[Target, str] = {
-    "chargeback": "chargeback where not is_won",
-    "rto": 'delivery where state == "rto"',
-    "return": 'delivery where state == "returned"',
+_TOLD: dict[Target, str] = {
+    "chargeback": DISPUTED,
+    "rto": REFUSED,
+    "return": RETURNED,
     "promo_abuse": "tag where is_bad",
     "account_abuse": "tag where is_bad",
     "any": 'chargeback|delivery where default(not is_won, false) or default(state == "rto", false)',
 }
+"""Events that told of a bad outcome. A dispute that was won since is among them: that it was known stays true."""
 ENTITIES: tuple[str, ...] = (
     "user", "device", "email", "card", "phone", "address", "ip", "network", "bin", "email_domain", "postcode", "seller",
     "item_code",
@@ -62,7 +64,7 @@ def history_of(target: Target, delay_days: int) -> tuple[Feature, ...]:
     Of the orders those count whose labels have had `delay_days` to arrive; so a share of a week is of the bad outcomes
     that became known in it, for the orders of the week that they are mostly of.
     """
-    bad, delay = _EVENTS[target], max(1, min(_DELAY_DAYS_MAX, delay_days))
+    told, delay = _TOLD[target], max(1, min(_DELAY_DAYS_MAX, delay_days))
     found = []
     for entity in ENTITIES:
         for days in _WINDOWS_DAYS:
@@ -73,7 +75,7 @@ def history_of(target: Target, delay_days: int) -> tuple[Feature, ...]:
             found.append(
                 Feature(
                     f"{HISTORY_PREFIX}{entity}_{'ever' if days is None else f'{days}d'}",
-                    f"count({bad}, by {entity}{last}) / (count(order, by {entity}{orders}) + {prior})",
+                    f"({_bad_of(target, entity, last)}) / (count(order, by {entity}{orders}) + {prior})",
                     "ratio",
                     f"share of orders {_NOUNS[entity]} known to be {_BAD_WORDS[target]}{said}",
                 )
@@ -81,10 +83,19 @@ def history_of(target: Target, delay_days: int) -> tuple[Feature, ...]:
         found += [
             Feature(
                 f"days_since_{which}_bad_of_{entity}",
-                f"since_{which}({bad}, by {entity}) / 1d",
+                f"since_{which}({told}, by {entity}) / 1d",
                 "days",
                 f"days since an order {_NOUNS[entity]} was {which} known to be {_BAD_WORDS[target]}",
             )
             for which in ("first", "last")
         ]
     return tuple(found)
+
+
+def _bad_of(target: Target, entity: str, last: str) -> str:
+    """How many orders are known to have ended badly, but for disputes that the shop has won by then."""
+    if target == "chargeback":
+        return disputed(entity, last)
+    if target == "any":
+        return f"{disputed(entity, last)} + count({REFUSED}, by {entity}{last})"
+    return f"count({_TOLD[target]}, by {entity}{last})"

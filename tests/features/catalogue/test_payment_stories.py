@@ -35,6 +35,12 @@ SPENT = [
     order(20 * HOUR_MS, 2, _amount="200", **MAILED, **with_card(1)),
     order(30 * MINUTE_MS, 3, _amount="600", **MAILED, **with_card(2)),
 ]
+BEFORE = [
+    order(20 * DAY_MS, 1, _amount="900"),
+    order(19 * DAY_MS, 2, _amount="300"),
+    order(6 * DAY_MS, 3, _amount="600"),
+    order(2 * DAY_MS, 4, _amount="300"),
+]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +84,15 @@ SPENT = [
         ("own_mean_amount", [], order(), None),
         ("amount_against_own_max", SPENT, order(_amount="1200"), 2),
         ("amount_against_own_max", [], order(_amount="1200"), None),
+        ("amount_against_own_max_7d", BEFORE, order(_amount="1200"), 2),
+        ("own_max_amount", BEFORE, order(), 900),
+        ("own_max_amount_7d", BEFORE, order(), 600),
+        ("amount_against_own_earlier_mean", BEFORE, order(_amount="1200"), 2),
+        ("amount_against_own_earlier_mean", BEFORE[2:], order(_amount="1200"), None),
+        ("amount_against_own_earlier_max", BEFORE, order(_amount="450"), 0.5),
+        ("own_max_3d_against_earlier_mean", BEFORE, order(), 0.5),
+        ("own_max_7d_against_earlier_mean", BEFORE, order(), 1),
+        ("own_max_7d_against_earlier_mean", BEFORE[:2], order(), None),
         ("amount_against_previous", SPENT, order(_amount="300"), 0.5),
         ("amount_is_repeated", SPENT, order(_amount="600"), 1),
         ("amount_is_repeated", SPENT, order(_amount="601"), 0),

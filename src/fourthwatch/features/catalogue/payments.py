@@ -56,6 +56,8 @@ PAYMENT_ROWS: tuple[Feature, ...] = (
 )  # fmt: skip
 
 _OF_ORDER = "amount of order"
+_EARLIER_MEAN = f"mean({_OF_ORDER}, by user, until 14d ago)"
+"""What was usual before: whoever has taken an account over does not move it, as he moves a mean of all there is."""
 
 AMOUNT_ROWS: tuple[Feature, ...] = (
     Feature("amount_ordered_1h", greatest(f"sum({_OF_ORDER}, by {{}}, last 1h, including this)", "phone", "email"),
@@ -87,6 +89,19 @@ AMOUNT_ROWS: tuple[Feature, ...] = (
             "total of the order against the mean of the user's other orders in 30 days"),
     Feature("amount_against_own_max", f"amount / max({_OF_ORDER}, by user)", "times",
             "total of the order against the greatest of the user before"),
+    Feature("amount_against_own_max_7d", f"amount / max({_OF_ORDER}, by user, last 7d)", "times",
+            "total of the order against the greatest of the user in 7 days"),
+    Feature("own_max_amount", f"max({_OF_ORDER}, by user)", "main units", "greatest of the user's other orders"),
+    Feature("own_max_amount_7d", f"max({_OF_ORDER}, by user, last 7d)", "main units",
+            "greatest of the user's other orders in 7 days"),
+    Feature("amount_against_own_earlier_mean", f"amount / {_EARLIER_MEAN}", "times",
+            "total of the order against the mean of the user's orders until 14 days ago"),
+    Feature("amount_against_own_earlier_max", f"amount / max({_OF_ORDER}, by user, until 14d ago)", "times",
+            "total of the order against the greatest of the user until 14 days ago"),
+    Feature("own_max_3d_against_earlier_mean", f"max({_OF_ORDER}, by user, last 3d) / {_EARLIER_MEAN}", "times",
+            "greatest of the user's other orders in 3 days against the mean of those until 14 days ago"),
+    Feature("own_max_7d_against_earlier_mean", f"max({_OF_ORDER}, by user, last 7d) / {_EARLIER_MEAN}", "times",
+            "greatest of the user's other orders in 7 days against the mean of those until 14 days ago"),
     Feature("amount_against_previous", f"amount / previous({_OF_ORDER}, by user)", "times",
             "total of the order against the user's order before"),
     Feature("amount_is_repeated", f"amount == previous({_OF_ORDER}, by user)", "0 or 1",

@@ -1,0 +1,145 @@
+"""What cannot become a model: by the commands, a clear sentence each, nothing half written, and the champion stays."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from fourthwatch.cli.main import root
+from fourthwatch.clock import DAY_MS, ManualClock, iso_ms
+from fourthwatch.errors import FourthwatchError
+from fourthwatch.model.manifest import Package, Use
+from fourthwatch.store.models import ModelStore
+from fourthwatch.workbench.recording import line_of
+from fourthwatch.workbench.training import write_package
+from learned_shop import FEATURES, START_MS, UNTIL_MS, events, shop
+from small_model import package_of, small_model
+
+pytestmark = pytest.mark.slow
+
+CHAMPION = "good-1"
+USES = tuple(Use(name=name) for name in FEATURES[:8])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop whose champion decides; nothing that is done to it here may change that."""
+    directory = tmp_path_factory.mktemp("shop")
+    found = shop(directory, events())
+    write_package(directory / "good", _package(id=CHAMPION), "<p>card</p>")
+    _run("models", "import", "--data", str(found), str(directory / "good"))
+    _run("models", "promote", "--data", str(found), CHAMPION, "--override", "a test", "--by", "asha")
+    return found
+
+
+def _package(**other: object) -> Package:
+    good = small_model()
+    return package_of(good.body, good.golden, 300, **{"features": USES, **other})
+
+
+def _run(*arguments: str) -> None:
+    found = CliRunner().invoke(root, arguments)
+    assert found.exit_code == 0, found.output
+
+
+def _refused(data: Path, sentence: str, *arguments: str) -> None:
+    refusal = CliRunner().invoke(root, arguments).exception
+    assert isinstance(refusal, FourthwatchError)  # which the program says in one line, and ends with 1
+    assert sentence in str(refusal)
+    store = ModelStore(data, ManualClock(UNTIL_MS))
+    champion = store.champion(1)
+    store.close()
+    assert champion is not None
+    assert champion.id == CHAMPION
+
+
+def _train(ledger: Path, out: Path, *other: str, until_ms: int = UNTIL_MS) -> tuple[str, ...]:
+    return (
+        "train", "--data", str(ledger), "--out", str(out), "--target", "chargeback", "--seconds", "0",
+        "--until", iso_ms(until_ms)[:10], *other,
+    )  # fmt: skip
+
+
+def _is_nothing(out: Path) -> bool:
+    return not (out / "manifest.json").exists() and not (out / "model.txt").exists()
+
+
+def test_without_labels_there_is_no_training(data: Path, tmp_path: Path) -> None:
+    _refused(data, "no order is known to be bad", *_train(data, tmp_path / "m", "--target", "rto"))
+    assert _is_nothing(tmp_path / "m")
+
+
+def test_one_class_is_no_training(data: Path, tmp_path: Path) -> None:
+    lines = {line for _, line in events(orders=80) if b'"createOrder"' in line}
+    orders = [(at, line) for at, line in events(orders=80) if line in lines]
+    disputes = [(at + 2 * DAY_MS, _disputed(line, at + 2 * DAY_MS)) for at, line in orders]
+    one_class = shop(tmp_path, sorted([*orders, *disputes], key=lambda one: one[0]))
+    _champion_of(one_class, tmp_path)
+    _refused(one_class, "0 good orders", *_train(one_class, tmp_path / "m", until_ms=UNTIL_MS + 10 * DAY_MS))
+    assert _is_nothing(tmp_path / "m")
+
+
+def test_too_few_are_no_training(data: Path, tmp_path: Path) -> None:
+    _refused(data, "are needed", *_train(data, tmp_path / "m", until_ms=START_MS + 12 * DAY_MS))
+    assert _is_nothing(tmp_path / "m")
+
+
+def test_a_model_whose_features_have_vanished_is_not_promoted(data: Path, tmp_path: Path) -> None:
+    gone = (*USES[:7], Use(name="phase_of_the_moon"))
+    write_package(tmp_path / "m", _package(id="stale", features=gone), "")
+    _run("models", "import", "--data", str(data), str(tmp_path / "m"))
+    _refused(data, "there is no feature 'phase_of_the_moon'", "models", "promote", "--data", str(data), "stale")
+
+
+@pytest.mark.parametrize(
+    ("lie", "sentence"),
+    [
+        (dict[str, object](model_sha256="0" * 64), "SHA-256 differs"),
+        (dict[str, object](golden_rows=299), "golden"),
+        (dict[str, object](features=USES[:7]), "golden rows of 64 bytes"),
+    ],
+)
+def test_a_manifest_that_lies_is_not_taken_in(
+    lie: dict[str, object], sentence: str, data: Path, tmp_path: Path
+) -> None:
+    write_package(tmp_path / "m", _package(id="liar", **lie), "")
+    _refused(data, sentence, "models", "import", "--data", str(data), str(tmp_path / "m"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda body: body[: len(body) // 2], "damaged"),
+        (lambda body: b"", "lightgbm refuses the model"),
+        (lambda body: body.replace(b"leaf_value", b"leaf_volume"), "damaged"),
+    ],
+)
+def test_a_file_that_is_damaged_is_not_taken_in(
+    damage: Callable[[bytes], bytes], sentence: str, data: Path, tmp_path: Path
+) -> None:
+    good = _package(id="damaged")
+    body = damage(good.body)
+    manifest = msgspec.json.decode(good.manifest)
+    manifest["model_sha256"] = hashlib.sha256(body).hexdigest()  # of what is there, so that it comes to be loaded
+    write_package(tmp_path / "m", Package(msgspec.json.encode(manifest), body, good.golden), "")
+    _refused(data, sentence, "models", "import", "--data", str(data), str(tmp_path / "m"))
+
+
+def _champion_of(ledger: Path, directory: Path) -> None:
+    write_package(directory / "good", _package(id=CHAMPION), "")
+    _run("models", "import", "--data", str(ledger), str(directory / "good"))
+    _run("models", "promote", "--data", str(ledger), CHAMPION, "--override", "a test", "--by", "asha")
+
+
+def _disputed(line: bytes, at_ms: int) -> bytes:
+    body = msgspec.json.decode(line)["body"]
+    return line_of(
+        "chargeback",
+        {
+            "_userId": body["_userId"], "_orderId": body["_orderId"], "_chargebackState": "_received",
+            "_originTimestamp": str(at_ms),
+        },
+    )  # fmt: skip
