@@ -17,6 +17,7 @@ from bench.figures import Figure, as_json, table
 from bench.growth import measure_growth, measure_restart
 from bench.latency import measure_latency
 from bench.model import measure_model
+from bench.overload import measure_overload
 from bench.peak import DECISIONS, measure_peak
 from bench.rules import measure_rules
 from bench.sign_in import measure_sign_in
@@ -65,6 +66,7 @@ def main() -> int:
         "steps": lambda: measure_steps(asked.runs),
         "windows": lambda: measure_windows(asked.runs),
         "flatness": measure_flatness,
+        "overload": lambda: measure_overload(tool, asked.seconds, asked.runs),
         "model": lambda: measure_model(asked.runs),
         "training": lambda: measure_training(asked.runs),
         "rules": lambda: measure_rules(asked.runs),
@@ -101,9 +103,8 @@ def _reached(figures: list[Figure]) -> float | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(_PARTS)}, or flatness; all but that when none is named"
-    )
+    parts = f"of {', '.join(_PARTS)}, flatness or overload; all but these two when none is named"
+    parser.add_argument("parts", nargs="*", metavar="PART", help=parts)
     parser.add_argument("--seconds", type=float, default=_SECONDS, help="length of one burst")
     parser.add_argument("--runs", type=int, default=_RUNS, help="interleaved runs; the median counts")
     parser.add_argument("--quick", action="store_true", help=f"{_STORED_QUICK:,} stored events instead of {_STORED:,}")

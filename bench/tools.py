@@ -42,19 +42,19 @@ class Tool(NamedTuple):
     name: ToolName
     command: tuple[str, ...]
 
-    def burst(self, url: str, key: str, mode: Mode, seconds: float, tag: str) -> Burst:
+    def burst(self, url: str, key: str, mode: Mode, seconds: float, tag: str, connections: int = CONNECTIONS) -> Burst:
         """Load the server with all connections for a while; raises `RuntimeError` when the tool failed."""
         place = CACHE / "bench"
         place.mkdir(parents=True, exist_ok=True)
         if self.name == "wrk":
             write_lua(place / "templates.lua")
-            options = ["-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(HERE / "load.lua"), url]
+            options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(HERE / "load.lua"), url]
             return _as_burst(_result([*self.command, *options, "--", str(place / "templates.lua"), mode, key, tag]))
         options = ["--url", url, "--key", key, "--mode", mode, "--seconds", str(seconds), "--tag", tag]
         if self.name == "autocannon":
             write_json(place / "templates.json")
             options += ["--templates", str(place / "templates.json"), "--modules", str(_MODULES)]
-            options += ["--connections", str(CONNECTIONS)]
+            options += ["--connections", str(connections)]
         return _as_burst(_result([*self.command, *options]))
 
 

@@ -149,6 +149,30 @@ def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room(
     assert owner.stored() == 6
 
 
+def test_whoever_asks_before_decoding_hears_of_a_full_queue_and_bulk_has_a_queue_of_its_own(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "QUEUE_MAX", 5)
+    owner.corridor.look(is_bulk=False)
+    owner.submit(*[login(number) for number in range(5)])
+    with pytest.raises(Unavailable, match="waiting"):
+        owner.corridor.look(is_bulk=False)
+    owner.corridor.look(is_bulk=True)
+    owner.work(5)
+    owner.corridor.look(is_bulk=False)
+
+
+def test_the_more_wait_the_more_walk_between_two_looks_at_the_sockets(owner: Owner) -> None:
+    owner.submit(*[login(number) for number in range(40)])
+    owner._posted.get(timeout=PATIENCE_S)()
+    assert owner.corridor.in_hand - len(owner.corridor._queues.waiting) == 8
+    owner.work(40)
+    owner.submit(*[login(number) for number in range(40, 1_640)])
+    owner._posted.get(timeout=PATIENCE_S)()
+    assert 1_600 - len(owner.corridor._queues.waiting) == 100
+    owner.work(1_640)
+
+
 def test_nothing_is_taken_before_the_past_is_read(tmp_path: Path) -> None:
     owner = Owner(tmp_path)
     assert owner.corridor.state == "starting"

@@ -128,7 +128,8 @@ def stumbles() -> None:
 def shares_the_directory() -> None:
     """A second server on the same directory is let in."""
     module: Any = importlib.import_module("fourthwatch.server.serve")
-    module.lock_directory = lambda directory: (directory / "another.lock").open("w")
+    indexing: Any = importlib.import_module("fourthwatch.server.indexing")
+    module.lock_directory = indexing.lock_index = lambda directory: (directory / "another.lock").open("w")
 
 
 def ends_at_a_bad_page() -> None:

@@ -4,7 +4,7 @@ SQLite lets go of the interpreter while it looks, so events go on meanwhile. Mor
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import LifoQueue
@@ -18,7 +18,10 @@ from fourthwatch.logs import log
 from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.reader import LedgerReader
 
+S = TypeVar("S")
 T = TypeVar("T")
+_SHOWN_AT_ONCE = 16
+"""Views of events that are made before the loop looks at its sockets again: a fraction of a millisecond."""
 
 
 class Readers(msgspec.Struct, frozen=True):
@@ -55,6 +58,7 @@ class Aside:
         for readers in self._all:
             self._free.put(readers)
         self._waiting = 0
+        self._showing = asyncio.Lock()
 
     async def ask(self, question: Callable[[Readers], T], *, fresh: bool = False) -> T:
         """The answer; raises what the question raises, and `Unavailable` when it cannot be asked now.
@@ -74,6 +78,15 @@ class Aside:
             raise Unavailable("the index is being made again; ask again shortly", retry_after_s=2) from error
         finally:
             self._waiting -= 1
+
+    async def shown(self, found: Sequence[S], view: Callable[[S], T]) -> list[T]:
+        """A view of each, made on the loop a few at a time and for one who asks at a time: events go on between."""
+        views: list[T] = []
+        for at in range(0, len(found), _SHOWN_AT_ONCE):
+            async with self._showing:
+                views += map(view, found[at : at + _SHOWN_AT_ONCE])
+                await asyncio.sleep(0)
+        return views
 
     def behind(self) -> int:
         """Events that are durable and not in the index yet."""

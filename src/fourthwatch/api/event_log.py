@@ -13,7 +13,7 @@ from starlette.routing import Route
 from fourthwatch.api.access import Access
 from fourthwatch.api.aside import Aside, Readers
 from fourthwatch.api.changes import caller_of, json_reply
-from fourthwatch.api.management import EventView, event_view
+from fourthwatch.api.management import event_view
 from fourthwatch.api.paging import Cursors, Page, time_in, truth_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.portrait import text_of
@@ -100,7 +100,7 @@ class EventLog:
 
         entries, lacking = await self._aside.ask(question, fresh=truth_in(request, "fresh") is True)
         shown, after = page.cut(entries, lambda entry: entry.event.seq)
-        return json_reply(EventsView(tuple(map(_logged_view, shown)), lacking, after))
+        return json_reply(EventsView(tuple(await self._aside.shown(shown, _logged_view)), lacking, after))
 
     async def export(self, request: Request) -> Response:
         """Everything that names a user, as one JSON document, newest first; that it was handed out is on record."""
@@ -125,8 +125,7 @@ class EventLog:
             yield head[:-1] + b',"events":['
             entries, mark = first, b""
             while entries:
-                views: list[EventView] = list(map(event_view, entries))
-                yield mark + b",".join(map(encode, views))
+                yield mark + b",".join(await self._aside.shown(entries, lambda entry: encode(event_view(entry))))
                 last, mark = entries[-1].event.seq, b","
                 entries = await self._aside.ask(lambda readers: page(last, readers))  # noqa: B023 (asked at once)
             yield b"]}"

@@ -109,6 +109,7 @@ class Intake:
 
     def take(self, admitted: Admitted, body: bytes, told: Told) -> None:
         """Hand a whole event to the corridor; raises what is wrong with it, and else tells what became of it."""
+        self._corridor.look(is_bulk=admitted.is_bulk)
         received_ms = self._clock.now_ms()
         try:
             raw = decompressed(bounded(body), admitted.encoding)

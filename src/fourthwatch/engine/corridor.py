@@ -28,8 +28,6 @@ from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED
 from fourthwatch.logs import log
 from fourthwatch.metrics import BATCH_EVENTS, COMMIT_SECONDS, ENTITIES, EVENTS_STORED, QUEUE_WAITING
 
-_WALK_AT_ONCE = 8
-"""Events that walk before the loop looks at its sockets again."""
 __all__ = ["Corridor", "CorridorSettings", "Settled", "State", "Ticket"]
 
 
@@ -129,6 +127,12 @@ class Corridor:
             self._upkeep.drop()  # the one under way would hold what is now forgotten only in part
         self._post_turn()
 
+    def look(self, *, is_bulk: bool) -> None:
+        """Raises what `submit` would, before anything is done for an event that cannot be taken."""
+        if self._state != "ready" and self.state != "ready":
+            raise unavailable(self._state)
+        self._queues.look(is_bulk=is_bulk)
+
     def submit(self, submission: Submission, ticket: Ticket) -> None:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
         if self._state != "ready" and self.state != "ready":
@@ -202,7 +206,7 @@ class Corridor:
             if is_edit:
                 return self._take_edit(walk)
             flight = self._walking = Flight(self._clock.monotonic_s())
-        room = 1 if queues.alone else min(_WALK_AT_ONCE, BATCH_MAX - len(flight.batch))
+        room = 1 if queues.alone else min(queues.at_once, BATCH_MAX - len(flight.batch))
         some = [queue.popleft() for _ in range(min(len(queue), room))]
         QUEUE_WAITING.set(len(queues.waiting))
         walk.now_ms = self._clock.now_ms()

@@ -9,6 +9,9 @@ from fourthwatch.engine.walk import Submission
 from fourthwatch.errors import Unavailable
 from fourthwatch.limits import BULK_QUEUE_MAX, PRESSED_QUEUE, QUEUE_MAX
 
+_WALK_AT_ONCE = 8
+_PRESSED_BITS = 4
+
 
 class Queues:
     """Used on the corridor owner's thread alone."""
@@ -31,16 +34,28 @@ class Queues:
         return self.alone or self.waiting or self.bulk
 
     @property
+    def at_once(self) -> int:
+        """Events that walk before the loop looks at its sockets again; more while so many wait that others are refused.
+
+        Else each turn would read from thousands of sockets to refuse what it finds there, and walk a few.
+        """
+        return max(_WALK_AT_ONCE, len(self.waiting) >> _PRESSED_BITS)
+
+    @property
     def is_pressed(self) -> bool:
         """Whether so many events wait that work which can wait should not begin."""
         return len(self.waiting) >= PRESSED_QUEUE
 
-    def add(self, submission: Submission, ticket: Ticket) -> None:
-        """Raises `Unavailable` when too many wait."""
-        queue, longest = (self.bulk, BULK_QUEUE_MAX) if submission.is_bulk else (self.waiting, QUEUE_MAX)
+    def look(self, *, is_bulk: bool) -> "deque[tuple[Submission, Ticket]]":
+        """The queue for one more event; raises `Unavailable` when too many wait."""
+        queue, longest = (self.bulk, BULK_QUEUE_MAX) if is_bulk else (self.waiting, QUEUE_MAX)
         if len(queue) >= longest:
             raise Unavailable("too many events are waiting; send this one again shortly", retry_after_s=1)
-        queue.append((submission, ticket))
+        return queue
+
+    def add(self, submission: Submission, ticket: Ticket) -> None:
+        """Raises `Unavailable` when too many wait."""
+        self.look(is_bulk=submission.is_bulk).append((submission, ticket))
 
     def add_edit(self, edit: Edit, ticket: Ticket) -> None:
         """Raises `Unavailable` when too many wait."""

@@ -45,6 +45,8 @@ from fourthwatch.store.retention import days_kept
 from fourthwatch.store.users import FIRST_TENANT, UserStore
 
 _BACKLOG = 2_048
+_ACCEPTED_AT_ONCE = 8
+"""Connections taken between two turns of the loop: libuv takes one of each listening handle, so there are several."""
 _DRAIN_S = 10
 _GC_THRESHOLDS = (10_000, 1_000, 1_000)
 """Histories hold no cycles but are looked at all the same: with the defaults a full collection over a million of them
@@ -122,7 +124,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     )
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):
-        await server.serve(sockets=[sock])
+        await server.serve(sockets=[sock, *(sock.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))])
     for task in (following, watching, indexing, *keeping):
         task.cancel()
     await asyncio.gather(indexing, *keeping, return_exceptions=True)
