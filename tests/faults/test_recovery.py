@@ -113,11 +113,15 @@ def test_a_build_that_stops_before_its_commit_is_caught(tmp_path: Path) -> None:
     server = Served(tmp_path, program=broken("answers-early")).start()
     key = server.key("ingest", "read")
     with Load(server, key, seeded("early stop")) as load:
-        load.resume()
-        load.wait_for(100)
-        assert server.stop() == 0
-        load.pause()
-        assert judge(load.history, stored_in(tmp_path)).lost
+        for _ in range(5):  # it commits now and then: one stop in a few comes right behind a commit
+            load.resume()
+            load.wait_for(100)
+            assert server.stop() == 0
+            load.pause()
+            if judge(load.history, stored_in(tmp_path)).lost:
+                return
+            server.start()
+    pytest.fail("nothing was lost")
 
 
 @pytest.mark.slow
