@@ -20,8 +20,8 @@ from fourthwatch.logs import log, set_up_logs
 from fourthwatch.server.filer import LENGTH_BYTES, Message, framed, lock_index
 from fourthwatch.settings import read_settings
 
-_NICENESS = 5
-"""Whoever waits for a decision comes first."""
+_NICENESS = 15
+"""Whoever waits for a decision comes first: it takes what nobody else wants, and is let fall behind for the rest."""
 _messages = msgspec.msgpack.Decoder(Derived | Commit | BeginAgain)
 
 
