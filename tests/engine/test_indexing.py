@@ -226,6 +226,34 @@ def test_a_full_disk_is_no_damage_and_what_did_not_fit_is_written_when_there_is_
     assert contents(tmp_path / "full") == contents(tmp_path / "clean")
 
 
+@pytest.mark.parametrize("at", range(6))
+def test_what_did_not_fit_at_some_row_is_written_whole_by_the_same_writer(
+    tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean, full = Shelf(tmp_path / "clean"), Shelf(tmp_path / "full")
+    for shelf in (clean, full):
+        live(shelf, 60)
+        shelf.catch_up()
+        live(shelf, 200, seed=6)
+    file, position = full.filing._writer._file, full.indexer.position
+    insert, calls = file.insert, iter(range(100))
+
+    def without_room(head: str, width: int, rows: Any, tail: str = "") -> None:
+        if next(calls) == at:
+            raise LedgerFull("the disk is full")
+        insert(head, width, rows, tail)
+
+    monkeypatch.setattr(file, "insert", without_room)
+    with pytest.raises(LedgerFull):
+        full.step()
+    monkeypatch.undo()
+    full.indexer.begin_at(position)
+    for shelf in (clean, full):
+        shelf.catch_up()
+        shelf.close()
+    assert contents(tmp_path / "full") == contents(tmp_path / "clean")
+
+
 def test_what_was_derived_and_never_written_is_derived_again_whole(tmp_path: Path) -> None:
     """The corridor began again meanwhile: the ledger that it was derived from is closed before it can be written."""
     clean, interrupted = Shelf(tmp_path / "clean"), Shelf(tmp_path / "interrupted")

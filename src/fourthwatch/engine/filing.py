@@ -113,6 +113,7 @@ class Filing:
             self._fold([touch for piece in pieces for touch in piece.touches])
             writer.finish(self._rows(pieces), chain)
         except FourthwatchError:
+            self._known = Known()  # among it is what was not written
             with suppress(IndexDamaged):
                 writer.abandon()
             raise
