@@ -65,12 +65,13 @@ def test_who_waits_while_another_program_holds_the_file_is_refused_and_the_serve
 # What nobody waits for.
 
 
-def test_what_rules_want_done_is_done_when_there_is_room_again(tmp_path: Path) -> None:
-    house = House(tmp_path)
+def with_a_wish_and_no_room(directory: Path) -> Owner:
+    """A rule wants somebody on a list, by an order that is stored; since then the disk is full."""
+    house = House(directory)
     house.edit_list("bad", "somebody")
     house.publish((CATCHING,))
     house.close()
-    owner = Owner(tmp_path)
+    owner = Owner(directory)
     owner.corridor.start()
     held = Held(owner)
     owner.submit(submission("createOrder", NOW_MS, _orderId="o-1", _userId="u-1", _amount="500"))
@@ -78,6 +79,11 @@ def test_what_rules_want_done_is_done_when_there_is_room_again(tmp_path: Path) -
     shut(owner, 1 << 62)
     held.let_through(1)
     owner.work(1)
+    return owner
+
+
+def test_what_rules_want_done_is_done_when_there_is_room_again(tmp_path: Path) -> None:
+    owner = with_a_wish_and_no_room(tmp_path)
     owner.do_what_is_posted()
     assert held_in(tmp_path) == ["somebody"]
     shut(owner, 0)
@@ -88,18 +94,7 @@ def test_what_rules_want_done_is_done_when_there_is_room_again(tmp_path: Path) -
 
 
 def test_a_stop_does_not_wait_for_room(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.edit_list("bad", "somebody")
-    house.publish((CATCHING,))
-    house.close()
-    owner = Owner(tmp_path)
-    owner.corridor.start()
-    held = Held(owner)
-    owner.submit(submission("createOrder", NOW_MS, _orderId="o-1", _userId="u-1", _amount="500"))
-    turn_while_writing(owner, held)
-    shut(owner, 1 << 62)
-    held.let_through(1)
-    owner.work(1)
+    owner = with_a_wish_and_no_room(tmp_path)
     owner.stop()
     assert held_in(tmp_path) == ["somebody"]
     again = Owner(tmp_path)

@@ -14,19 +14,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def data_option(command: Command) -> Command:
     """`--data DIR`: where the data file lives."""
-    return click.option(
-        "--data",
-        "directory",
-        required=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        envvar="FOURTHWATCH_DATA",
-        show_envvar=True,
-        help="Directory of the data file; made when there is none.",
-    )(command)
+    return _data_option("Directory of the data file; made when there is none.")(command)
 
 
 def there_option(command: Command) -> Command:
     """The same for what only makes sense where a data file is: a directory that is mistyped does not become one."""
+    return _data_option("Directory of the data file.", _with_file)(command)
+
+
+def _data_option(told: str, callback: Callable[..., Path] | None = None) -> Callable[[Command], Command]:
     return click.option(
         "--data",
         "directory",
@@ -34,9 +30,9 @@ def there_option(command: Command) -> Command:
         type=click.Path(file_okay=False, path_type=Path),
         envvar="FOURTHWATCH_DATA",
         show_envvar=True,
-        callback=_with_file,
-        help="Directory of the data file.",
-    )(command)
+        callback=callback,
+        help=told,
+    )
 
 
 def _with_file(_context: click.Context, _option: click.Parameter, directory: Path) -> Path:

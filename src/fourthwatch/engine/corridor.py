@@ -271,9 +271,8 @@ class Corridor:
                 self._give_up(failure)
             else:
                 self._writing = None
-                self._write_when_due(
-                    walk, more=bool(self._queues.waiting or self._queues.bulk)
-                )  # the disk need not wait for answers
+                more = bool(self._queues.waiting or self._queues.bulk)
+                self._write_when_due(walk, more=more)  # the disk need not wait for answers
                 self._answer(walk, flight)
                 if self._faulty is not None:
                     self._isolate()
