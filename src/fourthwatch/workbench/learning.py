@@ -14,6 +14,7 @@ import numpy as np
 from fourthwatch.errors import ModelRefused
 from fourthwatch.limits import TREES_MAX
 from fourthwatch.model.manifest import Calibration
+from fourthwatch.workbench.bagging import averaged
 from fourthwatch.workbench.matrix import Floats, Wholes
 from fourthwatch.workbench.outcomes import HISTORY_PREFIX
 from fourthwatch.workbench.ranking import auc_of, average_precision, log_loss
@@ -26,10 +27,13 @@ _LEARN_SHARE, _CHOOSE_SHARE = 0.6, 0.8
 _ROWS_TUNED_MAX = 150_000
 _KEPT_TRIED = (30, 45, 60)
 _EARLY = 40
+_AVERAGED_MAX = 3
+"""Boosters of other seeds that one model is the mean of, as far as the bound of its trees allows."""
 _SETTINGS: Mapping[str, Any] = {
     "objective": "binary", "verbosity": -1, "bagging_fraction": 0.8, "bagging_freq": 1, "deterministic": True,
-    "force_row_wise": True, "seed": 11, "monotone_constraints_method": "basic", "max_bin": 255, "metric": "None",
+    "force_row_wise": True, "monotone_constraints_method": "basic", "max_bin": 255, "metric": "None",
 }  # fmt: skip
+_SEED = 11
 _FIRST: Mapping[str, float] = {
     "num_leaves": 15, "learning_rate": 0.05, "min_data_in_leaf": 20, "feature_fraction": 0.6, "lambda_l2": 1.0,
     "monotone": 1, "half_life": 0,
@@ -77,6 +81,7 @@ class Learned(msgspec.Struct, frozen=True):
     """The booster, made of all rows."""
     settings: dict[str, float]
     trees: int
+    """Of the booster."""
     calibration: Calibration
     """Of the model made of all rows."""
     measured_rows: Wholes
@@ -143,17 +148,17 @@ class Learner:
         trees = int(best["trees"])
         settings = {name: best[name] for name in _FIRST}
         say("learning", 0.85)
-        early = self._fit(settings, columns, slices.learn, trees)
+        early = self._averaged(settings, columns, slices.learn, trees)
         chosen_margin = early.predict(self._cut(slices.choose, columns), raw_score=True)
-        later = self._fit(settings, columns, slices.before_measure, trees)
+        later = self._averaged(settings, columns, slices.before_measure, trees)
         margin = later.predict(self._cut(slices.measure, columns), raw_score=True)
         honest = platt(chosen_margin, self._bad[slices.choose], self._weight[slices.choose])
         pooled = np.concatenate((slices.choose, slices.measure))
         calibration = platt(np.concatenate((chosen_margin, margin)), self._bad[pooled], self._weight[pooled])
         say("learning", 0.95)
-        model = self._fit(settings, columns, np.arange(len(self._bad)), trees)
+        model = self._averaged(settings, columns, np.arange(len(self._bad)), trees)
         return Learned(
-            names=tuple(names), model=model, settings=settings, trees=trees, calibration=calibration,
+            names=tuple(names), model=model, settings=settings, trees=model.num_trees(), calibration=calibration,
             measured_rows=slices.measure, measured_probability=calibrated(margin, honest), tried=tuple(tried),
         )  # fmt: skip
 
@@ -219,7 +224,13 @@ class Learner:
         step = len(good) // _ROWS_TUNED_MAX + 1
         return np.sort(np.concatenate((rows[self._bad[rows] == 1], good[::step])))
 
-    def _fit(self, settings: Mapping[str, float], columns: Sequence[int], rows: Wholes, trees: int) -> Any:
+    def _averaged(self, settings: Mapping[str, float], columns: Sequence[int], rows: Wholes, trees: int) -> Any:
+        count = max(1, min(_AVERAGED_MAX, TREES_MAX // trees))
+        return averaged([self._fit(settings, columns, rows, trees, _SEED + number) for number in range(count)])
+
+    def _fit(
+        self, settings: Mapping[str, float], columns: Sequence[int], rows: Wholes, trees: int, seed: int = _SEED
+    ) -> Any:
         names = [self._names[at] for at in columns]
         given = {
             **_SETTINGS,
@@ -227,6 +238,7 @@ class Learner:
             "num_leaves": int(settings["num_leaves"]),
             "min_data_in_leaf": min(int(settings["min_data_in_leaf"]), max(5, len(rows) // 50)),
             "num_threads": self._threads,
+            "seed": seed,
             "monotone_constraints": [monotone_of(name) if settings["monotone"] else 0 for name in names],
         }
         weight = self._weight[rows]
