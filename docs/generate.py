@@ -20,8 +20,11 @@ from fourthwatch.limits import THINGS_EXACT_MAX
 from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.starter import PRESETS, STARTER_VERSION, theme
 from fourthwatch.rules.starter import THEMES as RULE_THEMES
+from fourthwatch.workbench.delays import DELAY_DAYS_DEFAULT
+from fourthwatch.workbench.outcomes import ENTITIES, TARGETS, history_of
 
 DOCS = Path(__file__).parent
+_OF_MODELS = "Shares of bad outcomes, which models bring"
 _GENERATED = "<!-- Written by docs/generate.py; change the code it describes, then run it again. -->"
 
 
@@ -76,8 +79,9 @@ def features_page() -> str:
         "[`FOURTHWATCH_FORGET_AFTER_DAYS`](reference/settings.md) says",
         "([ADR 12](adr/0012-what-is-silent-is-forgotten.md)).",
         "",
-        *[f"* [{title}](#{_anchor(title)})" for title in (*THEMES, *FACT_THEMES)],
+        *[f"* [{title}](#{_anchor(title)})" for title in (*THEMES, _OF_MODELS, *FACT_THEMES)],
         *(line for title, rows in THEMES.items() for line in _theme_lines(title, rows)),
+        *_share_lines(),
         "",
         "## Facts",
         "",
@@ -134,6 +138,28 @@ def _theme_lines(title: str, rows: Iterable[Feature]) -> list[str]:
         cells = (f"`{row.name}`", row.says, row.unit, _reason(row.name, row.reason), _slack(defined), f"`{text}`")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _share_lines() -> list[str]:
+    """What a model brings, of one entity: the others' differ by its name alone."""
+    shown = [
+        one for one in history_of("chargeback", DELAY_DAYS_DEFAULT) if one.name.partition("_of_")[2][:6] == "device"
+    ]
+    things = ", ".join(f"`{one}`" for one in ENTITIES)
+    return [
+        "",
+        f"## {_OF_MODELS}",
+        "",
+        "A [model](how-to/train-a-model.md) brings those of its own that it chose among these, with the delay of the shop's",
+        f"labels in them ({DELAY_DAYS_DEFAULT} days here). There are as many for each of",
+        f"{things},",
+        f"and for each of the targets {', '.join(f'`{one}`' for one in TARGETS)},",
+        "whose labels then stand in place of disputes.",
+        "",
+        "| feature | says | unit | expression |",
+        "|---|---|---|---|",
+        *(f"| `{one.name}` | {one.says} | {one.unit} | `{one.text}` |" for one in shown),
+    ]
 
 
 def _fact_lines(title: str, facts: Iterable[Fact]) -> list[str]:

@@ -50,6 +50,7 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         _money(bad, told, matrix.amount[measured], manifest),
         by_month(bad, told, matrix.occurred_ms[measured]),
         "<h2>What it looks at</h2>",
+        _suspects(manifest),
         _features(manifest),
         _effects(manifest, learned, matrix, rows),
         "<h2>How late labels are</h2>",
@@ -160,6 +161,14 @@ def _stability(drawn: Sequence[tuple[float, float]]) -> str:
         Line("average precision", months, [one for _, one in drawn]),
     ]
     return chart("Stability, by month of the table", lines)
+
+
+def _suspects(manifest: Manifest) -> str:
+    """What tells bad from good nearly by itself is a leak until it is explained."""
+    if not manifest.suspects:
+        return ""
+    names = ", ".join(f"<code>{escape(name)}</code>" for name in manifest.suspects)
+    return f"<p>Too good to be believed: {names}. An AUC beyond 0.9 by itself is a leak until it is explained.</p>"
 
 
 def _features(manifest: Manifest) -> str:

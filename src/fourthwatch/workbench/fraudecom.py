@@ -62,7 +62,7 @@ def convert(source: Path, recording_out: Path, truth_out: Path, limit: int | Non
     truth = [TRUTH_HEADER]
     events: Counter[str] = Counter()
     bad = without_ip = rows = 0
-    for rows, (number, row) in enumerate(_rows(source, limit), start=1):  # noqa: B007 - counted
+    for rows, (number, row) in enumerate(rows_of(source, limit), start=1):  # noqa: B007 - counted
         try:
             planned, is_bad, ip = _events_of(row)
         except (ValueError, TypeError, KeyError) as error:
@@ -139,8 +139,8 @@ def _chargeback(user: str, at_ms: int) -> dict[str, object]:
     }
 
 
-def _rows(source: Path, limit: int | None) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with the number of their line."""
+def rows_of(source: Path, limit: int | None = None) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a file with the number of their line; raises `RecordingError`."""
     with _text(source) as lines:
         reader = csv.DictReader(lines)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
