@@ -150,7 +150,7 @@ def _share_lines() -> list[str]:
         "",
         f"## {_OF_MODELS}",
         "",
-        "A [model](how-to/train-a-model.md) brings those of its own that it chose among these, with the delay of the shop's",
+        "A [model](how-to/train-a-model.md) brings those that it chose among these, with the delay of the shop's",
         f"labels in them ({DELAY_DAYS_DEFAULT} days here). There are as many for each of",
         f"{things},",
         f"and for each of the targets {', '.join(f'`{one}`' for one in TARGETS)},",
