@@ -121,6 +121,17 @@ def test_one_rule_is_changed_and_removed_and_each_change_is_a_version(team: Team
     assert [(one["rule"], one["kind"]) for one in told["differences"]] == [(LOOK["name"], "removed")]
 
 
+def test_a_rule_that_is_only_to_be_made_takes_no_others_place(team: Team) -> None:
+    def make(body: dict[str, Any]) -> Reply:
+        headers = {KEY_HEADER: team.key, "If-None-Match": "*"}
+        return team.served.request("PUT", f"/api/v1/rules/{LOOK['name']}", json.dumps(body), headers)
+
+    assert make(LOOK).status == 201
+    assert_error(make({**LOOK, "state": "shadow"}), 412)
+    assert "state" not in team.found(f"/api/v1/rules/{LOOK['name']}")["rule"]
+    assert_error(team.ask("PUT", "/api/v1/rules/another", {**LOOK, "name": "another"}, if_match='"seen"'), 412)
+
+
 def test_a_condition_is_told_as_a_tree_and_taken_as_one(team: Team) -> None:
     assert team.ask("PUT", f"/api/v1/rules/{LOOK['name']}", LOOK).status == 201
     tree = team.found(f"/api/v1/rules/{LOOK['name']}")["tree"]

@@ -73,6 +73,26 @@ def test_whoever_makes_several_keys_in_one_millisecond_hears_the_id_of_each(hous
     assert [hints[one["key_id"]][-4:] for one in told] == [one["key"][-4:] for one in told]
 
 
+def test_sets_that_wait_have_numbers_of_their_own_also_when_two_merchants_send_them_in_one_millisecond(
+    house: House,
+) -> None:
+    one = {"rules": [{"name": "any", "class": "review", "when": "amount > 5", "says": "Any"}]}
+    numbers: dict[str, list[int]] = {}
+    for who in ("a", "b"):
+        sent = [("PUT", "/api/v1/policy", {"four_eyes": True}), *[("POST", "/api/v1/rule-sets", one)] * 3]
+        told = house.ask(who, sent)
+        assert [status for status, _ in told] == [200, 202, 202, 202], told
+        numbers[who] = [json.loads(body)["proposal"] for _, body in told[1:]]
+    assert numbers["a"] == numbers["b"]
+    assert len(set(numbers["a"])) == 3
+    listed, path = [], "/api/v1/rule-proposals?limit=2"
+    while path:
+        page = json.loads(house.ask("b", gets(path))[0][1])
+        listed += [one["proposal"] for one in page["proposals"]]
+        path = page["next"] and f"/api/v1/rule-proposals?limit=2&cursor={page['next']}"
+    assert listed == numbers["b"]
+
+
 def test_how_far_the_index_is_behind_is_told_of_ones_own_events_alone(house: House) -> None:
     def index(who: str) -> Any:
         return json.loads(house.ask(who, gets("/api/v1/index"))[0][1])

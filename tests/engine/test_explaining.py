@@ -89,6 +89,16 @@ def test_what_is_unknown_is_not_invented(house: House) -> None:
     assert explained(house).flip() is None
 
 
+def test_what_chance_let_pass_is_not_told_to_be_approved_by_a_change(house: House) -> None:
+    house.publish((rule("dear", "amount > 400", weight=60.0),))
+    house.tell("createOrder", NOW_MS, **ORDER)
+    turned = explained(house)
+    assert (found := turned.flip()) is not None
+    assert found.verdict == "approve"
+    turned._detail["explored"] = {"released": True}
+    assert turned.flip() is None
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_every_change_that_is_told_flips_the_verdict_when_it_is_decided_again(seed: int, tmp_path: Path) -> None:
     house = House(tmp_path, seed)

@@ -108,6 +108,7 @@ def test_any_decision_is_taken_apart_when_somebody_asks_also_of_a_model_that_has
         told = shop.parts(by_model)
         assert (told["model"], told["is_exact"], len(told["contributions"])) == ("first", True, len(NAMES))
         assert _total(told) == pytest.approx(_log_odds(by_model["probability"]))
+        _turn_by_one_change(shop)
         weeks = shop.ask("GET", "/api/v1/models/first/weeks?fresh=true").json
         assert sum(week["orders"] for week in weeks["weeks"]) > 0
         assert {week["mature"] for week in weeks["weeks"]} == {None}
@@ -124,6 +125,20 @@ def test_any_decision_is_taken_apart_when_somebody_asks_also_of_a_model_that_has
         nobody = shop.ask("GET", "/api/v1/decisions/ev_0000000000ff00000000000000000000/contributions")
         assert nobody.status == 404
         shop.store.close()
+
+
+def _turn_by_one_change(shop: Shop) -> None:
+    """What would have had to be otherwise is said of the verdict that was given, over what the model makes of it."""
+    watched = {"class": "score", "says": "A dear order", "when": "amount > 0.25", "weight": -1}
+    assert shop.ask("PUT", "/api/v1/rules/watched", watched).status == 201
+    assert shop.ask("PUT", "/api/v1/policy", {"red_above": 70, "decline_above": 100}).status == 200
+    for amount in ("2", "50"):
+        made = shop.decision(amount=amount)
+        told = shop.ask("GET", f"/api/v1/decisions/{made['event_id']}/counterfactual").json
+        assert (told["verdict"], told["would_be"]) == (made["verdict"], "approve") == ("review", "approve")
+        (change,) = told["changes"]
+        assert (change["what"], change["would_be"]) == ("amount", 0.25)
+        assert shop.decision(amount="0.25")["verdict"] == "approve"
 
 
 def test_an_onnx_model_of_ones_own_judges_every_order_from_its_promotion_on(tmp_path: Path) -> None:

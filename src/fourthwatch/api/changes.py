@@ -46,14 +46,20 @@ class Asked(msgspec.Struct, frozen=True):
     document: dict[str, Any]
     """The body; empty for a method that has none."""
     if_match: str | None
+    is_new: bool = False
+    """Whether it is only to be made when there is none yet: `If-None-Match: *`."""
 
-    def over(self, etag: str) -> None:
-        """That the caller has seen this state; raises `ConditionMissing` or `Changed`."""
+    def over(self, etag: str | None) -> None:
+        """That the caller has seen this state, `None` of what is not there; raises `ConditionMissing` or `Changed`."""
+        if self.is_new:
+            if etag is not None:
+                raise Changed("there is one of this name already; look at it, then send its ETag as If-Match")
+            return
         if self.if_match is None:
             raise ConditionMissing("send If-Match with the ETag of what you have seen; * takes whatever there is")
         self.over_if_told(etag)
 
-    def over_if_told(self, etag: str) -> None:
+    def over_if_told(self, etag: str | None) -> None:
         """The same for what may be done unseen; raises `Changed`."""
         if self.if_match is not None and self.if_match.strip() != "*":
             seen = {one.strip() for one in self.if_match.split(",")}
@@ -139,7 +145,8 @@ class Changes:
         if has_body and request.method in _WITH_BODY:
             raw = decompressed(await read_body(request.receive), request.headers.get("content-encoding"))
             document, canonical = read_object(raw)
-        asked = Asked(caller, document, request.headers.get("if-match"))
+        is_new = request.headers.get("if-none-match", "").strip() == "*"
+        asked = Asked(caller, document, request.headers.get("if-match"), is_new)
         mark = None if key is None else (_hash(key.encode()), _fingerprint(request, canonical))
         return asked, mark
 

@@ -6,7 +6,6 @@ that was not flagged, and of a model that has retired.
 
 import asyncio
 import math
-from collections import OrderedDict
 from typing import Any
 
 import msgspec
@@ -18,13 +17,8 @@ from fourthwatch.api.changes import json_reply
 from fourthwatch.api.decisions import Decisions
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.explaining import Explained
-from fourthwatch.errors import ModelRefused, NotFound
-from fourthwatch.limits import EXPLAINING_MODELS_MAX
-from fourthwatch.model.manifest import Package
-from fourthwatch.model.probe import try_out
 from fourthwatch.model.score import log_odds_of
-from fourthwatch.model.serving import Contribution, LiveModel
-from fourthwatch.store.models import ModelStore
+from fourthwatch.model.serving import Contribution
 
 _LOG_ODDS_OF_A_POINT = math.log(10) / 10
 _DIGITS = 9
@@ -61,12 +55,9 @@ class ContributionsView(msgspec.Struct, frozen=True):
 class Contributions:
     """The handler."""
 
-    def __init__(self, decisions: Decisions, corridor: Corridor, models: ModelStore) -> None:
+    def __init__(self, decisions: Decisions, corridor: Corridor) -> None:
         self._decisions = decisions
         self._corridor = corridor
-        self._models = models
-        self._loaded: OrderedDict[tuple[int, str], LiveModel] = OrderedDict()
-        self._asking = asyncio.Lock()
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -94,26 +85,7 @@ class Contributions:
         seat = self._corridor.definitions.walk.panel.seats.get(f"{tenant}/{model}")
         if seat is not None:
             return seat.model.contributions(vector)  # on the loop, which has it; about a millisecond
-        async with self._asking:
-            live = self._loaded.get((tenant, model))
-            if live is None:
-                row, files = self._models.get(tenant, model), self._models.files(tenant, model)
-                try:
-                    live = await asyncio.to_thread(_loaded, Package(row.manifest, files.body, files.golden))
-                except ModelRefused as refusal:
-                    raise NotFound(
-                        f"the model that made this decision cannot be loaded any more: {refusal}"
-                    ) from refusal
-                self._loaded[tenant, model] = live
-            self._loaded.move_to_end((tenant, model))
-            if len(self._loaded) > EXPLAINING_MODELS_MAX:
-                self._loaded.popitem(last=False)[1].close()
-            return await asyncio.to_thread(live.contributions, vector)
-
-
-def _loaded(package: Package) -> LiveModel:
-    """A model that does not serve; raises `ModelRefused`. It is tried as if it did."""
-    return LiveModel.of(try_out(package), package)
+        return await self._decisions.apart.ask(tenant, model, lambda live: live.contributions(vector))
 
 
 def _of_rules(lines: Any) -> tuple[ContributionView, ...]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Access
+from fourthwatch.api.apart import ModelsApart
 from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.decision import Decision, Explored, Policy, why
 from fourthwatch.engine.corridor import Corridor
@@ -83,11 +84,14 @@ class CounterfactualView(msgspec.Struct, frozen=True):
 class Decisions:
     """Handlers of `/api/v1/decisions`."""
 
-    def __init__(self, access: Access, corridor: Corridor, reader: LedgerReader, rule_sets: RuleSetReader) -> None:
+    def __init__(
+        self, access: Access, corridor: Corridor, reader: LedgerReader, rule_sets: RuleSetReader, apart: ModelsApart
+    ) -> None:  # fmt: skip
         self._access = access
         self._corridor = corridor
         self._reader = reader
         self._rule_sets = rule_sets
+        self.apart = apart
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -141,7 +145,10 @@ class Decisions:
         """What would have had to be otherwise for another verdict."""
         entry, made, then = await self.found(request)
         explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
-        found = await asyncio.to_thread(explained.flip)
+        if explained.model:
+            found = await self.apart.ask(made.tenant, explained.model, explained.flip)
+        else:
+            found = await asyncio.to_thread(explained.flip)
         would_be, changes = (None, ()) if found is None else (found.verdict, found.changes)
         return json_reply(CounterfactualView(entry.event.event_id, made.verdict, would_be, changes))
 

@@ -20,6 +20,7 @@ CURSOR = parameter("cursor", "query", "Continue behind this `next` of an earlier
 LIMIT = parameter("limit", "query", "Rows per page, at most 500", "integer")
 PAGES = [CURSOR, LIMIT]
 IF_MATCH = parameter("If-Match", "header", "ETag of what you have seen, or * for whatever there is", "string")
+IF_NONE_MATCH = parameter("If-None-Match", "header", "* makes a new one or nothing, without If-Match", "string")
 IDEMPOTENCY_KEY = parameter("Idempotency-Key", "header", "A repeat of it gets the first answer again", "string")
 DRY_RUN = parameter("dry_run", "query", "Only check, and say what would be", "boolean")
 

@@ -8,6 +8,7 @@ from fourthwatch.api.description import (
     DRY_RUN,
     IDEMPOTENCY_KEY,
     IF_MATCH,
+    IF_NONE_MATCH,
     PAGES,
     ByType,
     Operation,
@@ -71,7 +72,7 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/rules/{name}": {
             "get": managed("getRule", "One rule in force", by_type[RuleView], by_type, parameters=[_NAME]),
             "put": _publishing("putRule", "Add or replace one rule: publishes the set with it", by_type,
-                               body=by_type[Rule], parameters=[_NAME, IF_MATCH]),
+                               body=by_type[Rule], parameters=[_NAME, IF_MATCH, IF_NONE_MATCH]),
             "delete": _publishing("removeRule", "Remove one rule: publishes the set without it", by_type,
                                   parameters=[_NAME, IF_MATCH]),
         },
@@ -101,7 +102,8 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
                             by_type[DecidingAgainView], by_type, status=202, parameters=[_VERSION, IDEMPOTENCY_KEY])
         },
         "/api/v1/rule-proposals": {
-            "get": managed("listRuleProposals", "Sets that wait for a second key", by_type[ProposalsView], by_type)
+            "get": managed("listRuleProposals", "Sets that wait for a second pair of eyes, oldest first",
+                           by_type[ProposalsView], by_type, parameters=PAGES)
         },
         "/api/v1/rule-proposals/{proposal}": {
             "delete": managed("refuseRuleProposal", "Take back or turn down a set that waits", None, by_type,

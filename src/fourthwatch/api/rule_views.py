@@ -172,9 +172,11 @@ class ProposalView(msgspec.Struct, frozen=True):
 
 
 class ProposalsView(msgspec.Struct, frozen=True):
-    """All that wait."""
+    """A page of those that wait, the oldest first."""
 
     proposals: tuple[ProposalView, ...]
+    next: str | None
+    """Send as `cursor` for newer ones; null when there are none."""
 
 
 def head_of(row: RuleSetRow, newest: int) -> RuleSetHead:

@@ -70,6 +70,8 @@ class _Checked(msgspec.Struct):
     found: list[Difference]
     over: int
     """Version that was in force then."""
+    proposed: int
+    """The newest number of a set that waits."""
     ready: Ready | None = None
 
 
@@ -134,7 +136,8 @@ class Rules:
 
         def changed(asked: Asked) -> tuple[RuleSet, str]:
             now = self._in_force(asked.caller.tenant).checked.rule_set
-            asked.over(etag_of(now.named(name)))
+            standing = now.named(name)
+            asked.over(None if standing is None else etag_of(standing))
             return now.with_rule(rule_sent(asked.document, name)), ""
 
         return await self._take(request, changed, "rule.changed")
@@ -212,11 +215,12 @@ class Rules:
     async def proposals(self, request: Request) -> Response:
         """Sets that wait for a second pair of eyes."""
         caller = self._changes.caller(request, "read")
-        rows = self._store.proposals(caller.tenant)
+        page = Page(self._cursors, request, caller.tenant, "rule-proposals")
+        rows = self._store.proposals(caller.tenant, page.behind(int, 0), page.limit + 1)
+        shown, following = page.cut(rows, lambda row: row.id)
         now = self._in_force(caller.tenant).checked.rule_set
-        return json_reply(
-            ProposalsView(tuple(proposal_view(row, differences(now, decoded(row.content))) for row in rows))
-        )
+        views = tuple(proposal_view(row, differences(now, decoded(row.content))) for row in shown)
+        return json_reply(ProposalsView(views, following))
 
     async def approve(self, request: Request) -> Response:
         """Publish a set that waits; by somebody else than its author."""
@@ -276,9 +280,10 @@ class Rules:
             raise RulesRefused(tuple(wrong))
         definitions.check_rules(checked)
         now, rulings = self._in_force(tenant), definitions.walk.rulings
+        proposed = self._store.newest_proposal(tenant)
         # Where nothing new has to be remembered it can be compiled here, too.
         ready = rulings.compiled(tenant, InForce(now.version + 1, checked)) if definitions.keeps(checked) else None
-        return _Checked(checked, len(tried), differences(now.checked.rule_set, rule_set), now.version, ready)
+        return _Checked(checked, len(tried), differences(now.checked.rule_set, rule_set), now.version, proposed, ready)
 
     def _published(
         self, asked: Asked, seq: int, rule_set: RuleSet, note: str, one: _Checked, action: str,
@@ -306,10 +311,11 @@ class Rules:
 
     def _proposed(self, asked: Asked, rule_set: RuleSet, note: str, one: _Checked) -> Made:
         tenant = asked.caller.tenant
-        number = self._clock.now_ms()
+        now_ms = self._clock.now_ms()
+        number = max(now_ms, one.proposed + 1)
         row = ProposalRow(
-            id=number, tenant=tenant, base=self._in_force(tenant).version, content=encoded(rule_set), note=note,
-            author=asked.caller.key_id, created_ms=number,
+            tenant=tenant, id=number, base=self._in_force(tenant).version, content=encoded(rule_set), note=note,
+            author=asked.caller.key_id, created_ms=now_ms,
         )  # fmt: skip
         return Made(
             change=rule_set_proposed(row, *_told(one.found)),

@@ -110,7 +110,7 @@ class Rules:
             draft = {name: visit.form.get(name) for name in ("name", "class", "state", *_TEXTS)}
             return await self._editor(visit, draft, seen, status=400, fault=error.message)
         name = rule["name"] if was == _NEW else was
-        headers = {"If-Match": seen or "*"}
+        headers = {"If-None-Match": "*"} if was == _NEW else {"If-Match": seen or "*"}
         answered = await visit.ask("PUT", "rules", name, body={**rule, "name": name}, headers=headers)
         if not answered.is_ok:
             told = answered.json
@@ -118,15 +118,17 @@ class Rules:
                 visit, rule, seen, status=answered.status, fault=answered.refusal().message,
                 rendered=told.get("rendered", ""),
             )  # fmt: skip
-        if answered.status == 202:
-            return then("/console/rules", "The set waits for a second pair of eyes.", tone="warn")
         version = answered.json["version"]
+        if version is None:
+            return _waits()
         return then(address_of("rules", "edit", name), f"Published: version {version} of the rules is in force.")
 
     async def remove(self, visit: Visit) -> Response:
         """Publish the set without this rule."""
         name = visit.request.path_params["name"]
-        await visit.do("DELETE", "rules", name, headers={"If-Match": visit.form.get("etag") or "*"})
+        made = await visit.do("DELETE", "rules", name, headers={"If-Match": visit.form.get("etag") or "*"})
+        if made["version"] is None:
+            return _waits()
         return then("/console/rules", f"The rule {name} is out; the version before can be brought back.")
 
     async def versions(self, visit: Visit) -> Response:
@@ -151,10 +153,10 @@ class Rules:
         note = visit.form.get("note")
         body = {"note": note} if note else {}
         made = await visit.do("POST", "rule-sets", version, "rollback", body=body, headers={"If-Match": "*"})
-        told = (
-            f"is in force again, as version {made['version']}" if made["version"] else "waits for another to approve it"
-        )
-        return then("/console/rules/versions", f"Version {version} {told}.")
+        if made["version"] is None:
+            return _waits()
+        told = f"Version {version} is in force again, as version {made['version']}."
+        return then("/console/rules/versions", told)
 
     async def judge(self, visit: Visit) -> Response:
         """Approve a set that waits, or turn it down."""
@@ -190,6 +192,10 @@ class Rules:
             examples=msgspec.json.format(msgspec.json.encode(rule.get("examples", [])), indent=2).decode(),
             names=await _names(visit) if visit.may("manager") else [],
         )  # fmt: skip
+
+
+def _waits() -> Response:
+    return then("/console/rules", "The set waits for a second pair of eyes.", tone="warn")
 
 
 class _Fault(msgspec.Struct, frozen=True):

@@ -1,11 +1,11 @@
 """A stored decision opened up: its rule set, what the rules read, and the event as it was judged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-from fourthwatch.decision import Decision, Policy, decide, versions_of
+from fourthwatch.decision import Opinion, Policy, decide, versions_of
 from fourthwatch.engine.rule_shelf import book_as_it_was, holding
 from fourthwatch.engine.rulings import starter_in_force
 from fourthwatch.engine.subjects import Subjects
@@ -13,10 +13,12 @@ from fourthwatch.engine.walk import Walk
 from fourthwatch.features.catalogue import DECIDING, built_in
 from fourthwatch.features.definition import Book
 from fourthwatch.features.fields import reader_of
+from fourthwatch.features.inputs import text_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.language import FieldInput, Input, NameInput, inputs_of
+from fourthwatch.model.serving import LiveModel
 from fourthwatch.rules.check import CheckedSet
-from fourthwatch.rules.counterfactual import Flip, counts, flip
+from fourthwatch.rules.counterfactual import Flip, Rejudge, counts, flip
 from fourthwatch.rules.rule import Rule, decoded
 from fourthwatch.rules.ruling import HIT, MISS, Judgement, given_inputs
 from fourthwatch.rules.trace import ReadValue, Result, read_values, sentence
@@ -110,13 +112,25 @@ class Explained:
             )
         return lines
 
-    def flip(self) -> Flip | None:
-        """The smallest change of what was known that gives another verdict."""
-        return flip(self._then.checked, self._values, self.subject, self._verdict)
+    @property
+    def model(self) -> str:
+        """Whose probability the decision has; empty: that of the rules' points."""
+        return str(self._detail.get("model", ""))
 
-    def _verdict(self, judgement: Judgement, rules: Sequence[Rule]) -> str:
-        made: Decision = decide(judgement, rules, self._policy, versions_of(self._then.version))
-        return made.verdict
+    def flip(self, model: LiveModel | None = None) -> Flip | None:
+        """The smallest change of what was known that gives another verdict. The `model` that judged is asked again,
+        on this thread, for what it makes of a change."""
+        again = Rejudge(self._then.checked)
+        opinion_of = _opinion_of(again, model, self._detail.get("model_vector", ()))
+        is_let_pass = self._detail.get("explored", {}).get("released", False)
+
+        def verdict(judgement: Judgement, values: Sequence[Any]) -> str:
+            made = decide(
+                judgement, again.rules, self._policy, versions_of(self._then.version), opinion=opinion_of(values)
+            )
+            return "approve" if is_let_pass and made.verdict == "decline" and not made.by else made.verdict
+
+        return flip(self._then.checked, again, self._values, self.subject, verdict)
 
     def _read(self) -> dict[Input, Any]:
         """By input, what the rules read: from the vector, from what was stored besides, and from the event."""
@@ -127,6 +141,26 @@ class Explained:
             if one.checked is not None
             for each in inputs_of(one.checked)
         }
+
+
+def _opinion_of(
+    again: Rejudge, model: LiveModel | None, vector: Sequence[float | None]
+) -> Callable[[Sequence[Any]], Opinion | None]:
+    """What the model says over values of the inputs: those that it reads, too, stand in for what it was handed."""
+    if model is None:
+        return lambda _: None
+    places = {text: place for place, use in enumerate(model.manifest.features) for text in (use.name, use.text) if text}
+    read = [(at, places[text_of(one)]) for at, one in enumerate(again.inputs) if text_of(one) in places]
+
+    def opinion(values: Sequence[Any]) -> Opinion:
+        handed = list(vector)
+        for at, place in read:
+            if isinstance(values[at], int | float):
+                handed[place] = float(values[at])
+        judged = model.judge(handed)
+        return Opinion(judged.model, judged.probability, judged.score)
+
+    return opinion
 
 
 def values_then(detail: Mapping[str, Any], given: Sequence[Input], subject: Subject) -> ReadThen:

@@ -1,6 +1,7 @@
 """What would have had to be otherwise: the smallest change of known inputs that flips the verdict, decided again.
 
-Inputs are what the rules read. Unknown ones stay unknown: nothing is invented. Few changes are better than small ones.
+Inputs are what the rules read, each moved by itself while all others stay as they were. Unknown ones stay unknown:
+nothing is invented. Few changes are better than small ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +20,8 @@ from fourthwatch.rules.rule import CLASSES, Rule
 from fourthwatch.rules.ruling import HIT, MISS, UNKNOWN, Judgement, counts_for
 from fourthwatch.rules.trace import Values
 
-Decide = Callable[[Judgement, Sequence[Rule]], str]
-"""A judgement to a verdict, by the thresholds of then."""
+Decide = Callable[[Judgement, Sequence[Any]], str]
+"""A judgement over values of the inputs to a verdict, by the thresholds and the model of then."""
 
 
 Move = tuple[int, Any]
@@ -78,21 +79,21 @@ def counts(rule: Rule, subject: Subject) -> bool:
     return rule.state == "live" or (rule.state == "percentage" and counts_for(rule, subject))
 
 
-def flip(checked: CheckedSet, values: Values, subject: Subject, decide: Decide) -> Flip | None:
+def flip(checked: CheckedSet, again: Rejudge, values: Values, subject: Subject, decide: Decide) -> Flip | None:
     """The smallest change that was found to give another verdict; `None` when none was found.
 
     One change, else two, else as many as a walk towards another verdict takes, less those that are not needed.
+    `again` is of the checked set, and `decide` gets values in the order of its inputs.
     """
-    again = Rejudge(checked)
     now = [values.get(one) for one in again.inputs]
-    verdict = decide(again.judged(now, subject), again.rules)
+    verdict = decide(again.judged(now, subject), now)
     moves = list(_moves(checked, again.inputs, now))
 
     def with_moves(chosen: Sequence[Move]) -> str:
         changed = list(now)
         for at, value in chosen:
             changed[at] = value
-        return decide(again.judged(changed, subject), again.rules)
+        return decide(again.judged(changed, subject), changed)
 
     for size in (1, 2):
         tried = moves if size == 1 else moves[:COUNTERFACTUAL_PAIRS_MAX]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fourthwatch.api.access import Access
+from fourthwatch.api.apart import ModelsApart
 from fourthwatch.api.app import Application, Part
 from fourthwatch.api.aside import Aside
 from fourthwatch.api.audit import Audit
@@ -100,7 +101,7 @@ class Assembly:
         changes = Changes(self.access, self.configuration, corridor)
         fault_of = partial(fault_of_url, named=named_receivers(settings.private_receivers))
         cursors = Cursors(self.configuration.secret("cursors"))
-        decisions = Decisions(self.access, corridor, self.reader, rule_sets)
+        decisions = Decisions(self.access, corridor, self.reader, rule_sets, ModelsApart(models))
         desk = Desk(directory, clock, corridor, Tools(self.access, changes, intake, cursors), self, settings)
         self._opened = (*self._opened, desk)
         self.application = Application(
@@ -149,7 +150,7 @@ def _of_models(
     """Whatever is asked about models."""
     watching = ModelWatching(changes, corridor, models, aside, clock)
     cards = ModelCards(changes, models)  # before the model's own path
-    return (cards, watching, Models(changes, models, cursors), Contributions(decisions, corridor, models))
+    return (cards, watching, Models(changes, models, cursors), Contributions(decisions, corridor))
 
 
 class _Closable(Protocol):

@@ -73,9 +73,14 @@ class RuleSetReader:
             "WHERE tenant = ? AND version < ? ORDER BY version DESC LIMIT ?", tenant, before_version, limit
         )
 
-    def proposals(self, tenant: int) -> list[ProposalRow]:
-        """What waits, oldest first."""
-        return self._proposals("WHERE tenant = ? ORDER BY id", tenant)
+    def proposals(self, tenant: int, behind: int, limit: int) -> list[ProposalRow]:
+        """What waits behind a number, oldest first."""
+        return self._proposals("WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", tenant, behind, limit)
+
+    def newest_proposal(self, tenant: int) -> int:
+        """The greatest number that waits; 0 when none does."""
+        newest = self._proposals("WHERE tenant = ? ORDER BY id DESC LIMIT 1", tenant)
+        return newest[0].id if newest else 0
 
     def proposal(self, tenant: int, proposal_id: int) -> ProposalRow | None:
         """One that waits."""
@@ -105,7 +110,7 @@ class RuleSetReader:
         with self._lock:
             rows = list(
                 self._connection.execute(
-                    f"SELECT id, tenant, base, content, note, author, created_ms FROM rule_proposal {condition}",
+                    f"SELECT id, tenant, base, content, note, author, created_ms FROM rule_set_proposal {condition}",
                     bindings,
                 )
             )
@@ -127,7 +132,7 @@ def rule_set_published(row: RuleSetRow, action: str, before: Any, after: Any, pr
         (f"INSERT INTO rule_set ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(row))
     ]
     if proposal is not None:
-        writes.append(("DELETE FROM rule_proposal WHERE tenant = ? AND id = ?", (row.tenant, proposal)))
+        writes.append(("DELETE FROM rule_set_proposal WHERE tenant = ? AND id = ?", (row.tenant, proposal)))
     return Change(
         tenant=row.tenant, actor=row.author if row.approver is None else row.approver, action=action,
         thing=f"rule-sets/{row.version}", before=before, after=after,
@@ -142,7 +147,7 @@ def rule_set_proposed(row: ProposalRow, before: Any, after: Any) -> Change:
         before=before, after=after,
         writes=(
             Write((
-                "INSERT INTO rule_proposal (id, tenant, base, content, note, author, created_ms)"
+                "INSERT INTO rule_set_proposal (id, tenant, base, content, note, author, created_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 msgspec.structs.astuple(row),
             )),
@@ -155,5 +160,5 @@ def rule_proposal_refused(row: ProposalRow, actor: str) -> Change:
     return Change(
         tenant=row.tenant, actor=actor, action="rule_set.refused", thing=f"rule-proposals/{row.id}",
         before={"note": row.note, "author": row.author},
-        writes=(Write(("DELETE FROM rule_proposal WHERE tenant = ? AND id = ?", (row.tenant, row.id))),),
+        writes=(Write(("DELETE FROM rule_set_proposal WHERE tenant = ? AND id = ?", (row.tenant, row.id))),),
     )  # fmt: skip

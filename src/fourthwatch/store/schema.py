@@ -228,6 +228,20 @@ STEPS: tuple[str, ...] = (
         at_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE rule_set_proposal (    -- as rule_proposal, with a number that is a tenant's own
+        tenant INTEGER NOT NULL REFERENCES tenant (id),
+        id INTEGER NOT NULL,
+        base INTEGER NOT NULL,          -- version in force when it was made
+        content BLOB NOT NULL,
+        note TEXT NOT NULL,
+        author TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        PRIMARY KEY (tenant, id)
+    ) STRICT;
+    INSERT INTO rule_set_proposal SELECT tenant, id, base, content, note, author, created_ms FROM rule_proposal;
+    DROP TABLE rule_proposal;
+    """,
 )
 
 
