@@ -3,14 +3,11 @@
 In one thread of this process, CPU time. Orders are those of the load; decoding and entities are not in here.
 """
 
-import importlib
-import os
-import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from bench.figures import Figure, figure
+from bench.rule_peer import measure_peer
 from bench.windows import TENANT, _orders
 from fourthwatch.decision import Policy, decide, versions_of
 from fourthwatch.engine.rulings import InForce, Rulings
@@ -24,10 +21,6 @@ from fourthwatch.rules.starter import preset
 _US_WANTED = 60.0
 _STALL_MS_WANTED = 5.0
 _WARM = 1_000
-_PEER = (
-    "ezrules 0.7.0 (`pip install --no-deps --ignore-requires-python --target`), pydantic-settings, sqlalchemy, "
-    "flask-security-too and pyparsing"
-)
 _ENTITIES = ("ip", "user", "device", "card", "email")
 _PLAIN = (
     "amount > 20000", 'currency_code == "INR" and amount > 15000', "is_new_device == 1", "account_age < 1",
@@ -57,7 +50,7 @@ def measure_rules(runs: int) -> list[Figure]:
         figure("rules: a decision with the starter set", starter, "µs", note=f"{len(preset('general').rules)} rules"),
         figure("rules: publishing a set, longest turn of the loop", [max(one) for one in stalls], "ms",
                at_most=_STALL_MS_WANTED, note="new series join in one turn, the set is compiled in another"),
-        *_peer(),
+        *measure_peer(forty, _orders(0), runs),
     ]  # fmt: skip
 
 
@@ -108,28 +101,3 @@ def _stalls(rule_set: RuleSet) -> list[float]:
         turn()
         turns.append((time.thread_time_ns() - began) / 1e6)
     return turns
-
-
-def _peer() -> list[Figure]:
-    """The rule engine of ezrules on as many comparisons, where it can be had; it is handed the values."""
-    wanted = {"DB_ENDPOINT": "sqlite://", "APP_SECRET": "none", "ORG_ID": "1"}  # it wants them; nothing is opened
-    os.environ |= {"EZRULES_" + name: value for name, value in wanted.items()}
-    if directory := os.environ.get("BENCH_EZRULES"):
-        sys.path.append(directory)
-    try:
-        peer: Any = importlib.import_module("ezrules.core.rule")
-    except (ImportError, ValueError) as error:
-        told = str(error).splitlines()[0]
-        print(f"rules: ezrules is skipped ({told}); BENCH_EZRULES may name a directory with {_PEER}",
-              file=sys.stderr, flush=True)  # fmt: skip
-        return []
-    rules = [peer.Rule(rid=f"r{n}", logic=f"if $value_{n} >= {n}:\n\treturn 'HOLD'") for n in range(40)]
-    event = {f"value_{n}": n % 7 for n in range(40)}
-    runs = []
-    for _ in range(5):
-        began = time.thread_time_ns()
-        for _ in range(_WARM):
-            for rule in rules:
-                rule(event)
-        runs.append((time.thread_time_ns() - began) / _WARM / 1_000)
-    return [figure("rules: ezrules on 40 comparisons", runs, "µs", note="values handed in: it reads no history")]
