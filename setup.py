@@ -50,7 +50,7 @@ def bundle() -> None:
     subprocess.run([node, SCRIPTS / "bundle.mjs", WORKSHOP, BUNDLE], cwd=WORKSHOP, check=True, timeout=120)
 
 
-_C = ["-O2", "-std=c11", "-Wall", "-Wextra"]
+_C = ["-O3", "-std=c11", "-Wall", "-Wextra"]
 
 setup(
     cmdclass={"build_py": BuildWithScripts},

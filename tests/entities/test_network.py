@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fourthwatch.entities.network import ip_key, is_public, network_key
+from fourthwatch.entities.network import ip_and_network, ip_key, is_public, network_key
 from fourthwatch.limits import BODY_BYTES_MAX
 
 ANY_TEXT = st.text(st.characters())
@@ -40,6 +40,7 @@ ADDRESSES = st.ip_addresses()
 )
 def test_an_address_has_one_text(written: str, key: str) -> None:
     assert ip_key(written) == key
+    assert ip_and_network(written) == (key, network_key(key))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,8 @@ def test_a_key_is_its_own_key(text: str) -> None:
 @settings(deadline=None)
 @given(ANY_TEXT | NEARLY_ADDRESSES)
 def test_no_text_is_refused_with_an_error(text: str) -> None:
-    ip_key(text)
+    key = ip_key(text)
+    assert ip_and_network(text) == (key, None if key is None else network_key(key))
     network_key(text)
     is_public(text)
 

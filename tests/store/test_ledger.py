@@ -151,6 +151,17 @@ def test_the_newest_of_a_subject_is_of_the_asked_kinds_and_tenant(ledger: Ledger
     assert ledger.order_before(2, "order:ord-1", (8, 9), 4) is None
 
 
+def test_the_first_position_of_each_of_many_subjects_is_found_at_once(ledger: Ledger) -> None:
+    about = {"subject": "order:ord-1"}
+    ledger.append([event(1, tenant=2, **about), event(2, **about), event(3), event(4, kind=10, **about)], [])
+    asked = ["order:ord-1", "order:ord-2", "order:ord-3", *(f"order:new-{number}" for number in range(40))]
+    for many in (1, 2, 3, len(asked)):
+        found = {"order:ord-1": 2, "order:ord-3": 3}
+        assert ledger.first_about(1, asked[:many]) == {one: found[one] for one in asked[:many] if one in found}
+    assert ledger.first_about(2, asked) == {"order:ord-1": 1}
+    assert ledger.first_about(1, []) == {}
+
+
 @pytest.mark.parametrize("field", EventRow.__struct_fields__)
 def test_the_chain_changes_with_every_part_of_an_event(field: str) -> None:
     changed: dict[str, object] = {

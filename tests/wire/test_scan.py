@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from fourthwatch.limits import JSON_DEPTH_MAX
-from fourthwatch.wire.scan import CARD, COLONS_FROM, COMPILED, EMPTY, SHAPE, colons, scan, specified
+from fourthwatch.wire.scan import CARD, COLONS_FROM, COMPILED, EMPTY, SHAPE, colons, may_hold_nothing, scan, specified
 
 _FRAGMENTS = (
     *('"', '""', ":", ",", "{", "}", "[", "]", " ", "\n", "-", ".", "/", "_", "+", "\\", "\\\\", '\\"', "\\/", "%"),
@@ -46,6 +46,7 @@ def test_no_doubt_of_the_specification_is_left_out(seed: int) -> None:
         body = soup(random)
         found, wanted = scan(body), specified(body)
         assert found >> COLONS_FROM == wanted >> COLONS_FROM == colons(body)
+        assert may_hold_nothing(body) == (wanted & EMPTY != 0), body
         assert wanted & ~found & (CARD | EMPTY | SHAPE) == 0, body
 
 
@@ -64,6 +65,7 @@ def test_every_prefix_of_a_body_is_looked_at_within_its_end() -> None:
     body = b'{"cvv":"card verification","a":"\\u00e9\\n %41 MTIzMTIzMTIz null","_cvvResponseCode":"M","b":4e1}'
     for size in range(len(body) + 1):
         assert specified(body[:size]) & ~scan(body[:size]) & (CARD | EMPTY | SHAPE) == 0, body[:size]
+        assert may_hold_nothing(body[:size]) == (specified(body[:size]) & EMPTY != 0), body[:size]
 
 
 def test_ordinary_orders_raise_no_doubt() -> None:
@@ -95,3 +97,5 @@ def test_only_bytes_are_looked_at() -> None:
         scan("text")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         colons(bytearray(b":"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        may_hold_nothing("text")  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ the series that it holds, so a program that asks other features knows which of t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -23,8 +24,10 @@ Progress = Callable[[int, int], None]
 """Events read again, events to read."""
 
 _SLICE_BYTES = 128 * 1024
-_PROGRESS_EVERY = 20_000
-_GIVE_BACK_EVERY = 16
+_AT_ONCE = 200
+_LOOKED_AT = 8
+"""Per event so many entities are looked at for whether their memory can be given back."""
+_PROGRESS_EVERY = 100 * _AT_ONCE
 
 
 def recover_windows(
@@ -87,11 +90,11 @@ def read_again(walk: Walk, after_seq: int, progress: Progress) -> int:
     """Let every event after a position count again; returns how many there were."""
     total = walk.ledger.last_seq - after_seq
     done = 0
-    for row in walk.ledger.read_after(after_seq):
-        walk.replay(row)
-        done += 1
-        if done % _GIVE_BACK_EVERY == 0:
-            walk.windows.give_back()
+    stored = walk.ledger.read_after(after_seq)
+    while rows := list(islice(stored, _AT_ONCE)):
+        walk.replay(rows)
+        done += len(rows)
+        walk.windows.give_back(_LOOKED_AT * len(rows))
         if done % _PROGRESS_EVERY == 0:
             progress(done, total)
     return done

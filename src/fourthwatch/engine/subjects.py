@@ -1,6 +1,7 @@
 """From an event to what is judged: the order that it is about and who is involved, as of its position."""
 
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -12,13 +13,28 @@ from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Kind
 from fourthwatch.features.observe import TOLD_AGAIN_KINDS, Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
-from fourthwatch.limits import BATCH_MAX, THINGS_EXACT_MAX
+from fourthwatch.limits import BATCH_MAX, SEQ_MAX, THINGS_EXACT_MAX
 from fourthwatch.logs import log
-from fourthwatch.store.ledger import EventRow
+from fourthwatch.store.ledger import EventRow, Ledger
 from fourthwatch.wire.decode import read_stored
 
+About = tuple[int, str]
+"""A tenant, and one of its orders or accounts."""
 _OTHERS_MAX = THINGS_EXACT_MAX
 """As many newer things it takes to fold one, so that no more is looked at than came in."""
+
+
+def first_told(ledger: Ledger, about: Iterable[tuple[int, str | None]]) -> dict[About, int]:
+    """Where the ledger first tells of each order or account; `SEQ_MAX` of one that is new to it."""
+    by_tenant: dict[int, set[str]] = {}
+    for tenant, subject in about:
+        if subject is not None:
+            by_tenant.setdefault(tenant, set()).add(subject)
+    first: dict[About, int] = {}
+    for tenant, subjects in by_tenant.items():
+        found = ledger.first_about(tenant, subjects)
+        first.update(((tenant, subject), found.get(subject, SEQ_MAX)) for subject in subjects)
+    return first
 
 
 class Subjects:
@@ -28,6 +44,9 @@ class Subjects:
         self._ledger = ledger
         self._orders = Orders(ledger, orders_kept)
         self._windows = windows
+        self._ask_first: Callable[[], Mapping[About, int]] | None = None
+        self._first: Mapping[About, int] | None = None
+        self._first_as_of = 0
         self._under_way: deque[Present] = deque(maxlen=2 * BATCH_MAX)
         """Events of which others may tell again, and which may not be durable: one batch is written, one walks."""
 
@@ -71,6 +90,10 @@ class Subjects:
         )  # fmt: skip
         return Present(subject, {})
 
+    def expect(self, first: Callable[[], Mapping[About, int]]) -> None:
+        """Say how to ask what `first_told` tells of the next events; done once for all of them, if it has to be."""
+        self._ask_first, self._first = first, None
+
     def stored(self, row: EventRow) -> Present:
         """A stored event as it was judged when it came in."""
         kind = KIND_OF_NUMBER[row.kind]
@@ -82,7 +105,7 @@ class Subjects:
     def add(self, present: Present) -> None:
         """Let an event count in the windows from now on."""
         self._windows.add(present, self.others)
-        if present.comes_again:
+        if present.comes_again and present.subject.seq > self._ledger.last_seq:
             self._under_way.append(present)
 
     def others(self, present: Present, before_seq: int | None = None) -> list[Present]:
@@ -93,9 +116,13 @@ class Subjects:
         about = subject_of(subject.kind, subject.event)
         if about is None:
             return []
+        rows: Sequence[EventRow] = ()
         durable = self._ledger.last_seq  # before asking: what becomes durable meanwhile is found twice, and not missed
         try:
-            rows = self._ledger.newest_about(subject.tenant, about, TOLD_AGAIN_KINDS, _OTHERS_MAX, before)
+            if before_seq is not None or self._may_be_told((subject.tenant, about), before):
+                rows = self._ledger.newest_about(subject.tenant, about, TOLD_AGAIN_KINDS, _OTHERS_MAX, before)
+            else:
+                durable = self._first_as_of
         except LedgerUnreadable as damage:  # then it counts as new, as it does for whoever lost those events
             log.error("earlier_events_unreadable", reason=str(damage), do="run fourthwatch doctor")
             return []
@@ -109,6 +136,15 @@ class Subjects:
             if one.own_mark == mark and one.subject.tenant == subject.tenant and one.subject.seq < before:
                 found[one.subject.seq] = one
         return [one for seq, one in found.items() if seq != subject.seq]
+
+    def _may_be_told(self, about: About, before_seq: int) -> bool:
+        """Whether the ledger tells of an order or account before a position, for all that is known without asking."""
+        if self._ask_first is None:
+            return True
+        if self._first is None:
+            self._first_as_of = self._ledger.last_seq
+            self._first = self._ask_first()
+        return self._first.get(about, 0) < before_seq
 
     def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
         """A session id in the user's place is a guest; a linked session is its user (contract, section 9, row 7)."""

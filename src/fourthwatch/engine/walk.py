@@ -16,7 +16,7 @@ from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.engine.rulings import Rulings
-from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.subjects import Subjects, first_told
 from fourthwatch.errors import Conflict, LedgerUnreadable, Unavailable
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
@@ -165,6 +165,9 @@ class Walk:
         What was taken before may still be on its way to the disk; should it not arrive, this walk is of no more use.
         """
         taken = Taken() if taken is None else taken
+        self._subjects.expect(
+            lambda: first_told(self.ledger, [(o.tenant, subject_of(o.decoded.kind, o.decoded.event)) for o in batch])
+        )
         for submission in batch:
             identity = identity_of(submission.decoded, submission.idempotency_key, submission.is_own)
             try:
@@ -186,10 +189,12 @@ class Walk:
         """One outcome per submission of a batch that is durable now."""
         return [self._old_answer(outcome) if isinstance(outcome, int) else outcome for outcome in taken.outcomes]
 
-    def replay(self, row: EventRow) -> None:
-        """Let a stored event count again, as it did when it came in."""
-        self.windows.pass_to(row.seq, row.received_ms)
-        self._subjects.add(self._subjects.stored(row))
+    def replay(self, rows: Sequence[EventRow]) -> None:
+        """Let stored events count again, in their order, as they did when they came in."""
+        self._subjects.expect(lambda: first_told(self.ledger, [(row.tenant, row.subject) for row in rows]))
+        for row in rows:
+            self.windows.pass_to(row.seq, row.received_ms)
+            self._subjects.add(self._subjects.stored(row))
 
     def others(self, present: Present) -> list[Present]:
         """All that has walked and counts as the same thing as a stored event."""

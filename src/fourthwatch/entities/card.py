@@ -43,12 +43,12 @@ def card_key(bin_: str | None, last4: str | None, month: str | None, year: str |
         return None
     # Only the beginning is looked at: the rest may be digits that are none of our business.
     issuer = bin_[:_BIN_DIGITS]
-    if not _is_digits(issuer, _BIN_DIGITS):
+    if not (issuer.isdigit() and issuer.isascii() and len(issuer) == _BIN_DIGITS):
         spaced = _BIN.match(bin_[:_TEXT_CHARS_MAX].lstrip())
         if spaced is None:
             return None
         issuer = spaced.group(1) + spaced.group(2)
-    if not _is_digits(last4, _LAST_DIGITS):
+    if not (last4.isdigit() and last4.isascii() and len(last4) == _LAST_DIGITS):
         masked = _LAST4.fullmatch(last4.strip())
         if masked is None:
             return None

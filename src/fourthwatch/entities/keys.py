@@ -10,7 +10,7 @@ import msgspec
 from fourthwatch.entities.address import address_key
 from fourthwatch.entities.card import card_key
 from fourthwatch.entities.email import email_key
-from fourthwatch.entities.network import ip_key, network_key
+from fourthwatch.entities.network import ip_and_network
 from fourthwatch.entities.phone import phone_key
 from fourthwatch.events import Address, Event, PaymentMethod, Promotion
 from fourthwatch.limits import ITEMS_MAX, TEXT_ID_MAX
@@ -60,27 +60,21 @@ class Involved(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
 
 def involved_in(event: Event) -> Involved:
     """The entities that the event itself names."""
+    user, session, device = _id(event.user_id), _id(event.session_id), _id(event.device_id)
+    ip, network = _NOT_SAID if event.device_ip is None else ip_and_network(event.device_ip)
     if not _names_more(type(event)):  # a visit's events: most of all
-        ip = None if event.device_ip is None else ip_key(event.device_ip)
-        return Involved(
-            user=_id(event.user_id),
-            session=_id(event.session_id),
-            device=_id(event.device_id),
-            ip=ip,
-            network=None if ip is None else network_key(ip),
-        )
+        return Involved(user=user, session=session, device=device, ip=ip, network=network)
     shipping: Address | None = getattr(event, "shipping_address", None)
     billing: Address | None = getattr(event, "billing_address", None)
     email: str | None = getattr(event, "user_email", None)
     country = _country(shipping, billing)
-    ip = None if event.device_ip is None else ip_key(event.device_ip)
     shipping_key = _address(shipping)
     return Involved(
-        user=_id(event.user_id),
-        session=_id(event.session_id),
-        device=_id(event.device_id),
+        user=user,
+        session=session,
+        device=device,
         ip=ip,
-        network=None if ip is None else network_key(ip),
+        network=network,
         email=None if email is None else email_key(email),
         phones=_phones(event, shipping, billing, country),
         cards=_cards(event),
@@ -90,6 +84,7 @@ def involved_in(event: Event) -> Involved:
     )
 
 
+_NOT_SAID = (None, None)
 _MORE = frozenset(
     {"shipping_address", "billing_address", "user_email", "phone", "payment_method", "payment_methods", "promotions"}
 )
@@ -144,6 +139,8 @@ def _address(address: Address | None) -> str | None:
 
 def _phones(event: Event, shipping: Address | None, billing: Address | None, country: str | None) -> tuple[str, ...]:
     own: str | None = getattr(event, "phone", None)
+    if own is None and shipping is None and billing is None:
+        return ()
     texts = (own, None if shipping is None else shipping.phone, None if billing is None else billing.phone)
     keys: dict[str, None] = {}
     for text in dict.fromkeys(texts):  # billing and delivery mostly have the same

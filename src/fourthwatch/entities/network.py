@@ -65,6 +65,15 @@ def ip_key(text: str) -> str | None:
     return first
 
 
+def ip_and_network(text: str) -> tuple[str | None, str | None]:
+    """`ip_key` and the `network_key` of it."""
+    if "," not in text and len(text) <= _ZONED_CHARS_MAX:  # nearly always, and then in one look-up
+        address = _read(text.strip())
+        return (None, None) if address is None else (address.key, address.network)
+    key = ip_key(text)
+    return key, None if key is None else network_key(key)
+
+
 def network_key(ip: str) -> str | None:
     """The network that one customer's addresses tend to share: /24 of IPv4, /48 of IPv6. None: no address.
 

@@ -26,6 +26,7 @@ _CALLING_CODES = {"IN": "+91", "US": "+1", "CA": "+1"}
 _FILLERS = frozenset({"1234567890", "123456789", "0123456789"})
 _PASSES_MAX = 4
 _CODES_CACHED_MAX = 1_024
+_COUNTRY_CHARS_MAX = 8
 
 
 def phone_key(text: str, country: str | None) -> str | None:
@@ -42,6 +43,11 @@ def phone_key(text: str, country: str | None) -> str | None:
     """
     if len(text) > PHONE_CHARS_MAX:
         return None
+    return _key(text, None if country is None or len(country) > _COUNTRY_CHARS_MAX else country)
+
+
+@lru_cache(maxsize=NORMAL_FORMS_CACHED_MAX)
+def _key(text: str, country: str | None) -> str | None:
     compact = text if text[1:].isalnum() or not text.isascii() else text.translate(_SEPARATORS)
     if _PLAIN_MOBILE.fullmatch(compact):
         return _usable(compact)
@@ -89,7 +95,7 @@ def _code_of(digits: str) -> int:
 
 def _region(country: str | None) -> str | None:
     """The hint as the library knows it; None for anything that is no country."""
-    if country is None or len(country) > 8:
+    if country is None:
         return None
     region = country.strip().upper()
     if region == "UK":
@@ -97,7 +103,6 @@ def _region(country: str | None) -> str | None:
     return region if region in phonenumbers.SUPPORTED_REGIONS else None
 
 
-@lru_cache(maxsize=NORMAL_FORMS_CACHED_MAX)
 def _parsed(text: str, region: str | None) -> str | None:
     key = _e164(text, region)
     if key is None and (digits := text.strip()).startswith("00"):

@@ -4,7 +4,6 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -19,19 +18,47 @@ typedef struct {
 static PyTypeObject Keyer_type;
 static PyObject *name_tenant, *name_involved;
 
-static PyObject *key_of(Keyer *keyer, long long tenant, PyObject *text) {
+/* One subject whose things are asked for: what all its keys begin with, and who is involved. */
+typedef struct {
+    PyObject *subject, *involved; /* borrowed; new, and NULL until the first key is made */
     char head[24];
-    int head_size = snprintf(head, sizeof head, "%lld|", tenant);
+    const char *from; /* "tenant|" at the end of head */
+} Asked;
+
+/* What `done_with` gives back; nothing is looked up before there is a key to make. */
+static Asked about(PyObject *subject) { return (Asked){.subject = subject}; }
+static void done_with(Asked *asked) { Py_CLEAR(asked->involved); }
+
+static int look_at(Asked *asked) {
+    if (asked->involved != NULL) return 0;
+    PyObject *number = PyObject_GetAttr(asked->subject, name_tenant);
+    if (number == NULL) return -1;
+    long long tenant = PyLong_AsLongLong(number);
+    Py_DECREF(number);
+    if (tenant == -1 && PyErr_Occurred()) return -1;
+    char *at = asked->head + sizeof asked->head;
+    unsigned long long left = tenant < 0 ? 0 - (unsigned long long)tenant : (unsigned long long)tenant;
+    *--at = '|';
+    do *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (tenant < 0) *--at = '-';
+    asked->from = at;
+    asked->involved = PyObject_GetAttr(asked->subject, name_involved);
+    return asked->involved == NULL ? -1 : 0;
+}
+
+static PyObject *key_of(Keyer *keyer, const Asked *asked, PyObject *text) {
+    size_t head_size = (size_t)(asked->head + sizeof asked->head - asked->from);
     Py_ssize_t prefix_size, text_size;
     const char *prefix = PyUnicode_AsUTF8AndSize(keyer->prefix, &prefix_size);
     if (prefix == NULL) return NULL;
     if (!PyUnicode_Check(text)) return PyErr_Format(PyExc_TypeError, "a thing is known by a text");
     const char *said = PyUnicode_AsUTF8AndSize(text, &text_size);
     if (said == NULL) return NULL;
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, head_size + prefix_size + text_size);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)head_size + prefix_size + text_size);
     if (bytes == NULL) return NULL;
     char *into = PyBytes_AS_STRING(bytes);
-    memcpy(into, head, (size_t)head_size);
+    memcpy(into, asked->from, head_size);
     memcpy(into + head_size, prefix, (size_t)prefix_size);
     memcpy(into + head_size + prefix_size, said, (size_t)text_size);
     PyObject *key = PyObject_CallOneArg(keyer->digest, bytes);
@@ -44,26 +71,16 @@ static PyObject *key_of(Keyer *keyer, long long tenant, PyObject *text) {
 }
 
 /* The keys of a subject's things of this kind, most important first. */
-static PyObject *keys_of(Keyer *keyer, PyObject *subject) {
+static PyObject *keys_of(Keyer *keyer, Asked *asked) {
     PyObject *texts = NULL, *keys = NULL;
-    PyObject *number = PyObject_GetAttr(subject, name_tenant);
-    if (number == NULL) return NULL;
-    long long tenant = PyLong_AsLongLong(number);
-    Py_DECREF(number);
-    if (tenant == -1 && PyErr_Occurred()) return NULL;
-    if (keyer->texts == Py_None) {
-        PyObject *involved = PyObject_GetAttr(subject, name_involved);
-        if (involved == NULL) return NULL;
-        texts = PyObject_GetAttr(involved, keyer->attribute);
-        Py_DECREF(involved);
-    } else {
-        texts = PyObject_CallOneArg(keyer->texts, subject);
-    }
+    if (look_at(asked) < 0) return NULL;
+    texts = keyer->texts == Py_None ? PyObject_GetAttr(asked->involved, keyer->attribute)
+                                    : PyObject_CallOneArg(keyer->texts, asked->subject);
     if (texts == NULL) return NULL;
     if (texts == Py_None) {
         keys = PyTuple_New(0);
     } else if (PyUnicode_Check(texts)) {
-        PyObject *key = key_of(keyer, tenant, texts);
+        PyObject *key = key_of(keyer, asked, texts);
         if (key != NULL) {
             keys = PyTuple_Pack(1, key);
             Py_DECREF(key);
@@ -71,7 +88,7 @@ static PyObject *keys_of(Keyer *keyer, PyObject *subject) {
     } else if (PyTuple_Check(texts)) {
         keys = PyTuple_New(PyTuple_GET_SIZE(texts));
         for (Py_ssize_t i = 0; keys != NULL && i < PyTuple_GET_SIZE(texts); i++) {
-            PyObject *key = key_of(keyer, tenant, PyTuple_GET_ITEM(texts, i));
+            PyObject *key = key_of(keyer, asked, PyTuple_GET_ITEM(texts, i));
             if (key == NULL) Py_CLEAR(keys);
             else PyTuple_SET_ITEM(keys, i, key);
         }
@@ -85,7 +102,10 @@ static PyObject *keys_of(Keyer *keyer, PyObject *subject) {
 static PyObject *Keyer_call(PyObject *self, PyObject *const *arguments, size_t flags, PyObject *names) {
     if (PyVectorcall_NARGS(flags) != 1 || names != NULL)
         return PyErr_Format(PyExc_TypeError, "a keyer takes one subject");
-    return keys_of((Keyer *)self, arguments[0]);
+    Asked asked = about(arguments[0]);
+    PyObject *keys = keys_of((Keyer *)self, &asked);
+    done_with(&asked);
+    return keys;
 }
 
 static int Keyer_traverse(PyObject *self, visitproc visit, void *arg) {
@@ -142,10 +162,11 @@ static PyObject *module_keyer(PyObject *module, PyObject *arguments) {
 }
 
 /* Keys from what is known, else made and from then on known. Borrowed reference, held by `known`. */
-static PyObject *known_keys(PyObject *known, PyObject *name, PyObject *keyer, PyObject *subject) {
+static PyObject *known_keys(PyObject *known, PyObject *name, PyObject *keyer, Asked *asked) {
     PyObject *keys = PyDict_GetItemWithError(known, name);
     if (keys != NULL || PyErr_Occurred()) return keys;
-    keys = Py_IS_TYPE(keyer, &Keyer_type) ? keys_of((Keyer *)keyer, subject) : PyObject_CallOneArg(keyer, subject);
+    keys = Py_IS_TYPE(keyer, &Keyer_type) ? keys_of((Keyer *)keyer, asked)
+                                              : PyObject_CallOneArg(keyer, asked->subject);
     if (keys == NULL) return NULL;
     int failed = PyTuple_Check(keys) ? PyDict_SetItem(known, name, keys) : -1;
     if (failed && !PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "keys are a tuple");
@@ -167,9 +188,10 @@ static PyObject *module_firsts(PyObject *module, PyObject *const *arguments, Py_
         return PyErr_Format(PyExc_TypeError, "firsts(names: tuple, keyers: tuple, known: dict, subject)");
     Py_ssize_t size = PyTuple_GET_SIZE(arguments[0]);
     PyObject *found = PyList_New(size);
+    Asked asked = about(arguments[3]);
     for (Py_ssize_t i = 0; found != NULL && i < size; i++) {
         PyObject *keys = known_keys(
-            arguments[2], PyTuple_GET_ITEM(arguments[0], i), PyTuple_GET_ITEM(arguments[1], i), arguments[3]
+            arguments[2], PyTuple_GET_ITEM(arguments[0], i), PyTuple_GET_ITEM(arguments[1], i), &asked
         );
         if (keys == NULL) {
             Py_CLEAR(found);
@@ -179,6 +201,7 @@ static PyObject *module_firsts(PyObject *module, PyObject *const *arguments, Py_
             found, i, PyTuple_GET_SIZE(keys) ? Py_NewRef(PyTuple_GET_ITEM(keys, 0)) : PyLong_FromLong(0)
         );
     }
+    done_with(&asked);
     return found;
 }
 
@@ -188,21 +211,22 @@ static PyObject *module_heard(PyObject *module, PyObject *const *arguments, Py_s
     if (!are_pairs(arguments, given, 5, 3))
         return PyErr_Format(PyExc_TypeError, "heard(names: tuple, keyers: tuple, kinds: tuple, known: dict, subject)");
     PyObject *found = PyList_New(0);
+    Asked asked = about(arguments[4]);
     for (Py_ssize_t i = 0; found != NULL && i < PyTuple_GET_SIZE(arguments[0]); i++) {
         PyObject *keys = known_keys(
-            arguments[3], PyTuple_GET_ITEM(arguments[0], i), PyTuple_GET_ITEM(arguments[1], i), arguments[4]
+            arguments[3], PyTuple_GET_ITEM(arguments[0], i), PyTuple_GET_ITEM(arguments[1], i), &asked
         );
         if (keys == NULL) {
             Py_CLEAR(found);
             break;
         }
-        for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(keys); j++) {
+        for (Py_ssize_t j = 0; found != NULL && j < PyTuple_GET_SIZE(keys); j++) {
             PyObject *pair = PyTuple_Pack(2, PyTuple_GET_ITEM(arguments[2], i), PyTuple_GET_ITEM(keys, j));
             if (pair == NULL || PyList_Append(found, pair) < 0) Py_CLEAR(found);
             Py_XDECREF(pair);
-            if (found == NULL) return NULL;
         }
     }
+    done_with(&asked);
     return found;
 }
 
@@ -221,14 +245,16 @@ static PyObject *module_signed_keys(PyObject *module, PyObject *keys) {
 }
 
 /* The marks of a kind of thing, from what is told or else made. Borrowed reference, held by `told`. */
-static PyObject *told_marks(PyObject *entry, PyObject *known, PyObject *told, PyObject *subject) {
+static PyObject *told_marks(PyObject *entry, PyObject *known, PyObject *told, Asked *asked) {
     PyObject *name = PyTuple_GET_ITEM(entry, 0), *make_marks = PyTuple_GET_ITEM(entry, 2);
     PyObject *marks = PyDict_GetItemWithError(told, name), *keys;
     if (marks != NULL || PyErr_Occurred()) return marks;
     if (make_marks == Py_None) {
-        keys = Py_XNewRef(known_keys(known, name, PyTuple_GET_ITEM(entry, 1), subject));
+        keys = Py_XNewRef(known_keys(known, name, PyTuple_GET_ITEM(entry, 1), asked));
+    } else if (Py_IS_TYPE(make_marks, &Keyer_type)) {
+        keys = keys_of((Keyer *)make_marks, asked);
     } else {
-        keys = PyObject_CallOneArg(make_marks, subject);
+        keys = PyObject_CallOneArg(make_marks, asked->subject);
     }
     if (keys == NULL) return NULL;
     marks = module_signed_keys(NULL, keys);
@@ -246,13 +272,14 @@ static PyObject *module_apart(PyObject *module, PyObject *const *arguments, Py_s
         !PyList_Check(arguments[4]))
         return PyErr_Format(PyExc_TypeError, "apart(entries: tuple, known: dict, told: dict, subject, found: list)");
     PyObject *nothing = PyLong_FromLong(0);
+    Asked asked = about(arguments[3]);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments[0]); i++) {
         PyObject *entry = PyTuple_GET_ITEM(arguments[0], i);
         if (!PyTuple_Check(entry) || PyTuple_GET_SIZE(entry) != 4 || !PyTuple_Check(PyTuple_GET_ITEM(entry, 3))) {
             PyErr_Format(PyExc_TypeError, "an entry is a name, two keyers and numbers");
             goto failed;
         }
-        PyObject *marks = told_marks(entry, arguments[1], arguments[2], arguments[3]);
+        PyObject *marks = told_marks(entry, arguments[1], arguments[2], &asked);
         PyObject *numbers = PyTuple_GET_ITEM(entry, 3);
         if (marks == NULL || !PyTuple_Check(marks)) {
             if (marks != NULL) PyErr_Format(PyExc_TypeError, "marks are a tuple");
@@ -267,9 +294,11 @@ static PyObject *module_apart(PyObject *module, PyObject *const *arguments, Py_s
             }
         }
     }
+    done_with(&asked);
     Py_DECREF(nothing);
     Py_RETURN_NONE;
 failed:
+    done_with(&asked);
     Py_DECREF(nothing);
     return NULL;
 }

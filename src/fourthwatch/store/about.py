@@ -1,6 +1,11 @@
 """Questions for the events about an order or a user, as the ledger and whoever only reads it ask them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
+
+import apsw
+
+from fourthwatch.errors import LedgerUnreadable
 
 
 def order_before_statement(kinds: Sequence[int]) -> str:
@@ -17,6 +22,28 @@ def newest_about_statement(columns: str) -> str:
     return (
         f"SELECT {columns} FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND (? >> kind) & 1"
         " ORDER BY seq DESC LIMIT ?"
+    )
+
+
+def first_about(connection: apsw.Connection, tenant: int, subjects: Collection[str]) -> dict[str, int]:
+    """Of those subjects of which any event tells, the position of the first one; reads the index alone."""
+    if not subjects:
+        return {}
+    room = 1 << (len(subjects) - 1).bit_length()  # few statements, which stay prepared
+    bindings = (tenant, *subjects, *[None] * (room - len(subjects)))
+    try:
+        rows = connection.execute(_first_about_statement(room), bindings)
+        return {subject: seq for subject, seq in rows if seq is not None}
+    except apsw.Error as error:
+        raise LedgerUnreadable(f"the data file could not be read: {error}") from error
+
+
+@cache
+def _first_about_statement(subjects: int) -> str:
+    asked = ",".join(f"(?{place})" for place in range(2, 2 + subjects))
+    return (
+        "SELECT asked.column1, (SELECT MIN(seq) FROM event WHERE tenant = ?1 AND subject = asked.column1)"
+        f" FROM (VALUES {asked}) AS asked"
     )
 
 

@@ -17,7 +17,7 @@ from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX, WARNINGS_MAX
 from fourthwatch.wire import masking
 from fourthwatch.wire.coerce import coerced
 from fourthwatch.wire.reply import BodyWarning, encode, within_limit
-from fourthwatch.wire.scan import CARD, EMPTY, scan
+from fourthwatch.wire.scan import CARD, EMPTY, may_hold_nothing, scan
 from fourthwatch.wire.strict import canonical_of, is_plain, pointer_to, read_object
 from fourthwatch.wire.times import read_timestamp_ms
 
@@ -167,7 +167,7 @@ def _decode(
 
 def read_stored(kind: Kind, body: bytes, *, from_go: bool = False) -> Event:
     """The typed event of a body that was stored before; cannot be refused."""
-    is_told_whole = not from_go and b'""' not in body and b"null" not in body
+    is_told_whole = not from_go and not may_hold_nothing(body)
     if is_told_whole and kind.type is not _CUSTOM:
         try:
             return _with_device(_DECODERS[kind.type].decode(body))

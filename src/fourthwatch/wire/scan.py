@@ -12,7 +12,18 @@ from fourthwatch.limits import JSON_DEPTH_MAX
 from fourthwatch.wire.card_numbers import FOLD
 from fourthwatch.wire.card_prefilter import suspects
 
-__all__ = ["CARD", "COLONS_FROM", "COMPILED", "EMPTY", "SHAPE", "colons", "may_hold_card_data", "scan", "specified"]
+__all__ = [
+    "CARD",
+    "COLONS_FROM",
+    "COMPILED",
+    "EMPTY",
+    "SHAPE",
+    "colons",
+    "may_hold_card_data",
+    "may_hold_nothing",
+    "scan",
+    "specified",
+]
 
 CARD: Final = 1
 """May hold card data."""
@@ -71,7 +82,7 @@ def _units() -> set[int]:
 
 
 try:
-    from fourthwatch.wire._scan import colons, prepare, scan
+    from fourthwatch.wire._scan import colons, may_hold_nothing, prepare, scan
 
     prepare(_bits((point for point in FOLD if point < _POINTS), _POINTS), _bits(_units(), _UNITS))
     COMPILED = True
@@ -82,3 +93,7 @@ except ImportError:
     def colons(text: bytes, /) -> int:
         """How many there are."""
         return text.count(b":")
+
+    def may_hold_nothing(body: bytes, /) -> bool:
+        """Whether there may be an empty text or a null."""
+        return b'""' in body or b"null" in body
