@@ -15,6 +15,7 @@ import uvicorn
 from bench.console import measure_console
 from bench.figures import Figure, as_json, table
 from bench.growth import measure_growth, measure_restart
+from bench.hot_key import measure_hot_key
 from bench.latency import measure_latency
 from bench.model import measure_model
 from bench.overload import measure_overload
@@ -39,6 +40,7 @@ _PARTS = (
     "latency",
     "steps",
     "windows",
+    "hot-key",
     "model",
     "training",
     "rules",
@@ -65,6 +67,7 @@ def main() -> int:
         "latency": lambda: measure_latency(tool, _reached(figures), asked.seconds, asked.runs),
         "steps": lambda: measure_steps(asked.runs),
         "windows": lambda: measure_windows(asked.runs),
+        "hot-key": lambda: measure_hot_key(asked.runs),
         "flatness": measure_flatness,
         "overload": lambda: measure_overload(tool, asked.seconds, asked.runs),
         "model": lambda: measure_model(asked.runs),

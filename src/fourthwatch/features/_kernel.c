@@ -187,16 +187,23 @@ static PyObject *doubts_told(const Doubts *d) {
     return list;
 }
 
-/* Cache misses are most of the cost of a large table: ask for all that will be needed before any is used. */
-static void fetch(const Kernel *k, const uint64_t *keys, size_t stride, Py_ssize_t number_of_keys, Block **found) {
+enum { LINE = 64, FETCHED_MAX = 48 * LINE }; /* bytes; a block with two full runs has about so many */
+
+/* Cache misses are most of the cost of a large table: ask for all that will be needed before any is used. How long a
+ * block is says its first line, so the rest is asked for when the first lines of all are on their way. */
+static void fetch(const Kernel *k, const uint64_t *keys, size_t stride, Py_ssize_t number_of_keys, Block **blocks) {
     for (Py_ssize_t i = 0; i < number_of_keys; i++) {
         uint64_t h = spread(k, keys[i * stride]);
         __builtin_prefetch(&segment_of(k, h)->slots[h % SLOTS]);
     }
     for (Py_ssize_t i = 0; i < number_of_keys; i++) {
         Slot *slot = keys[i * stride] ? find_known(k, keys[i * stride]) : NULL;
-        if (found) found[i] = slot ? slot->block : NULL;
-        for (int line = 0; slot && line < 4; line++) __builtin_prefetch((char *)slot->block + 64 * line);
+        blocks[i] = slot ? slot->block : NULL;
+        __builtin_prefetch(blocks[i]);
+    }
+    for (Py_ssize_t i = 0; i < number_of_keys; i++) {
+        size_t bytes = blocks[i] ? block_size(blocks[i]->count) : 0;
+        for (size_t at = LINE; at < bytes && at < FETCHED_MAX; at += LINE) __builtin_prefetch((char *)blocks[i] + at);
     }
 }
 
@@ -233,7 +240,8 @@ static PyObject *take_in(Kernel *k, PyObject *const *args, Py_ssize_t n, bool to
             number(PyTuple_GET_ITEM(o, 2), "amount", INT64_MIN, INT64_MAX, &s->amount)) goto end;
         if (s->mark == 0) { PyErr_SetString(PyExc_ValueError, "a mark must not be 0"); goto end; }
     }
-    fetch(k, &who->key, sizeof *who / sizeof(uint64_t), whos, NULL);
+    Block *blocks[STACK_MAX];
+    fetch(k, &who->key, sizeof *who / sizeof(uint64_t), whos < STACK_MAX ? whos : STACK_MAX, blocks);
     failed = k->sweeping ? sweep(k) : 0;
     for (Py_ssize_t i = 0; i < whos && !failed; i++)
         failed = add_to(k, who[i], seq, at_ms, seen, seens, to_known, &doubts);
