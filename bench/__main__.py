@@ -69,7 +69,7 @@ def main() -> int:
         "windows": lambda: measure_windows(asked.runs),
         "hot-key": lambda: measure_hot_key(asked.runs),
         "flatness": measure_flatness,
-        "overload": lambda: measure_overload(tool, asked.seconds, asked.runs),
+        "overload": lambda: measure_overload(asked.seconds, asked.runs),
         "model": lambda: measure_model(asked.runs),
         "training": lambda: measure_training(asked.runs),
         "rules": lambda: measure_rules(asked.runs),

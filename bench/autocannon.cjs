@@ -1,11 +1,13 @@
-// The load of load.py for autocannon, where wrk cannot be had: a closed loop, every body a new one.
+// The load of load.py for autocannon, every body a new one: a closed loop where wrk cannot be had, or with --rate so
+// many a second, answered or not, as far as the connections carry them.
 // node bench/autocannon.cjs --url URL --key KEY --mode orders|events --seconds N --tag TAG --templates FILE --modules DIR
+//   --connections N [--rate N]
 
 const { readFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { parseArgs } = require("node:util");
 
-const names = ["url", "key", "mode", "seconds", "tag", "templates", "modules", "connections"];
+const names = ["url", "key", "mode", "seconds", "tag", "templates", "modules", "connections", "rate"];
 const { values: asked } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: "string" }])) });
 const autocannon = createRequire(`${asked.modules}/`)("autocannon");
 const made = JSON.parse(readFileSync(asked.templates, "utf8"));
@@ -58,13 +60,25 @@ const options = {
   headers,
   requests: [{ setupRequest: next }],
 };
-autocannon(options).then((found) => {
+if (asked.rate) options.overallRate = Number(asked.rate);
+const took = { taken: [], refused: [] };
+const looksFrom = Date.now() + 1000; // before that it is a rush
+const p99 = (values) => (values.length ? values.sort((a, b) => a - b)[Math.floor((values.length - 1) * 0.99)] : 0);
+const run = autocannon(options, (fault, found) => {
+  if (fault) throw fault;
   const result = {
     requests: found.requests.total,
     duration_us: Math.round(found.duration * 1e6),
     not_2xx: found.non2xx,
     read: found.errors,
     timeout: found.timeouts,
+    taken: found["2xx"],
+    refused: found.non2xx,
+    taken_p99_ms: p99(took.taken),
+    refused_p99_ms: p99(took.refused),
   };
   console.log(`RESULT ${JSON.stringify(result)}`);
+});
+run.on("response", (client, status, bytes, ms) => {
+  if (Date.now() > looksFrom) (status === 200 ? took.taken : took.refused).push(ms);
 });

@@ -50,12 +50,24 @@ class Tool(NamedTuple):
             write_lua(place / "templates.lua")
             options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(HERE / "load.lua"), url]
             return _as_burst(_result([*self.command, *options, "--", str(place / "templates.lua"), mode, key, tag]))
-        options = ["--url", url, "--key", key, "--mode", mode, "--seconds", str(seconds), "--tag", tag]
         if self.name == "autocannon":
-            write_json(place / "templates.json")
-            options += ["--templates", str(place / "templates.json"), "--modules", str(_MODULES)]
-            options += ["--connections", str(connections)]
+            return _as_burst(_result([*self.command, *_as_asked(url, key, mode, seconds, tag, connections)]))
+        options = ["--url", url, "--key", key, "--mode", mode, "--seconds", str(seconds), "--tag", tag]
         return _as_burst(_result([*self.command, *options]))
+
+    def offer(self, url: str, key: str, seconds: float, tag: str, connections: int, rate: float) -> "Offered":
+        """So many orders a second, answered or not, as far as the connections carry them; for autocannon alone."""
+        options = [*_as_asked(url, key, "orders", seconds, tag, connections), "--rate", str(round(rate))]
+        found = _result([*self.command, *options])
+        if found["timeout"] or found["read"]:
+            raise RuntimeError(f"{found['timeout']} orders were not answered, {found['read']} connections broke")
+        return Offered(
+            taken=int(found["taken"]),
+            refused=int(found["refused"]),
+            duration_s=found["duration_us"] / 1e6,
+            taken_p99_ms=found["taken_p99_ms"],
+            refused_p99_ms=found["refused_p99_ms"],
+        )
 
 
 def find_tool(wanted: ToolName | None = None) -> Tool:
@@ -101,6 +113,21 @@ def _succeeds(command: Sequence[str], environment: dict[str, str]) -> bool:
         return False
 
 
+class Offered(NamedTuple):
+    """What became of orders that came at a rate of their own; both times are from sending to the answer."""
+
+    taken: int
+    refused: int
+    duration_s: float
+    taken_p99_ms: float
+    refused_p99_ms: float
+
+    @property
+    def per_second(self) -> float:
+        """Orders taken."""
+        return self.taken / self.duration_s
+
+
 class Latencies(NamedTuple):
     """What an open loop saw, from the moment each request was due."""
 
@@ -131,6 +158,14 @@ def open_loop(url: str, key: str, rate: float, seconds: float, tag: str) -> Late
 
 
 _OWN = (sys.executable, "-m", "bench.generator")
+
+
+def _as_asked(url: str, key: str, mode: Mode, seconds: float, tag: str, connections: int) -> list[str]:
+    (CACHE / "bench").mkdir(parents=True, exist_ok=True)
+    templates = CACHE / "bench" / "templates.json"
+    write_json(templates)
+    options = ["--url", url, "--key", key, "--mode", mode, "--seconds", str(seconds), "--tag", tag]
+    return [*options, "--templates", str(templates), "--modules", str(_MODULES), "--connections", str(connections)]
 
 
 def _as_burst(found: dict[str, float]) -> Burst:

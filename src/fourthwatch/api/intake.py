@@ -48,6 +48,11 @@ Sent = dict[bytes, str]
 """The headers that an event may have for us."""
 
 
+def is_bulk(sent: Sent) -> bool:
+    """Whether the sender says that it may wait."""
+    return sent.get(_PRIORITY_HEADER) == "bulk"
+
+
 class Admitted(msgspec.Struct, frozen=True, gc=False):
     """An event of which the headers are known, and who sends it."""
 
@@ -103,9 +108,12 @@ class Intake:
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")
         wants_score = query != b"" and b"return_score=true" in query.lower()
-        bulk = sent.get(_PRIORITY_HEADER) == "bulk"
         agent = sent.get(b"user-agent", "")
-        return Admitted(kind, caller, key, sent.get(b"content-encoding"), agent, wants_score, bulk)
+        return Admitted(kind, caller, key, sent.get(b"content-encoding"), agent, wants_score, is_bulk(sent))
+
+    def is_crowded(self, *, is_bulk: bool) -> bool:
+        """Whether so many wait that one more is refused."""
+        return self._corridor.is_crowded(is_bulk=is_bulk)
 
     def take(self, admitted: Admitted, body: bytes, told: Told) -> None:
         """Hand a whole event to the corridor; raises what is wrong with it, and else tells what became of it."""

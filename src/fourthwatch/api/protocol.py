@@ -72,10 +72,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._seam = Seam()
         self._head = b""
         self._head_bytes = 0
-        self._fields = self._hosts = self._length = 0
+        self._fields = self._hosts = self._length = self._drained_bytes = 0
         self._encoding: bytes | None = None
         self._body_left = self._body_bytes = self._wire_bytes = self._framing_bytes = 0
-        self._drained_bytes = 0
         self._refusal: Refusal | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -165,14 +164,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _read_known(self, data: bytes, start: int) -> int:
         """Take a whole event request whose head the parser has read before, to the byte; else stay at `start`."""
-        known = None if self._shortcut is None else self._shortcut.known_at(data, start)
-        if known is None or known.end(start) > len(data):
+        known = None if (shortcut := self._shortcut) is None else shortcut.known_at(data, start)
+        if shortcut is None or known is None or known.end(start) > len(data):
             return start
         self._requests += 1
+        if not self.flow.write_paused and shortcut.turns_away(known, self.transport, self.server_state):
+            self._await_request()
+            return known.end(start)
         self._phase = "answer"
         self._deadline.clear()
-        event = EventExchange(self._shortcut, self, self._outlet, keep_alive=True)  # type: ignore[arg-type]
-        self.cycle = event  # type: ignore[assignment]
+        self.cycle = event = EventExchange(shortcut, self, self._outlet, keep_alive=True)  # type: ignore[assignment]
         return event.take_known(known, data, start)
 
     def _read_body(self, data: bytes, start: int) -> int:

@@ -4,7 +4,8 @@ It gives the same bytes as the long way through the application, which is still 
 ordinary: another method or path, HTTP/1.0, a peer that waits for `100 Continue`.
 """
 
-from collections.abc import Callable, Mapping
+from asyncio import WriteTransport
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -12,9 +13,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from fourthwatch.api.exchange import FAILED, Outlet
-from fourthwatch.api.intake import Admitted, Intake, Sent
+from fourthwatch.api.intake import Admitted, Intake, Sent, is_bulk
 from fourthwatch.api.request import REPLAYED, Pair, refusal_headers
 from fourthwatch.api.seam import BLANK_LINE
+from fourthwatch.engine.queues import crowded
 from fourthwatch.engine.walk import Answer
 from fourthwatch.errors import Refused
 from fourthwatch.events import Kind
@@ -24,6 +26,8 @@ from fourthwatch.metrics import REPLIES
 from fourthwatch.wire.reply import encode, error_body
 
 _TAKEN = REPLIES.labels("event", "200")
+_CROWDED: Final = crowded()
+_TURNED_AWAY = REPLIES.labels("event", str(_CROWDED.status))
 _JSON_HEAD: Final = b"content-type: application/json\r\ncontent-length: %d\r\n"
 _CLOSE: Final = (b"connection", b"close")
 
@@ -131,9 +135,7 @@ class EventExchange:
             self._wire.when_clear(lambda: self._answer(status, body, *extra))
             return
         self.response_started = self.response_complete = True
-        head = self._shortcut.head(self._wire.server_state.default_headers, status) + _JSON_HEAD % len(body)
-        for name, value in extra:
-            head += name + b": " + value + b"\r\n"
+        head = _head_of(self._shortcut.head(self._wire.server_state.default_headers, status), body, extra)
         if _CLOSE in extra:
             self.keep_alive = False
         elif not self.keep_alive:
@@ -142,6 +144,13 @@ class EventExchange:
         if not self.keep_alive:
             self._outlet.close()
         self._wire.on_response_complete()
+
+
+def _head_of(lines: bytes, body: bytes, extra: Iterable[Pair]) -> bytes:
+    head = lines + _JSON_HEAD % len(body)
+    for name, value in extra:
+        head += name + b": " + value + b"\r\n"
+    return head
 
 
 class KnownHead(NamedTuple):
@@ -167,6 +176,7 @@ class Shortcut:
         self._known: dict[bytes, KnownHead] = {}
         self._default_headers: Any = None
         self._heads: dict[int, bytes] = {}
+        self._refusal = b""
 
     def kind_of(self, path: bytes) -> Kind | None:
         """The kind of event taken at a path as it was sent; `None` takes the long way."""
@@ -176,6 +186,23 @@ class Shortcut:
         """What is known of the head that stands here."""
         end = data.find(BLANK_LINE, start, start + HEAD_KNOWN_BYTES_MAX)
         return None if end < 0 else self._known.get(data[start:end])
+
+    def turns_away(self, known: KnownHead, transport: WriteTransport, server_state: ServerState) -> bool:
+        """Whether an event that nobody looks at, because too many wait already, was answered.
+
+        With the same bytes as of the refusal that `settled` would hear of, made once a second: what overload brings
+        most of must cost least.
+        """
+        if not self.intake.is_crowded(is_bulk=is_bulk(known.sent)):
+            return False
+        lines = self.head(server_state.default_headers, _CROWDED.status)
+        if not self._refusal.startswith(lines):
+            body = error_body(_CROWDED)
+            self._refusal = _head_of(lines, body, refusal_headers(_CROWDED)) + b"\r\n" + body
+        transport.write(self._refusal)
+        server_state.total_requests += 1
+        _TURNED_AWAY.inc()
+        return True
 
     def remember(self, head: bytes, kind: Kind, query: bytes, sent: Sent, body_bytes: int) -> None:
         """A head that came in one piece, up to its blank line; one that will hardly come again is not kept."""

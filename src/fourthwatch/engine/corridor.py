@@ -16,7 +16,7 @@ from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
 from fourthwatch.engine.following import following
 from fourthwatch.engine.opening import Opened, open_walk
-from fourthwatch.engine.queues import Queues
+from fourthwatch.engine.queues import Queues, crowded
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
 from fourthwatch.engine.unfinished import Unfinished
@@ -131,7 +131,12 @@ class Corridor:
         """Raises what `submit` would, before anything is done for an event that cannot be taken."""
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
-        self._queues.look(is_bulk=is_bulk)
+        if not self._queues.has_place(is_bulk=is_bulk):
+            raise crowded()
+
+    def is_crowded(self, *, is_bulk: bool) -> bool:
+        """Whether `look` would raise because too many wait, told without raising."""
+        return self._state == "ready" and not self._queues.has_place(is_bulk=is_bulk)
 
     def submit(self, submission: Submission, ticket: Ticket) -> None:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""
@@ -207,9 +212,9 @@ class Corridor:
                 return self._take_edit(walk)
             flight = self._walking = Flight(self._clock.monotonic_s())
         room = 1 if queues.alone else min(queues.at_once, BATCH_MAX - len(flight.batch))
-        some = [queue.popleft() for _ in range(min(len(queue), room))]
-        QUEUE_WAITING.set(len(queues.waiting))
         walk.now_ms = self._clock.now_ms()
+        some = queues.take(queue, room, walk.now_ms)
+        QUEUE_WAITING.set(len(queues.waiting))
         flight.batch += some
         try:
             walk.take([submission for submission, _ in some], flight.taken)
