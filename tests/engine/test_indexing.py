@@ -406,6 +406,8 @@ def test_an_order_waits_for_a_decision_until_somebody_decides_it_or_it_is_over(s
     line = shelf.line("ord-1")
     assert (line.verdict, line.is_open) != ("review", 1)
     assert line.is_open == 1, "what a person holds waits, whatever the verdict is"
+    told(shelf, "transaction", NOW_MS + 2, _orderId="ord-1", _userId="asha", _transactionStatus="_success")
+    assert shelf.line("ord-1").is_open == 1, "and no new verdict ends that"
     shelf.till.walk.policies = Policies(Policy(red_above=-1))
     told(shelf, "createOrder", NOW_MS + 3, **{**red, "_orderId": "ord-2"})
     told(shelf, "order_status", NOW_MS + 4, _orderId="ord-2", _orderStatus="_canceled")

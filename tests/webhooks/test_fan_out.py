@@ -12,7 +12,7 @@ from fourthwatch.rules.rule import Rule
 from fourthwatch.store import file as files
 from fourthwatch.store.changes import Change
 from fourthwatch.store.file import open_file
-from fourthwatch.store.outbox import announce
+from fourthwatch.store.outbox import OpenCase, announce
 from fourthwatch.webhooks.transport import Transport
 from webhooks.listening import Receiver, Told
 from webhooks.world import World
@@ -427,6 +427,26 @@ def test_what_a_person_holds_waits_whatever_the_verdict_is(world: World) -> None
     assert cases(world) == [("o-1", "decline"), ("o-1", None)]
 
 
+def test_no_new_opinion_closes_a_case_that_a_person_holds_not_after_a_restart_either(world: World) -> None:
+    world.order("o-1", red=True)
+    world.decide("o-1", "hold")
+    world.pay("o-1")  # a walk of its own each time, which has read the case from the file
+    world.tell("update_order", _orderId="o-1", _userId="u-1")
+    assert cases(world) == [("o-1", None)]
+    world.decide("o-1", "approve")
+    assert cases(world) == [("o-1", "approve")]
+    for red in (False, True, False):
+        world.tell("update_order", red=red, _orderId="o-1", _userId="u-1")
+    assert cases(world) == [("o-1", "approve"), ("o-1", "approve")], "the next case is held by nobody"
+
+
+def test_a_held_case_ends_with_its_order(world: World) -> None:
+    world.order("o-1", red=True)
+    world.decide("o-1", "hold")
+    world.tell("order_status", _orderId="o-1", _userId="u-1", _orderStatus="_canceled")
+    assert cases(world) == [("o-1", "decline")]
+
+
 def test_a_case_that_was_closed_is_not_opened_again_by_the_same_opinion(world: World) -> None:
     world.order("o-1", red=True)
     world.decide("o-1", "approve", here=False)
@@ -468,7 +488,7 @@ def test_open_cases_are_known_after_a_restart(tmp_path: Path) -> None:
     first = World(tmp_path)
     first.order("o-1", red=True)
     first.order("o-2")
-    assert first.ledger.open_cases() == {(1, "o-1"): None}
+    assert first.ledger.open_cases() == {(1, "o-1"): OpenCase()}
     first.decide("o-1", "decline")  # a walk of its own, which has read them from the file
     assert cases(first) == [("o-1", "decline")]
     first.close()

@@ -13,7 +13,7 @@ from engine.till import submission
 from fourthwatch.decision import Policy
 from fourthwatch.engine.walk import Walk
 from fourthwatch.rules.rule import Action, Rule
-from fourthwatch.store.outbox import open_cases
+from fourthwatch.store.outbox import OpenCase, open_cases
 from fourthwatch.webhooks.transport import Transport
 from story import NOW_MS
 from webhooks.listening import Receiver
@@ -52,7 +52,8 @@ def send(world: World, receiver: Receiver) -> list[dict[str, Any]]:
 def cases(world: World) -> list[tuple[str, str | None, str | None]]:
     found = world.log.cases(1, 0, 100, is_open=None)
     known = world.ledger.open_cases()
-    assert known == {(1, case.order_id): case.queue for case in found if case.closed_seq is None}
+    queues = {order: case.queue for order, case in known.items()}
+    assert queues == {(1, case.order_id): case.queue for case in found if case.closed_seq is None}
     return [(case.order_id, case.queue, case.outcome) for case in found]
 
 
@@ -209,14 +210,16 @@ def test_cases_are_the_same_in_the_file_in_memory_and_in_the_index_after_any_his
             told = submission(kind, NOW_MS + step, wants_score=wants, _orderId=order_id, _userId="u-1", **body)
             walk.run([told])
         found.append(cases(world))
+        known = world.ledger.open_cases()
         newest = {
-            case.order_id: (case.closed_seq is None, case.queue) for case in world.log.cases(1, 0, 1_000, is_open=None)
+            case.order_id: (case.closed_seq is None, case.queue, known.get((1, case.order_id), OpenCase()).is_held)
+            for case in world.log.cases(1, 0, 1_000, is_open=None)
         }
         world.close()
         shelf = Shelf(tmp_path / str(is_new_each_time), fed=False)
         for order_id, case in newest.items():
             line = shelf.line(order_id)
-            assert (bool(line.is_open), line.queue) == case
+            assert (bool(line.is_open), line.queue, bool(line.is_held)) == case
         shelf.close()
     assert found[0] == found[1]
     assert {queue for _, queue, _ in found[0]} == {None, "senior", "b"}

@@ -11,7 +11,7 @@ from fourthwatch.events.values import order_state_of
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.changes import Change
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow
-from fourthwatch.store.outbox import ANALYST_DECIDED, DECIDED, LABELLED, RULE_FIRED, CaseMove, Occasion
+from fourthwatch.store.outbox import ANALYST_DECIDED, DECIDED, LABELLED, RULE_FIRED, CaseMove, Occasion, OpenCase
 from fourthwatch.store.reader import user_subject
 from fourthwatch.wire.decode import Decoded
 from fourthwatch.wire.reply import encode
@@ -30,10 +30,10 @@ _FINAL = {"approved": "approve", "canceled": "decline"}
 class Consequences:
     """Finds them; knows whom nobody listens to, and which orders may have an open case."""
 
-    def __init__(self, heard: Container[int], cases: dict[tuple[int, str], str | None]) -> None:
+    def __init__(self, heard: Container[int], cases: dict[tuple[int, str], OpenCase]) -> None:
         self._heard = heard
         self._cases = cases
-        """Orders that may have an open case, by tenant, and its queue; never fewer than have."""
+        """Orders that may have an open case, by tenant; never fewer than have."""
 
     def of_decided(
         self, event: EventRow, decoded: Decoded, decision: DecisionRow, actions: Sequence[Action], *, by_analyst: bool
@@ -75,18 +75,19 @@ class Consequences:
         is_heard: bool,
     ) -> CaseMove | None:  # fmt: skip
         order = (event.tenant, order_id)
-        may_be_open, queued = order in self._cases, self._cases.get(order)
+        before = self._cases.get(order)
         is_review = made is not None and made.verdict == "review"
         outcome, wants_person = None, is_review or queue is not None
         is_held = isinstance(decoded.event, OrderStatus) and analyst_verdict_of(decoded.event) == "hold"
         if is_held or (wants_person and can_open(decoded.event)):
-            if may_be_open and queue is None and queued is None and not is_held:
+            if before is not None and queue is None and before.queue is None and not is_held:
                 return None
-            self._cases[order] = queue or queued
-        elif not may_be_open:
+            known = before or OpenCase()
+            self._cases[order] = OpenCase(queue or known.queue, is_held or known.is_held)
+        elif before is None:
             return None
         else:
-            outcome = end_of_case(decoded.event, made, is_queued=queued is not None)
+            outcome = end_of_case(decoded.event, made, wants_person=before.wants_person)
             if outcome is None:
                 return None
             del self._cases[order]
@@ -145,10 +146,11 @@ def can_open(event: object) -> bool:
     return analyst_verdict_of(event) is None and _end_by(event) is None
 
 
-def end_of_case(event: object, made: DecisionRow | None, *, is_queued: bool) -> str | None:
+def end_of_case(event: object, made: DecisionRow | None, *, wants_person: bool) -> str | None:
     """How the case of an order ends with this event; `None` when it does not.
 
-    A new opinion ends what an opinion began; where a rule has asked for a person, a person or the order's end does.
+    A new opinion ends what an opinion began; where a person has held the order, or a rule has asked for a person, a
+    person or the order's end does.
     """
     verdict = analyst_verdict_of(event)
     if verdict is not None:
@@ -156,7 +158,7 @@ def end_of_case(event: object, made: DecisionRow | None, *, is_queued: bool) -> 
     ended = _end_by(event)
     if ended is not None or made is None:
         return ended
-    return None if is_queued or made.verdict == "review" else made.verdict
+    return None if wants_person or made.verdict == "review" else made.verdict
 
 
 def _end_by(event: object) -> str | None:

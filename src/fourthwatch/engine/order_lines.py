@@ -54,8 +54,8 @@ class Touch(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="tou
     can_open: bool
     """Whether a case may be opened by it."""
     ends: bool
-    ends_queued: bool
-    """Whether it ends a case that an opinion began, or a rule."""
+    ends_wanted: bool
+    """Whether it ends a case that an opinion began, or one in which a person or a rule wants a person."""
     decision: tuple[int, str, str, bool, bytes] | None
     """Score, flag, verdict, whether the shop was answered with it, and its detail as it is stored."""
 
@@ -76,8 +76,8 @@ def touch_of(subject: Subject, made: DecisionRow | None) -> Touch:
         labels=list(_labels(subject)),
         is_held=analyst_verdict_of(event) == "hold",
         can_open=can_open(event),
-        ends=end_of_case(event, made, is_queued=False) is not None,
-        ends_queued=end_of_case(event, made, is_queued=True) is not None,
+        ends=end_of_case(event, made, wants_person=False) is not None,
+        ends_wanted=end_of_case(event, made, wants_person=True) is not None,
         decision=None if made is None else (made.score, made.flag, made.verdict, made.answered, made.detail),
     )
 
@@ -153,11 +153,13 @@ def _case(line: OrderLine, touch: Touch, detail: _Detail | None) -> dict[str, An
     queue = None if detail is None else next((one.to for one in detail.actions if one.do == "queue"), None)
     if touch.is_held or ((is_review or queue is not None) and touch.can_open):
         if line.is_open:
-            return {} if queue is None else {"queue": queue}
+            changes: dict[str, Any] = {} if queue is None else {"queue": queue}
+            return {**changes, "is_held": 1} if touch.is_held else changes
         is_new = touch.is_held or (is_review and line.verdict != "review") or queue not in (None, line.queue)
-        return {"is_open": 1, "queue": queue} if is_new else {}
-    ends = line.is_open and (touch.ends if line.queue is None else touch.ends_queued)
-    return {"is_open": 0} if ends else {}
+        return {"is_open": 1, "queue": queue, "is_held": int(touch.is_held)} if is_new else {}
+    wants_person = line.is_held or line.queue is not None
+    ends = line.is_open and (touch.ends_wanted if wants_person else touch.ends)
+    return {"is_open": 0, "is_held": 0} if ends else {}
 
 
 def _decided_by_hand(event: OrderStatus, subject: Subject) -> tuple[str, str | None, bool] | None:

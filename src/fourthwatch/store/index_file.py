@@ -18,7 +18,7 @@ from fourthwatch.errors import IndexDamaged, LedgerFull
 from fourthwatch.store.file import register_checksums
 
 FILE_NAME = "index.db"
-VERSION = 6
+VERSION = 7
 """Raised when rows would be made differently."""
 SEGMENT_BITS = 14
 """Positions of one segment. Keys are scattered; what is written lately lies in a segment small enough to be at hand."""
@@ -71,7 +71,7 @@ CREATE TABLE line (
     status TEXT, state TEXT, analyst_decision TEXT, analyst TEXT, analyst_ms INTEGER,
     chargeback INTEGER, chargeback_ms INTEGER, rto INTEGER, rto_ms INTEGER,
     returned INTEGER, returned_ms INTEGER, fraud INTEGER, fraud_ms INTEGER, bad INTEGER, bad_ms INTEGER,
-    queue TEXT, is_open INTEGER NOT NULL,
+    queue TEXT, is_open INTEGER NOT NULL, is_held INTEGER NOT NULL,
     UNIQUE (tenant, order_id)
 ) STRICT;
 CREATE INDEX line_user ON line (tenant, user_id, placed_ms) WHERE user_id IS NOT NULL;

@@ -92,6 +92,8 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     """The queue that a rule put it in."""
     is_open: int = 0
     """1 while it waits for somebody's decision."""
+    is_held: int = 0
+    """1 while it does so because a person held it: then no new opinion of the machine ends that."""
 
     @property
     def ended_badly(self) -> bool | None:

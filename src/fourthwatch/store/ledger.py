@@ -20,7 +20,7 @@ from fourthwatch.store.about import bits_of, first_about, newest_about_statement
 from fourthwatch.store.changes import Change, Write, apply_alone, write_change
 from fourthwatch.store.draws import DrawRow, draw_of, spent
 from fourthwatch.store.file import BUSY_MS, ledger_error, open_file
-from fourthwatch.store.outbox import CaseMove, Occasion, move_cases, open_cases, write_occasions
+from fourthwatch.store.outbox import CaseMove, Occasion, OpenCase, move_cases, open_cases, write_occasions
 
 
 class EventRow(msgspec.Struct, frozen=True, gc=False):
@@ -234,7 +234,7 @@ class Ledger:
             write_change(self._connection, change, at_ms)
         self._connection.execute("COMMIT")
 
-    def open_cases(self) -> dict[tuple[int, str], str | None]:
+    def open_cases(self) -> dict[tuple[int, str], OpenCase]:
         """The queue of every open case, by tenant and order."""
         return open_cases(self._reading)
 

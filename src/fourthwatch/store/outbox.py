@@ -48,6 +48,20 @@ class Occasion(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Of a row that was read; given by the table."""
 
 
+class OpenCase(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a case that waits for its end."""
+
+    queue: str | None = None
+    """The queue that a rule put it in."""
+    is_held: bool = False
+    """Whether a person held the order."""
+
+    @property
+    def wants_person(self) -> bool:
+        """Whether no new opinion of the machine ends it."""
+        return self.is_held or self.queue is not None
+
+
 class CaseMove(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A case that may have to be opened or closed; looked at within the transaction of the event."""
 
@@ -62,7 +76,7 @@ class CaseMove(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     is_review: bool = True
     """Whether the verdict is to review; else only the queue is why a case is opened."""
     is_held: bool = False
-    """Whether a person wants it looked at again: then a case is opened whatever was before."""
+    """Whether a person wants it looked at again: then a case is opened whatever was before, and is one that is held."""
     queue: str | None = None
     """The queue that a rule wants the order in. A case that is open moves there; one is opened unless the newest was in
     it: an order that somebody has looked at does not come back because the same rule fires again."""
@@ -78,7 +92,7 @@ _ANNOUNCE = (
     " WHERE EXISTS (SELECT 1 FROM webhook_endpoint WHERE tenant = ?1)"
 )
 _OPEN_CASE = (
-    "INSERT INTO review_case (tenant, order_id, opened_seq, opened_ms, queue) SELECT ?1, ?2, ?3, ?4, ?7 WHERE"
+    "INSERT INTO review_case (tenant, order_id, opened_seq, opened_ms, queue, held) SELECT ?1, ?2, ?3, ?4, ?7, ?8 WHERE"
     " (?6 AND coalesce("
     "(SELECT d.verdict FROM event e JOIN decision d ON d.seq = e.seq WHERE e.tenant = ?1 AND e.subject = ?5"
     " AND e.seq < ?3 ORDER BY e.seq DESC LIMIT 1), '') <> 'review')"
@@ -90,6 +104,7 @@ _OPEN_CASE = (
 _MOVE_CASE = (
     "UPDATE review_case SET queue = ? WHERE tenant = ? AND order_id = ? AND closed_seq IS NULL AND queue IS NOT ?"
 )
+_HOLD_CASE = "UPDATE review_case SET held = 1 WHERE tenant = ? AND order_id = ? AND closed_seq IS NULL"
 _CLOSE_CASE = (
     "UPDATE review_case SET closed_seq = ?3, closed_ms = ?4, outcome = ?5"
     " WHERE tenant = ?1 AND order_id = ?2 AND closed_seq IS NULL RETURNING number"
@@ -125,6 +140,8 @@ def move_cases(connection: apsw.Connection, moves: Iterable[CaseMove]) -> None:
             ).fetchone()
             if row is None and move.queue is not None:
                 connection.execute(_MOVE_CASE, (move.queue, move.tenant, move.order_id, move.queue))
+            if row is None and move.is_held:
+                connection.execute(_HOLD_CASE, (move.tenant, move.order_id))
         else:
             row = connection.execute(_CLOSE_CASE, (*common, move.outcome)).fetchone()
         if row is not None and move.is_heard:
@@ -139,11 +156,11 @@ def case_id(number: int) -> str:
     return f"case_{number:012x}"
 
 
-def open_cases(connection: apsw.Connection) -> dict[tuple[int, str], str | None]:
-    """The queue of every open case, by tenant and order."""
+def open_cases(connection: apsw.Connection) -> dict[tuple[int, str], OpenCase]:
+    """Every open case, by tenant and order."""
     return {
-        (row[0], row[1]): row[2]
-        for row in connection.execute("SELECT tenant, order_id, queue FROM review_case WHERE closed_seq IS NULL")
+        (row[0], row[1]): OpenCase(row[2], bool(row[3]))
+        for row in connection.execute("SELECT tenant, order_id, queue, held FROM review_case WHERE closed_seq IS NULL")
     }
 
 

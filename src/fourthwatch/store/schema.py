@@ -242,6 +242,9 @@ STEPS: tuple[str, ...] = (
     INSERT INTO rule_set_proposal SELECT tenant, id, base, content, note, author, created_ms FROM rule_proposal;
     DROP TABLE rule_proposal;
     """,
+    """
+    ALTER TABLE review_case ADD COLUMN held INTEGER NOT NULL DEFAULT 0; -- 1 when a person held the order in it
+    """,
 )
 
 
