@@ -139,10 +139,11 @@ class Browser:
         told: dict[str, Any] = {"format": "png"}
         if whole:
             size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-            width = int(self.script("return window.innerWidth"))  # with the gutter of a bar that pictures do not show
+            width = int(self.script("return window.innerWidth"))
             height = int(min(max(size["height"], 600), height_max))
             self.size(width, height)
             self.script("window.scrollTo(0, 0)")
+            self.script("document.documentElement.style.scrollbarGutter = 'auto'")  # pictures show no bar
         path.write_bytes(base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", told)["data"]))
 
 

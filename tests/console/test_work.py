@@ -246,6 +246,33 @@ def test_thresholds_are_set_over_what_was_seen_and_a_wrong_number_changes_nothin
     assert visitor.post("/console/settings/policy", back).status == 303
 
 
+@pytest.mark.parametrize(
+    ("currency", "typed", "minor", "too_fine"), [("JPY", "2500", 2_500, "25.5"), ("KWD", "1.250", 1_250, "1.2345")]
+)
+def test_money_of_the_policy_has_the_digits_of_its_currency(
+    office: Office, currency: str, typed: str, minor: int, too_fine: str
+) -> None:
+    visitor = signed_in(office.served, "manager")
+    visitor.get("/console/settings/policy")
+    before = office.served.get(office.key, "/api/v1/policy").json
+    form = {
+        "version": str(before["version"]), "red_above": "70", "decline_above": "94", "deadline_ms": "50",
+        "currency": currency, "review_minor": typed, "chargeback_minor": "0", "return_minor": "0",
+        "margin_percent": "20", "explore_percent": "0", "explore_orders": "0", "explore_minor": typed,
+        "explore_currency": currency,
+    }  # fmt: skip
+    refused = visitor.post("/console/settings/policy", {**form, "review_minor": too_fine})
+    assert refused.status == 400
+    assert "digits behind the point" in refused.body.decode()
+    assert visitor.post("/console/settings/policy", form).status == 303
+    after = office.served.get(office.key, "/api/v1/policy").json
+    assert (after["costs"]["review_minor"], after["exploration"]["amount_minor_per_day"]) == (minor, minor)
+    assert visitor.get("/console/settings/policy").body.decode().count(f'value="{typed}"') == 2
+    back = {**form, "version": str(after["version"]), "currency": "INR", "explore_currency": "INR",
+            "review_minor": "25", "explore_minor": "0"}  # fmt: skip
+    assert visitor.post("/console/settings/policy", back).status == 303
+
+
 def test_exploration_is_off_until_a_share_and_both_caps_are_set_and_its_report_stands_in_the_insights(
     tmp_path: Path,
 ) -> None:

@@ -11,14 +11,15 @@ Series = tuple[str, str, Sequence[float | None]]
 
 
 def chart(
-    names: Sequence[str | None], series: Sequence[Series], *, kind: str = "line", unit: str = ""
+    names: Sequence[str | None], series: Sequence[Series], *, axis: str = "Day", kind: str = "line", unit: str = ""
 ) -> dict[str, Any]:
-    """Values by name: days as `2026-10-09`, or numbers."""
+    """Values by name: days as `2026-10-09`, or numbers; `axis` says what the names are."""
     points = [_x(name, at) for at, name in enumerate(names)]
     return {
         "data": {
             "x": points,
             "time": bool(names) and _is_day(names[0]),
+            "axis": axis,
             "kind": kind,
             "unit": unit,
             "series": [{"label": label, "tone": tone, "values": list(values)} for label, tone, values in series],

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from fourthwatch.console.gate import Page
+from fourthwatch.console.gate import Page, page_of
 from fourthwatch.console.looks import Looks, address_of
 from fourthwatch.console.notices import then
 from fourthwatch.console.passing import Passing
@@ -141,9 +141,10 @@ class Deciding:
         there, reason = _back(visit), visit.form.get("reason")[:_REASON_CHARS_MAX]
         if len(reason) < 3:
             return then(there, "Say why you need to see it.", tone="bad")
-        path = there.partition("?")[0]
-        self._users.note_reveal(visit.user, path.removeprefix("/console/"), reason)
-        self._passing.reveal(visit.session.hash, path)
+        path, _, query = there.partition("?")
+        about = [value for name, value in parse_qsl(query) if name in ("order", "open")]
+        self._users.note_reveal(visit.user, "/".join([path.removeprefix("/console/"), *about]), reason)
+        self._passing.reveal(visit.session.hash, page_of(path, query))
         return RedirectResponse(there, 303)
 
 

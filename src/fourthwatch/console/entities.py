@@ -1,5 +1,8 @@
 """The page of one entity: a user, a device, a card; what is known of it, what it goes with, and its events."""
 
+from collections import Counter
+from typing import Any
+
 from starlette.responses import RedirectResponse, Response
 
 from fourthwatch.console.gate import Page
@@ -18,6 +21,9 @@ TITLES = {
 }  # fmt: skip
 
 
+IN_GRAPH = ("user", "device", "ip", "email", "phone", "card", "address", "billing_address")
+"""What the link graph can begin at."""
+_ORDERS_SUMMED = 200
 LIST_TYPES = {"billing_address": "address", "item_code": "item"}
 """By what a list of such things is called, where it has another name."""
 
@@ -70,5 +76,22 @@ class Entities:
         return self._looks.page(
             "entity.html", visit, erasure=any(one["user_id"] == value for one in waiting),
             entity=found, kind=kind, title=TITLES.get(kind, kind), known=known, unknown=unknown,
-            titles=TITLES, labels=labels, lists=fitting, holding=holding,
+            titles=TITLES, labels=labels, lists=fitting, holding=holding, in_graph=kind in IN_GRAPH,
+            life=await _life(visit, kind, found["value"]) if kind in IN_GRAPH else None,
         )  # fmt: skip
+
+
+async def _life(visit: Visit, kind: str, value: str) -> dict[str, Any] | None:
+    """Its orders and whom it is shared with, over all that was heard, as the link graph knows them."""
+    graph = await visit.find("graph", entity=f"{kind}:{value}", hops=1, limit=_ORDERS_SUMMED)
+    if graph is None:
+        return None
+    orders = [node["order"] for node in graph["nodes"] if node["order"] is not None]
+    currency = next(iter(Counter(one["currency"] for one in orders if one["currency"]).most_common(1)), (None, 0))[0]
+    bad = {name: sum(1 for one in orders if one["labels"][name]) for name in ("chargeback", "rto", "fraud")}
+    return {
+        "orders": len(orders), "red": sum(1 for one in orders if one["flag"] == "red"), "currency": currency,
+        "amount_minor": sum(one["amount_minor"] or 0 for one in orders if one["currency"] == currency),
+        "bad": bad, "is_whole": graph["complete"], "users": graph["nodes"][0]["users"],
+        "beside": Counter(node["type"] for node in graph["nodes"][1:] if node["order"] is None),
+    }  # fmt: skip

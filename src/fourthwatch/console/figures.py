@@ -10,6 +10,8 @@ _MINOR_DIGITS = {
     "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
 }  # fmt: skip
 """ISO 4217, where it is not two."""
+AMOUNT_DIGITS_MAX = 13
+"""Before the point, of an amount that somebody types."""
 _SIGNS = {"EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥", "USD": "$"}
 
 
@@ -41,6 +43,32 @@ def amount_text(amount: str | float | None, currency: str | None = None, *, mino
     shown = f"{abs(number):,.{digits}f}"
     mark = _SIGNS.get((currency or "").upper())
     return f"{sign}{mark}{shown}" if mark else f"{sign}{shown} {currency or ''}".strip()
+
+
+def major_of(minor: int, currency: str | None) -> Decimal:
+    """Minor units of a currency as an amount, with as many digits as the currency has.
+
+    >>> str(major_of(2500, "INR")), str(major_of(2500, "JPY")), str(major_of(2500, "KWD")), str(major_of(5, None))
+    ('25.00', '2500', '2.500', '0.05')
+    """
+    return Decimal(minor).scaleb(-minor_digits(currency))
+
+
+def minor_of(text: str, currency: str | None) -> int | None:
+    """Minor units of an amount as people write it; `None` for what is none, or is finer than the currency.
+
+    >>> minor_of("250", "INR"), minor_of("12.5", "INR"), minor_of("0.05", "INR"), minor_of("1.234", "INR")
+    (25000, 1250, 5, None)
+    >>> minor_of("250", "JPY"), minor_of("2.5", "JPY"), minor_of("1.234", "KWD"), minor_of("x", ""), minor_of("1.", "")
+    (250, None, 1234, None, 100)
+    """
+    digits = minor_digits(currency)
+    major, _, minor = text.partition(".")
+    if not (major.isascii() and major.isdigit() and len(major) <= AMOUNT_DIGITS_MAX and len(minor) <= digits):
+        return None
+    if minor and not (minor.isascii() and minor.isdigit()):
+        return None
+    return int(major + minor.ljust(digits, "0"))
 
 
 def size_text(size: int) -> str:

@@ -5,7 +5,7 @@ A page that does not say who may see it cannot be added; whoever is not signed i
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -46,6 +46,8 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
+_ON_PAGE = frozenset({"order", "entity", "open", "q", "cursor"})
+
 PageHandler = Callable[[Visit], Awaitable[Response]]
 
 
@@ -84,7 +86,7 @@ class Gate:
         session, token = self.session_of(request, touch=touch)
         visit = Visit(request, session, token if session else request.cookies.get(FORM_COOKIE, ""), self._ask)
         if session is not None:
-            visit.is_revealed = self._passing.is_revealed(session.hash, request.url.path)
+            visit.is_revealed = self._passing.is_revealed(session.hash, page_of(request.url.path, request.url.query))
         return visit
 
     def _guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -111,6 +113,12 @@ class Gate:
             return response
 
         return guarded
+
+
+def page_of(path: str, query: str) -> str:
+    """What is one page to whoever gave a reason to see personal data: the path, and which order or thing it shows."""
+    told = sorted(pair for pair in parse_qsl(query) if pair[0] in _ON_PAGE)
+    return path + ("?" + urlencode(told) if told else "")
 
 
 def refuse_foreign(request: Request) -> None:

@@ -13,6 +13,8 @@ from fourthwatch.console.visit import Visit
 from fourthwatch.errors import Malformed
 
 _LABEL_CHARS = 24
+_DRAWN = ("id", "kind", "label", "tone", "hub", "root", "hops", "href")
+"""Of a row, what the script that draws it is given."""
 _LIST_TYPE = {"billing_address": "address"}
 
 
@@ -69,17 +71,19 @@ class LinkGraph:
             "unfold": "true" if visit.query.get("unfold") else None,
         }  # fmt: skip
         found = await visit.get("graph", **asked, fresh="true")
-        rows = [_row(visit, node) for node in found["nodes"]]
+        personal = Personal(shown=visit.sees_personal)
+        names = {node["id"]: f"n{number}" for number, node in enumerate(found["nodes"])}
+        rows = [_row(personal, node, names[node["id"]]) for node in found["nodes"]]
         lists = (await visit.get("lists", limit=100))["lists"] if visit.may("analyst") else []
         moments = sorted({ms_of(edge["first_at"]) or 0 for edge in found["edges"]})
         return self._looks.page(
             "graph.html", visit, found=found, rows=rows, asked=asked, titles=TITLES, order_id=order_id, entity=entity,
             lists=lists,
             drawing={
-                "root": found["nodes"][0]["id"],
-                "nodes": rows,
+                "root": rows[0]["id"],
+                "nodes": [{name: row[name] for name in _DRAWN} for row in rows],
                 "edges": [
-                    {"source": edge["source"], "target": edge["target"], "first": ms_of(edge["first_at"])}
+                    {"source": names[edge["source"]], "target": names[edge["target"]], "first": ms_of(edge["first_at"])}
                     for edge in found["edges"]
                 ],
             },
@@ -88,10 +92,10 @@ class LinkGraph:
         )  # fmt: skip
 
 
-def _row(visit: Visit, node: dict[str, Any]) -> dict[str, Any]:
-    """A node as both the drawing and the table show it."""
+def _row(personal: Personal, node: dict[str, Any], name: str) -> dict[str, Any]:
+    """A node as both the drawing and the table show it, by a name that says nothing of it."""
     kind, order, user = node["type"], node["order"], node["user"]
-    value = Personal(shown=visit.sees_personal).key(kind, node["value"])
+    value = personal.key(kind, node["value"])
     tone = "flat"
     if order is not None:
         labels = order["labels"]
@@ -99,8 +103,10 @@ def _row(visit: Visit, node: dict[str, Any]) -> dict[str, Any]:
     elif user is not None and (user.get("bad") or user.get("is_bad") or user.get("chargebacks")):
         tone = "bad"
     there = address_of("orders", node["value"]) if kind == "order" else address_of("entities", kind, node["value"])
+    if not personal.links(kind, node["value"]):
+        there = ""
     return {
-        "id": node["id"], "kind": kind, "label": _short(value), "value": value, "key": node["value"], "tone": tone,
+        "id": name, "kind": kind, "label": _short(value), "value": value, "key": node["value"], "tone": tone,
         "hub": node["hub"], "root": node["hops"] == 0, "hops": node["hops"], "users": node["users"],
         "more": node["more"], "href": there, "order": order, "user": user,
     }  # fmt: skip

@@ -104,7 +104,7 @@ def _charts(tab: str, found: Any) -> list[tuple[str, dict[str, Any]]]:
         scores = [str(score) for score in range(101)]
         return [("Orders by score", chart(scores, [
             ("Orders", "accent", [full[score]["orders"] if score in full else 0 for score in scores]),
-        ], kind="bars"))]  # fmt: skip
+        ], axis="Score", kind="bars"))]  # fmt: skip
     return []
 
 

@@ -116,4 +116,5 @@ def _weeks_chart(weeks: list[dict[str, Any]]) -> dict[str, Any]:
             ("Expected to be known by now", "warn", [week["expected"] for week in weeks]),
             ("Known to be bad", "bad", [week["bad"] for week in weeks]),
         ],
+        axis="Week of",
     )

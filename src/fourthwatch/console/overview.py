@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from fourthwatch.console.charts import chart
+from fourthwatch.console.figures import major_of
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks
 from fourthwatch.console.visit import Visit
@@ -91,12 +92,13 @@ def _days_chart(days: Any) -> dict[str, Any]:
 
 
 def _money_chart(days: Any) -> dict[str, Any]:
-    rows = days["rows"]
+    rows, currency = days["rows"], days["currency"]
+
+    def by_day(name: str) -> list[float]:
+        return [float(major_of(row["sums"][name], currency)) for row in rows]
+
     return chart(
         [row["name"] for row in rows],
-        [
-            ("Money at risk", "warn", [row["sums"]["risk_minor"] / 100 for row in rows]),
-            ("Turned out bad", "bad", [row["sums"]["bad_minor"] / 100 for row in rows]),
-        ],
-        unit=days["currency"] or "",
+        [("Money at risk", "warn", by_day("risk_minor")), ("Turned out bad", "bad", by_day("bad_minor"))],
+        unit=currency or "",
     )

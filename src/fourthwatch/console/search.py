@@ -32,4 +32,20 @@ class Search:
         """What was found."""
         typed = visit.query.get("q", "").strip()[:200]
         found = await visit.get("search", q=typed, limit=10, fresh="true") if typed else None
-        return self._looks.page("search.html", visit, typed=typed, found=found, kinds=_KINDS, linked=_LINKED)
+        guessed = False
+        if found is not None and not visit.sees_personal:
+            shown = {kind: [hit for hit in hits if _was_known(kind, hit["value"], typed)]
+                     for kind, hits in found["results"].items()}  # fmt: skip
+            guessed = shown != found["results"]
+            found["results"] = {kind: hits for kind, hits in shown.items() if hits}
+        return self._looks.page(
+            "search.html", visit, typed=typed, found=found, kinds=_KINDS, linked=_LINKED, guessed=guessed
+        )
+
+
+def _was_known(kind: str, value: str, typed: str) -> bool:
+    """Whether it was typed as a whole; who sees personal data masked must not find it letter by letter."""
+    plain, whole = typed.lower(), value.lower()
+    if kind == "email":
+        return "@" in plain and plain.rpartition("@")[2] == whole.rpartition("@")[2]
+    return plain == whole if kind in ("ip", "field") or "@" in value else True

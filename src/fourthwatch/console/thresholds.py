@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from fourthwatch.console.figures import AMOUNT_DIGITS_MAX, major_of, minor_digits, minor_of
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks
 from fourthwatch.console.notices import then
@@ -16,7 +17,6 @@ _MONEY = ("review_minor", "chargeback_minor", "return_minor")
 _CHANCE_WHOLE = ("explore_percent", "explore_orders")
 _CHANCE_MONEY = "explore_minor"
 _CHANCE = (*_CHANCE_WHOLE, _CHANCE_MONEY, "explore_currency")
-_DIGITS_MAX = 13
 _DAYS = 30
 """As many as the table of scores looks back."""
 
@@ -42,14 +42,16 @@ class Thresholds:
         """Another one; it holds from the next event on."""
         told = {name: visit.form.get(name) for name in (*_WHOLE, *_MONEY, "currency", "margin_percent")}
         whole = {name: _whole(told[name]) for name in (*_WHOLE, "margin_percent")}
-        money = {name: _minor(told[name]) for name in _MONEY}
+        currency = told["currency"].upper() or (await visit.get("policy"))["costs"]["currency"]
+        money = {name: minor_of(told[name], currency) for name in _MONEY}
         odd = [name for name, value in {**whole, **money}.items() if value is None]
         if odd:
-            return await self._page(visit, status=400, fault=f"{_said(odd[0])} is no number that fits.", told=told)
+            fault = f"{_said(odd[0])} is no number that fits{_finer(currency) if odd[0] in _MONEY else ''}."
+            return await self._page(visit, status=400, fault=fault, told=told)
         chance = _chance(visit, told)
         if isinstance(chance, str):
             return await self._page(visit, status=400, fault=chance, told=told)
-        costs = {"currency": told["currency"].upper(), "margin_percent": whole.pop("margin_percent"), **money}
+        costs = {"currency": currency, "margin_percent": whole.pop("margin_percent"), **money}
         headers = {"If-Match": f'"{visit.form.get("version")}"'}
         answered = await visit.ask("PUT", "policy", body={**whole, "costs": costs, **chance}, headers=headers)
         if not answered.is_ok:
@@ -60,9 +62,9 @@ class Thresholds:
         self, visit: Visit, *, status: int = 200, fault: str = "", told: dict[str, str] | None = None
     ) -> Response:
         policy = await visit.get("policy")
-        shown = _shown(policy)
         found = await visit.get("policy", "versions", limit=20)
         scores = await visit.get("insights", "scores", tz=zone_of(visit))
+        shown = _shown(policy, scores["currency"] or "")
         authors = {user["user_id"]: user["name"] for user in (await visit.get("console-users", limit=500))["users"]}
         authors |= {key["key_id"]: f"key “{key['name']}”" for key in (await visit.get("keys", limit=500))["keys"]}
         return self._looks.page(
@@ -73,14 +75,17 @@ class Thresholds:
         )  # fmt: skip
 
 
-def _shown(policy: Any) -> dict[str, str]:
+def _shown(policy: Any, usual: str) -> dict[str, str]:
+    """The fields of the form; where no currency was set yet, in the one that most is sold in."""
     costs, chance = policy["costs"], policy["exploration"]
+    currency = costs["currency"] or usual
     whole = {name: str(policy[name]) for name in _WHOLE}
+    capped = chance["currency"] or currency
     whole |= {"explore_percent": str(chance["percent"]), "explore_orders": str(chance["orders_per_day"]),
-              "explore_minor": f"{chance['amount_minor_per_day'] / 100:.2f}",
-              "explore_currency": chance["currency"] or costs["currency"]}  # fmt: skip
-    money = {name: f"{costs[name] / 100:.2f}" for name in _MONEY}
-    return {**whole, **money, "currency": costs["currency"], "margin_percent": str(costs["margin_percent"])}
+              "explore_minor": str(major_of(chance["amount_minor_per_day"], capped)),
+              "explore_currency": capped}  # fmt: skip
+    money = {name: str(major_of(costs[name], currency)) for name in _MONEY}
+    return {**whole, **money, "currency": currency, "margin_percent": str(costs["margin_percent"])}
 
 
 def _chance(visit: Visit, told: dict[str, str]) -> dict[str, Any] | str:
@@ -89,14 +94,16 @@ def _chance(visit: Visit, told: dict[str, str]) -> dict[str, Any] | str:
         return {}
     told |= {name: visit.form.get(name) for name in _CHANCE}
     percent, orders = (_whole(told[name]) for name in _CHANCE_WHOLE)
-    money = _minor(told[_CHANCE_MONEY])
+    currency = told["explore_currency"].upper()
+    money = minor_of(told[_CHANCE_MONEY], currency)
     if percent is None or percent > EXPLORATION_PERCENT_MAX:
         return f"The share let pass by chance is a whole number of percent, 0 to {EXPLORATION_PERCENT_MAX}."
     if orders is None or money is None:
-        return "The caps of what is let pass by chance are a number of orders and an amount of money."
+        return (
+            f"The caps of what is let pass by chance are a number of orders and an amount of money{_finer(currency)}."
+        )
     if percent and not (orders and money):
         return "Letting orders pass by chance needs both caps: so many orders and so much money a day."
-    currency = told["explore_currency"].upper()
     if percent and not currency:
         return "Letting orders pass by chance needs the currency of its cap."
     exploration = {"percent": percent, "orders_per_day": orders, "amount_minor_per_day": money, "currency": currency}
@@ -119,21 +126,13 @@ def _shares(scores: Any, policy: Any) -> list[dict[str, Any]]:
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= AMOUNT_DIGITS_MAX else None
 
 
-def _minor(text: str) -> int | None:
-    """Minor units of an amount as people write it.
-
-    >>> _minor("250"), _minor("12.5"), _minor("0.05"), _minor("1.234"), _minor("x")
-    (25000, 1250, 5, None, None)
-    """
-    major, _, minor = text.partition(".")
-    if not (major.isascii() and major.isdigit() and len(major) <= _DIGITS_MAX and len(minor) <= 2):
-        return None
-    if minor and not (minor.isascii() and minor.isdigit()):
-        return None
-    return int(major) * 100 + int(minor.ljust(2, "0"))
+def _finer(currency: str) -> str:
+    """What a currency that has not two digits wants of an amount."""
+    digits = minor_digits(currency)
+    return "" if digits == 2 else f"; {currency} has {digits or 'no'} digits behind the point"
 
 
 def _said(name: str) -> str:

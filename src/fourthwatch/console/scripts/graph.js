@@ -1,5 +1,7 @@
 // The link graph: typed nodes that can be expanded, chosen and followed. The table beside it says the same in words.
 import cytoscape from "cytoscape";
+import { countMarks } from "./marks.js";
+import { full } from "./times.js";
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const SHAPES = {
@@ -61,11 +63,11 @@ function tick(form, graph) {
   if (!form) return;
   const chosen = new Set(graph.$("node:selected").map((node) => node.id()));
   for (const box of form.querySelectorAll("input[data-node]")) box.checked = chosen.has(box.dataset.node);
+  countMarks(form);
 }
 
 function showUntil(graph, moment) {
-  const shown = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
-  document.getElementById("graph-time").textContent = shown;
+  document.getElementById("graph-time").textContent = full.format(new Date(moment));
   graph.batch(() => {
     graph.edges().forEach((edge) => edge.style("display", edge.data("first") <= moment ? "element" : "none"));
     graph.nodes().forEach((node) => node.style("opacity", node.data("root") || node.connectedEdges().some((edge) => edge.data("first") <= moment) ? 1 : 0.12));

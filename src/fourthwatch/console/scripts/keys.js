@@ -1,4 +1,5 @@
-// The keyboard: `/` searches, `j` and `k` move in a list, Enter opens, `x` marks, `a` `d` `h` decide, `u` takes back.
+// The keyboard: `/` searches, `j` and `k` move in a list, Enter opens, `o` opens the whole order, `x` marks, `r` goes to the reason and
+// Escape out of it, `a` `d` `h` decide, `u` takes back, `c` claims.
 const TYPED = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
 const isTyping = (element) => element?.closest?.(TYPED) != null;
 
@@ -26,10 +27,8 @@ const ACTS = {
   j: () => choose(1),
   k: () => choose(-1),
   x: () => { const box = chosen()?.querySelector("input[type=checkbox]"); if (box) box.click(); },
-  o: () => { const link = chosen()?.querySelector("a[data-full]"); if (link) location.assign(link.href); },
-  a: () => document.querySelector('[data-key="a"]')?.focus(),
-  d: () => document.querySelector('[data-key="d"]')?.focus(),
-  h: () => document.querySelector('[data-key="h"]')?.focus(),
+  o: () => { const link = document.querySelector("a[data-full]"); if (link) location.assign(link.href); },
+  r: () => document.querySelector(".decide input[name=reason]")?.focus(),
 };
 for (const key of ["a", "d", "h", "u", "c"]) {
   ACTS[key] = () => {
@@ -42,6 +41,7 @@ for (const key of ["a", "d", "h", "u", "c"]) {
 
 export function listenToKeys() {
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.matches?.(".decide input[name=reason]")) event.target.blur();
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.composedPath()[0]) || document.querySelector("dialog[open]")) return;
     if (event.key === "/") {
       document.getElementById("find")?.focus();

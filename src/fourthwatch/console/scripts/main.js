@@ -1,6 +1,7 @@
 // What every page has: htmx, times in the viewer's own zone, keys, the palette. Without it pages are links and forms.
 import "./trust.js";
 import htmx from "htmx.org";
+import { countMarks } from "./marks.js";
 import { showTimes } from "./times.js";
 import { listenToKeys } from "./keys.js";
 import { listenToPalette } from "./palette.js";
@@ -33,11 +34,19 @@ document.addEventListener("change", (event) => {
   if (target.matches("[data-check-all]")) {
     for (const box of target.form.querySelectorAll(`input[name="${target.dataset.checkAll}"]`)) box.checked = target.checked;
   }
+  if (target.matches("input[type=checkbox]")) countMarks(target.form);
   if (target.matches("input[type=file][data-into]")) {
     const into = document.getElementById(target.dataset.into);
     target.files[0]?.text().then((text) => { into.value = text; into.dispatchEvent(new Event("input", { bubbles: true })); });
   }
 });
+// What changes something is sent once, however often a key is struck; a page that is come back to may send again.
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post" || event.defaultPrevented) return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-shows]")) document.getElementById(event.target.dataset.shows).textContent = event.target.value;
 });

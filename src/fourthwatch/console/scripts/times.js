@@ -1,6 +1,8 @@
-// Moments come in UTC; here they are put into the viewer's zone. UTC stays where the pointer rests.
-const full = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
-const short = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+// Moments come in UTC; here they are put into the viewer's zone, in the one form that the console writes dates in: `28 Nov 2026, 05:26`.
+// UTC stays where the pointer rests.
+const PARTS = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+export const full = new Intl.DateTimeFormat("en-GB", PARTS);
+const short = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]];
 
 export function showTimes(root) {
