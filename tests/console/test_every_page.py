@@ -12,6 +12,10 @@ import pytest
 
 from console.browser import NARROW, WIDE, Browser, axe_faults, browser
 from console.route_table import not_gone_to, paths_of_pages
+from console.screenshots import DOORS as DOORS_PICTURED
+from console.screenshots import MODEL_PAGES as MODELS_PICTURED
+from console.screenshots import PAGES as PICTURED
+from console.screenshots import TARGET as PICTURES
 from console.shopfront import RING_DEVICE, hang_models, open_shop
 from console.test_injection import PAGES as PAGES_OF_INJECTION
 from console.visitor import PASSWORD, make_user
@@ -136,6 +140,16 @@ def test_no_page_of_the_table_is_left_out(tmp_path: Path) -> None:
     assert len(table) > 35
     assert not_gone_to(table, (*PAGES, *OPEN_PAGES)) == set()
     assert not_gone_to(table, (*PAGES_OF_INJECTION, *OPEN_PAGES)) == set()
+
+
+def test_there_is_a_picture_of_every_page(tmp_path: Path) -> None:
+    without = {"/sign-in/code": "like the sign-in", "/welcome/{secret}": "like the sign-in"}
+    pictured = (*PICTURED.values(), *MODELS_PICTURED.values(), *DOORS_PICTURED.values())
+    assert not_gone_to(paths_of_pages(tmp_path), pictured) == set(without)
+    names = {path.stem for path in PICTURES.glob("*.png")}
+    assert {*PICTURED, *MODELS_PICTURED, *DOORS_PICTURED, "bulk"} == {
+        name for name in names if not name.endswith(("-narrow", "-dark"))
+    }
 
 
 def test_a_page_that_is_not_gone_to_would_be_noticed(tmp_path: Path) -> None:

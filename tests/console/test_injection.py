@@ -222,7 +222,7 @@ def test_each_event_in_the_log_is_to_the_character_what_was_sent(visited: Visite
         assert body in logged, name
 
 
-def test_a_rule_a_list_and_a_note_with_markers_are_text_too(visited: Visited) -> None:
+def test_a_list_a_note_a_view_and_a_user_with_markers_are_text_too(visited: Visited) -> None:
     opened = visited.browser
     opened.open(page("lists"))
     opened.fill("input[name=name]", "marked")
@@ -237,6 +237,16 @@ def test_a_rule_a_list_and_a_note_with_markers_are_text_too(visited: Visited) ->
     opened.fill("form[action='/console/note'] textarea", PAYLOADS[3])
     opened.click("form[action='/console/note'] button")
     opened.see(PAYLOADS[3])
+    opened.open(page("queue", flag="red"))
+    opened.click("details:has(form[action='/console/views']) > summary")
+    opened.fill("form[action='/console/views'] input[name=name]", PAYLOADS[0])
+    opened.click("form[action='/console/views'] button")
+    opened.see(f"The view “{PAYLOADS[0]}” is saved.")
+    assert PAYLOADS[0] in opened.one(".chip-view").text
+    opened.open(page("settings", "users"))
+    opened.fill("form[action='/console/settings/users'] input[name=name]", PAYLOADS[1])
+    opened.click("form[action='/console/settings/users'] button.primary")
+    opened.see(PAYLOADS[1])
     assert opened.script("return window.__x === undefined")
     assert opened.complaints() == []
 

@@ -5,7 +5,9 @@ Also by the keyboard alone, and without scripts. Over the demo shop it is done i
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -75,6 +77,15 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
         opened.see(said)
         opened.press("u")
         opened.see("back in the queue")
+    opened.press("j")
+    opened.one("aside.panel button[data-key=a]")
+    opened.press_with_control("k")
+    opened.press("hold this", Keys.ENTER)
+    opened.see("is held.")
+    opened.press("j")
+    shown = opened.wait(lambda: opened.one("aside.panel h2").text)
+    opened.press("o")
+    opened.see(f"Order {shown}")
     opened.press("/")
     opened.press("ring-2", Keys.ENTER)
     opened.see("Orders")
@@ -83,6 +94,46 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     opened.wait(lambda: opened.driver.current_url.endswith("/console/insights"))
     opened.press(Keys.TAB)
     assert opened.script("return document.activeElement.textContent") == "Skip to the content"
+
+
+def test_a_reason_is_written_by_keyboard_and_enter_in_it_decides_nothing(office: Office) -> None:
+    opened, order_id = office.browser, office.ring[3]
+    opened.open(f"/console/orders/{order_id}")
+    opened.one("button[data-key=d]")
+    opened.press("r")
+    opened.press("Same ring, " + order_id, Keys.ENTER)
+    assert opened.one(".decide input[name=reason]").get_attribute("value") == f"Same ring, {order_id}"
+    opened.press(Keys.ESCAPE)
+    opened.script("for (const _ of [1, 2]) document.querySelector('[data-key=d]').click()")
+    opened.see("is declined.")
+    timeline = office.served.get(office.key, f"/api/v1/orders/{order_id}").json["timeline"]
+    said = [row["body"]["_description"] for row in timeline if row["event"] == "order_status"]
+    assert said == [f"Same ring, {order_id}"], "struck twice, sent once"
+    opened.press("u")
+    opened.see("back in the queue")
+
+
+def test_moments_are_in_the_viewers_zone_with_utc_on_hover_and_a_chart_tells_its_newest_day(office: Office) -> None:
+    opened = office.browser
+    opened.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "America/Los_Angeles"})
+    try:
+        opened.open(f"/console/orders/{office.ring[2]}")
+        opened.one("html.has-scripts")
+        moment = opened.one("h1 + p time")
+        at = datetime.fromisoformat(str(moment.get_attribute("datetime")))
+        here = at.astimezone(ZoneInfo("America/Los_Angeles"))
+        assert moment.text.startswith(f"{here.day} ")
+        assert moment.text.endswith(f"{here:%Y, %H:%M}")
+        assert moment.get_attribute("title") == f"{at:%Y-%m-%d %H:%M:%S} UTC"
+        opened.open("/console")
+        opened.open("/console")  # by now the server has heard of the zone
+        days = office.served.get(office.key, "/api/v1/insights/days?tz=America/Los_Angeles").json["rows"]
+        newest = datetime.fromisoformat(days[-1]["name"])
+        told = opened.one(".chart .u-legend").text.replace("\n", " ")
+        assert f"{newest:%a}, {newest.day} " in told
+        assert "--" not in told
+    finally:
+        opened.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
 
 def test_the_pages_work_without_scripts(office: Office) -> None:
@@ -405,6 +456,12 @@ def test_nobody_decides_an_order_that_somebody_else_has_claimed(office: Office) 
     first.post("/console/claim", {"order": "good-5", "back": "/console/queue"})
     second.post("/console/decide", {"order": "good-5", "verdict": "decline", "back": "/console/queue"})
     assert "nothing was decided" in second.get("/console/queue").body.decode()
+    assert office.served.get(office.key, "/api/v1/orders/good-5").json["analyst_decision"] is None
+    preview = second.post("/console/decide/preview", {"order": "good-5", "verdict": "decline"}).body.decode()
+    assert "one@example.com is at it" in preview
+    assert 'value="good-5" disabled' in preview
+    second.post("/console/decide/several", {"order": "good-5", "verdict": "decline", "back": "/console/queue"})
+    assert "1 could not be: good-5" in second.get("/console/queue").body.decode()
     assert office.served.get(office.key, "/api/v1/orders/good-5").json["analyst_decision"] is None
     first.post("/console/decide", {"order": "good-5", "verdict": "approve", "back": "/console/queue"})
     assert office.served.get(office.key, "/api/v1/orders/good-5").json["analyst_decision"]["verdict"] == "approve"

@@ -9,7 +9,7 @@ from fourthwatch.console.looks import THEME_COOKIE, THEMES, Looks
 from fourthwatch.console.notices import then
 from fourthwatch.console.passwords import Passwords, refuse_weak
 from fourthwatch.console.second_factor import new_secret, picture_of, provisioning, side_of, step_of_code
-from fourthwatch.console.visit import OPEN, Visit
+from fourthwatch.console.visit import OPEN, Visit, is_own_page
 from fourthwatch.errors import Refused, UsageError
 from fourthwatch.store.users import UserStore
 
@@ -39,7 +39,7 @@ class Account:
         if visit.session is None:
             return RedirectResponse("/console/sign-in?kept=no", 303)
         there = visit.query.get("next", "/console")
-        return RedirectResponse(there if there.startswith("/console") and "\\" not in there else "/console", 303)
+        return RedirectResponse(there if is_own_page(there) else "/console", 303)
 
     async def account(self, visit: Visit) -> Response:
         """Password, second factor, look."""

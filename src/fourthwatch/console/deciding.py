@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.responses import RedirectResponse, Response
 
 from fourthwatch.console.gate import Page, page_of
-from fourthwatch.console.looks import Looks, address_of
+from fourthwatch.console.looks import Looks
 from fourthwatch.console.notices import then
 from fourthwatch.console.passing import Passing
 from fourthwatch.console.visit import Visit
@@ -45,13 +45,15 @@ class Deciding:
     async def decide(self, visit: Visit) -> Response:
         """One order; goes on to the next one of the list that it was decided in."""
         order_id, verdict = visit.form.get("order"), _verdict_in(visit)
-        held = await visit.find("orders", order_id, "claim") if order_id else None
-        if held is not None and held["holder"] != visit.user.id and not visit.may("manager"):
-            return then(_back(visit), f"{held['name']} is at order {order_id}; nothing was decided.", tone="warn")
+        who = await _kept_by(visit, order_id) if order_id else None
+        if who is not None and not visit.may("manager"):
+            return then(visit.back(), f"{who} is at order {order_id}; nothing was decided.", tone="warn")
         await _decide(visit, order_id, verdict)
         await visit.ask("DELETE", "orders", order_id, "claim")  # where it is the user's own
         undo = self._passing.remember(visit.user, [order_id])
-        return then(_back(visit), f"Order {order_id} is {DONE[verdict]}.", undo="/console/decide/undo", undo_value=undo)
+        return then(
+            _onwards(visit), f"Order {order_id} is {DONE[verdict]}.", undo="/console/decide/undo", undo_value=undo
+        )
 
     async def preview(self, visit: Visit) -> Response:
         """What a decision about several orders would do, before it is made."""
@@ -60,16 +62,13 @@ class Deciding:
             order for order_id in order_ids if (order := await visit.find("orders", order_id, limit=1)) is not None
         ]
         if not orders:
-            return then(_back(visit), "Mark at least one order first.", tone="warn")
+            return then(visit.back(), "Mark at least one order first.", tone="warn")
         claimed = {
-            order["order_id"]: claim["name"]
-            for order in orders
-            if (claim := await visit.find("orders", order["order_id"], "claim")) is not None
-            and claim["holder"] != visit.user.id
+            order["order_id"]: who for order in orders if (who := await _kept_by(visit, order["order_id"])) is not None
         }
         return self._looks.page(
             "bulk.html", visit, orders=orders, verdict=verdict, done=DONE[verdict], claimed=claimed,
-            reason=visit.form.get("reason"), back=_back(visit),
+            reason=visit.form.get("reason"), back=visit.back(),
         )  # fmt: skip
 
     async def several(self, visit: Visit) -> Response:
@@ -78,14 +77,18 @@ class Deciding:
         decided: list[str] = []
         failed: list[str] = []
         for order_id in order_ids:
+            if not visit.may("manager") and await _kept_by(visit, order_id) is not None:
+                failed.append(order_id)
+                continue
             answered = await visit.ask("POST", "orders", order_id, "decisions", body=_choice(visit, verdict))
             (decided if answered.is_ok else failed).append(order_id)
+            await visit.ask("DELETE", "orders", order_id, "claim")  # where it is the user's own
         undo = self._passing.remember(visit.user, decided)
         told = f"{len(decided)} order{'s' if len(decided) != 1 else ''} {DONE[verdict]}."
         if failed:
             told += f" {len(failed)} could not be: {', '.join(failed[:5])}"
         tone = "warn" if failed else "good"
-        return then(_back(visit), told, tone=tone, undo="/console/decide/undo" if decided else "", undo_value=undo)
+        return then(visit.back(), told, tone=tone, undo="/console/decide/undo" if decided else "", undo_value=undo)
 
     async def undo(self, visit: Visit) -> Response:
         """Put what was just decided back into the queue."""
@@ -105,14 +108,14 @@ class Deciding:
         if visit.form.get("release") == "yes":
             force = "true" if visit.may("manager") else "false"
             await visit.ask("DELETE", "orders", order_id, "claim", query={"force": force})
-            return then(_back(visit), f"Order {order_id} is free.")
+            return then(visit.back(), f"Order {order_id} is free.")
         answered = await visit.ask("PUT", "orders", order_id, "claim", body={"name": visit.user.name})
         if answered.status == 409:
             held = await visit.find("orders", order_id, "claim") or {"name": "Somebody"}
-            return then(_back(visit), f"{held['name']} is at order {order_id}.", tone="warn")
+            return then(visit.back(), f"{held['name']} is at order {order_id}.", tone="warn")
         if not answered.is_ok:
             raise answered.refusal()
-        return then(_back(visit), f"Order {order_id} is yours for a quarter of an hour.")
+        return then(visit.back(), f"Order {order_id} is yours for a quarter of an hour.")
 
     async def note(self, visit: Visit) -> Response:
         """A note about an order: an event of its own, so that it stands in the timeline and is not lost."""
@@ -120,14 +123,14 @@ class Deciding:
         if text:
             body = {"text": text, "author": visit.user.name}
             await visit.do("POST", "orders", visit.form.get("order"), "notes", body=body)
-        return then(_back(visit), "The note is kept." if text else "")
+        return then(visit.back(), "The note is kept." if text else "")
 
     async def label(self, visit: Visit) -> Response:
         """What is true of an order, apart from what was decided: models learn from it."""
         label = visit.form.get("label")
         body = {"order_id": visit.form.get("order"), "label": label, "author": visit.user.name}
         await visit.do("POST", "labels", body=body)
-        return then(_back(visit), "The label is taken back." if label == "none" else f"The order is labelled {label}.")
+        return then(visit.back(), "The label is taken back." if label == "none" else f"The order is labelled {label}.")
 
     async def presence(self, visit: Visit) -> Response:
         """Who else looks at this order now; the page asks every few seconds."""
@@ -138,7 +141,7 @@ class Deciding:
     async def reveal(self, visit: Visit) -> Response:
         """Show personal data on one page for a while; the reason is kept in the audit trail."""
         assert visit.session is not None
-        there, reason = _back(visit), visit.form.get("reason")[:_REASON_CHARS_MAX]
+        there, reason = visit.back(), visit.form.get("reason")[:_REASON_CHARS_MAX]
         if len(reason) < 3:
             return then(there, "Say why you need to see it.", tone="bad")
         path, _, query = there.partition("?")
@@ -146,6 +149,12 @@ class Deciding:
         self._users.note_reveal(visit.user, "/".join([path.removeprefix("/console/"), *about]), reason)
         self._passing.reveal(visit.session.hash, page_of(path, query))
         return RedirectResponse(there, 303)
+
+
+async def _kept_by(visit: Visit, order_id: str) -> str | None:
+    """Who else has claimed an order."""
+    claim = await visit.find("orders", order_id, "claim")
+    return None if claim is None or claim["holder"] == visit.user.id else str(claim["name"])
 
 
 async def _decide(visit: Visit, order_id: str, verdict: str) -> None:
@@ -170,12 +179,9 @@ def _orders_in(visit: Visit) -> list[str]:
     return list(dict.fromkeys(order_id for order_id in visit.form.all("order") if order_id))[:PAGE_ROWS_MAX]
 
 
-def _back(visit: Visit) -> str:
-    """The page of ours that the form was on, with the order that comes next; anything else becomes the queue."""
-    back = visit.form.get("back")
-    if not back.startswith("/console/") or "\\" in back or not back.isprintable():
-        return address_of("queue")
-    following = visit.form.get("following")
+def _onwards(visit: Visit) -> str:
+    """Back to the list that the form was in, with the order that comes next."""
+    back, following = visit.back(), visit.form.get("following")
     if not following:
         return back
     path, _, query = back.partition("?")

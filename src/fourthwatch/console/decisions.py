@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from fourthwatch.console.entities import TITLES
+from fourthwatch.console.entities import SAME
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks, address_of
 from fourthwatch.console.visit import Visit
@@ -69,7 +69,7 @@ class DecisionPages:
         shared.sort(key=lambda pair: -((pair[0]["order"] or {}).get("score") or 0))
         return self._looks.page(
             "history.html", visit, own=[order for order in own if order["order_id"] != order_id][:_ORDERS_SHOWN],
-            shared=shared[:_ORDERS_SHOWN], more=max(0, len(shared) - _ORDERS_SHOWN), titles=TITLES, user=user,
+            shared=shared[:_ORDERS_SHOWN], more=max(0, len(shared) - _ORDERS_SHOWN), words=SAME, user=user,
             order_id=order_id,
         )  # fmt: skip
 

@@ -24,6 +24,8 @@ TITLES = {
 IN_GRAPH = ("user", "device", "ip", "email", "phone", "card", "address", "billing_address")
 """What the link graph can begin at."""
 _ORDERS_SUMMED = 200
+SAME = {"email": "e-mail", "ip": "IP", "phone": "phone", "address": "address", "billing_address": "billing address"}
+"""What two things share, in a word; `TITLES` for the rest."""
 LIST_TYPES = {"billing_address": "address", "item_code": "item"}
 """By what a list of such things is called, where it has another name."""
 

@@ -46,7 +46,7 @@ class LinkGraph:
             if added
             else f"Nothing marked goes into {name}, a list of {found['type']}."
         )
-        return then(_back(visit), told, tone="good" if added else "warn")
+        return then(visit.back(), told, tone="good" if added else "warn")
 
     async def tag(self, visit: Visit) -> Response:
         """Label the users that were marked, by events as a shop would send them."""
@@ -58,7 +58,7 @@ class LinkGraph:
                 "reason": visit.form.get("reason") or "marked in the console",
             })  # fmt: skip
         told = f"{len(users)} user{'s' if len(users) != 1 else ''} tagged {'bad' if is_bad else 'good'}."
-        return then(_back(visit), told if users else "Mark at least one user first.", tone="good" if users else "warn")
+        return then(visit.back(), told if users else "Mark at least one user first.", tone="good" if users else "warn")
 
     async def graph(self, visit: Visit) -> Response:
         """Who and what is joined, now or as it was known when the order was placed."""
@@ -116,12 +116,6 @@ def _things(visit: Visit) -> list[tuple[str, str]]:
     """What was marked, by type and value."""
     pairs = [thing.partition(":")[::2] for thing in visit.form.all("thing")]
     return [(kind, value) for kind, value in pairs if kind and value]
-
-
-def _back(visit: Visit) -> str:
-    back = visit.form.get("back")
-    plain = back.startswith("/console/") and "\\" not in back and back.isprintable()
-    return back if plain else "/console/queue"
 
 
 def _short(text: str) -> str:

@@ -61,10 +61,9 @@ class Keeping:
         there = await visit.ask("GET", "backups")
         backups = there.json["backups"] if there.is_ok else None
         waiting = (await visit.get("erasures"))["erasures"]
-        users = (await visit.get("console-users", limit=500))["users"]
         return self._looks.page(
             "keeping.html", visit, status=status, tab="keeping", found=found, backups=backups, waiting=waiting,
-            names={user["user_id"]: user["name"] for user in users}, fault=fault,
+            names=await visit.authors(), fault=fault,
             days=days or str(found["histories"]["days_next"]), asked=asked, etag=seen.headers.get("etag", ""),
             least=FORGET_AFTER_DAYS_MIN, most=FORGET_AFTER_DAYS_MAX,
         )  # fmt: skip

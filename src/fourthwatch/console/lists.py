@@ -61,12 +61,11 @@ class Lists:
         if days:
             wanted["expires_at"] = days if "T" in days else days + "T00:00:00Z"
         answered = await visit.ask("POST", "lists", name, "entries", body=wanted)
-        back = visit.form.get("back")
         if not answered.is_ok:
-            if back.startswith("/console/"):
+            if back := visit.back(""):
                 return then(back, answered.refusal().message, tone="bad")
             return await self._page(visit, status=answered.status, fault=answered.refusal().message)
-        there = back if back.startswith("/console/") else address_of("lists", name)
+        there = visit.back(address_of("lists", name))
         return then(there, f"{answered.json['value']} is in the list {name}.")
 
     async def take_out(self, visit: Visit) -> Response:
@@ -105,5 +104,5 @@ class Lists:
         entries = await visit.get("lists", name, "entries", limit=100, cursor=visit.query.get("cursor"))
         return self._looks.page(
             "list.html", visit, status=status, found=found, entries=entries["entries"], following=entries["next"],
-            fault=fault, preview=preview, csv=csv,
+            fault=fault, preview=preview, csv=csv, authors=await visit.authors(),
         )  # fmt: skip

@@ -4,7 +4,7 @@ Everything a shop or a shopper wrote is text here and never markup; there is no 
 """
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -72,7 +72,7 @@ class Looks:
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters.update(
-            time=self.time, ago=self.ago, amount=amount_text, count=count_text, percent=percent_text,
+            time=self.time, ago=self.ago, day=day_text, amount=amount_text, count=count_text, percent=percent_text,
             value=value_text, size=size_text, pretty=pretty, compact=compact, words=words_of,
         )  # fmt: skip
         self._environment.globals.update(
@@ -130,6 +130,19 @@ def age_text(age_ms: int) -> str:
         if age_ms >= unit_ms:
             return f"{age_ms // unit_ms} {name}"
     return f"{max(0, age_ms) // SECOND_MS} s"
+
+
+def day_text(day: str) -> str:
+    """A day as the console writes dates.
+
+    >>> day_text("2026-11-08"), day_text("some day")
+    ('8 Nov 2026', 'some day')
+    """
+    try:
+        at = date.fromisoformat(day)
+    except ValueError:
+        return day
+    return f"{at.day} {at:%b %Y}"
 
 
 def ms_of(moment: str | int | None) -> int | None:

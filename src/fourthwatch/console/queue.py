@@ -32,7 +32,7 @@ _ALL_CHIPS = (
     ("Red", {"flag": "red"}), ("Green", {"flag": "green"}), ("In review", {"verdict": "review"}),
     ("Declined", {"verdict": "decline"}), ("Chargebacks", {"label": "chargeback"}),
     ("Returned to origin", {"label": "rto"}),
-    ("Decided by hand: approve", {"decision": "approve"}), ("Decided by hand: decline", {"decision": "decline"}),
+    ("Approved by hand", {"decision": "approve"}), ("Declined by hand", {"decision": "decline"}),
 )  # fmt: skip
 
 

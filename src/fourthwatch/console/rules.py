@@ -61,7 +61,8 @@ class Rules:
         return self._looks.page(
             "rules.html", visit, rules=[whole(rule) for rule in fit], total=len(rules), done=done,
             currency=told["currency"], classes=CLASSES, asked_class=asked_class, state=state, wanted=wanted,
-            proposals=proposals, days=_DAYS, decisions=statistics["decisions"],
+            proposals=proposals, authors=await visit.authors() if proposals else {}, days=_DAYS,
+            decisions=statistics["decisions"],
             hits={row["rule"]: row for row in statistics["rules"]},
             counts={one: sum(rule["class"] == one for rule in rules) for one in CLASSES},
         )  # fmt: skip
@@ -134,7 +135,10 @@ class Rules:
     async def versions(self, visit: Visit) -> Response:
         """Every set that ever judged."""
         found = await visit.get("rule-sets", limit=100, cursor=visit.query.get("cursor"))
-        return self._looks.page("rule_versions.html", visit, versions=found["rule_sets"], following=found["next"])
+        return self._looks.page(
+            "rule_versions.html", visit, versions=found["rule_sets"], following=found["next"],
+            authors=await visit.authors(),
+        )  # fmt: skip
 
     async def version(self, visit: Visit) -> Response:
         """What a version changed."""

@@ -37,7 +37,6 @@ class SettingsPages:
         """Who changed what, newest first."""
         asked = {name: visit.query.get(name) or None for name in ("action", "thing", "cursor")}
         found = await visit.get("audit", **asked, limit=50)
-        names = await self._names(visit)
         return self._looks.page(
             "audit.html",
             visit,
@@ -45,7 +44,7 @@ class SettingsPages:
             entries=found["entries"],
             following=found["next"],
             asked=asked,
-            names=names,
+            names=await visit.authors(),
             places={entry["thing"]: _place(entry["thing"]) for entry in found["entries"]},
         )
 
@@ -92,15 +91,6 @@ class SettingsPages:
             "users.html", visit, status=status, tab="users", users=found["users"], roles=ROLES, fault=fault, link=link,
             whose=whose, address_shown=f"{visit.request.url.scheme}://{visit.request.url.netloc}",
         )  # fmt: skip
-
-    async def _names(self, visit: Visit) -> dict[str, str]:
-        """Of users and keys, by id; what is gone keeps its id."""
-        users = (await visit.get("console-users", limit=500))["users"]
-        keys = (await visit.get("keys", limit=500))["keys"]
-        return {
-            **{user["user_id"]: user["name"] for user in users},
-            **{key["key_id"]: f"key “{key['name']}”" for key in keys},
-        }
 
 
 def _place(thing: str) -> str | None:

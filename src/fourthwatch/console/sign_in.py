@@ -15,7 +15,7 @@ from fourthwatch.console.looks import Looks
 from fourthwatch.console.notices import then
 from fourthwatch.console.passwords import Passwords, refuse_weak
 from fourthwatch.console.second_factor import step_of_code
-from fourthwatch.console.visit import OPEN, Visit
+from fourthwatch.console.visit import OPEN, Visit, is_own_page
 from fourthwatch.errors import NotFound, Refused, UsageError
 from fourthwatch.logs import log
 from fourthwatch.store.users import Link, User, UserStore, secret_hash
@@ -200,5 +200,4 @@ def _own(there: str | None) -> str:
     >>> _own("/console/queue?x=1"), _own("//evil.example"), _own("/console/\\\\evil"), _own(None)
     ('/console/queue?x=1', '/console', '/console', '/console')
     """
-    plain = there is not None and there.startswith("/console") and "\\" not in there and there.isascii()
-    return there if plain and there is not None and there.isprintable() else "/console"
+    return there if there is not None and is_own_page(there) else "/console"

@@ -65,11 +65,10 @@ class Thresholds:
         found = await visit.get("policy", "versions", limit=20)
         scores = await visit.get("insights", "scores", tz=zone_of(visit))
         shown = _shown(policy, scores["currency"] or "")
-        authors = {user["user_id"]: user["name"] for user in (await visit.get("console-users", limit=500))["users"]}
-        authors |= {key["key_id"]: f"key “{key['name']}”" for key in (await visit.get("keys", limit=500))["keys"]}
         return self._looks.page(
             "thresholds.html", visit, status=status, tab="policy", fault=fault, policy=policy,
-            told=shown if told is None else {**shown, **told}, versions=found["versions"], authors=authors,
+            told=shown if told is None else {**shown, **told}, versions=found["versions"],
+            authors=await visit.authors(),
             shares=_shares(scores, policy), currency=scores["currency"], percent_max=EXPLORATION_PERCENT_MAX,
             days=_DAYS,
         )  # fmt: skip

@@ -116,6 +116,13 @@ class Visit:
             raise answered.refusal()
         return answered.json
 
+    async def authors(self) -> dict[str, str]:
+        """Names of whoever may have changed something, by the id that is kept of them."""
+        users = (await self.get("console-users", limit=500))["users"]
+        keys = (await self.get("keys", limit=500))["keys"]
+        named = {user["user_id"]: user["name"] for user in users}
+        return named | {key["key_id"]: f"key “{key['name']}”" for key in keys}
+
     async def sent(self, event: str, body: Any) -> Answered:
         """Send an event as a shop would, and take the answer as it is."""
         path, raw = path_of("event", "v1", event), msgspec.json.encode(body)
@@ -132,10 +139,27 @@ class Visit:
             raise Malformed("the form cannot be read") from None
         self.form = Form(tuple(pairs))
 
+    def back(self, otherwise: str = "/console/queue") -> str:
+        """The page that the form was on, where it is one of ours."""
+        there = self.form.get("back")
+        return there if is_own_page(there) else otherwise
+
     def has_token(self) -> bool:
         """Whether the form, or the script, carries this browser's token."""
         sent = self.request.headers.get("x-csrf-token") or self.form.get("csrf")
         return self._token != "" and hmac.compare_digest(sent.encode(), self.csrf.encode())
+
+
+def is_own_page(there: str) -> bool:
+    """Whether an address that came with a request stays within the console.
+
+    >>> [is_own_page(one) for one in ("/console", "/console/queue?flag=red")]
+    [True, True]
+    >>> [is_own_page(one) for one in ("//evil.example", "/console.evil", "/console/" + chr(92) + "x")]
+    [False, False, False]
+    """
+    below = there.startswith(("/console/", "/console?")) or there == "/console"
+    return below and "\\" not in there and there.isprintable()
 
 
 def csrf_of(token: str) -> str:

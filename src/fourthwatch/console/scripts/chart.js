@@ -30,7 +30,7 @@ export function enliven(element) {
   });
   const around = given.time ? DAY_S : 1;
   const options = {
-    width: Math.max(240, element.clientWidth), height: Number(element.dataset.height ?? 190), padding: [8, isBars ? 8 : 14, 0, 0],
+    width: Math.max(240, element.clientWidth), height: Number(element.dataset.height ?? 190), padding: [8, isBars ? 16 : 24, 0, 0],
     tzDate: (at) => uPlot.tzDate(new Date(at * 1_000), "Etc/UTC"),
     scales: { x: { time: given.time, range: (_plot, low, high) => (given.x.length === 1 ? [given.x[0] - around, given.x[0] + around] : isBars ? [low - 0.5, high + 0.5] : [low, high]) }, y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
     axes: [

@@ -6,7 +6,7 @@ import { full } from "./times.js";
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const SHAPES = {
   order: "round-rectangle", user: "ellipse", session: "ellipse", device: "round-pentagon", ip: "diamond", email: "round-hexagon",
-  phone: "round-triangle", card: "rectangle", address: "round-octagon", promotion: "star", seller: "barrel",
+  phone: "round-triangle", card: "rectangle", address: "round-octagon", billing_address: "round-octagon", promotion: "star", seller: "barrel",
 };
 
 const nodeOf = (node) => ({ group: "nodes", data: { ...node, shape: SHAPES[node.kind] ?? "ellipse" } });
@@ -26,6 +26,7 @@ export function enliven(element) {
       { selector: "node", style: {
         shape: "data(shape)", label: "data(label)", width: 26, height: 26, "background-color": style("--sunk"), "border-width": 1.5, "border-color": style("--line-strong"),
         color: style("--ink-2"), "font-size": 10, "min-zoomed-font-size": 8, "font-family": "Inter Variable, system-ui, sans-serif", "text-valign": "bottom", "text-margin-y": 4, "text-max-width": 110, "text-wrap": "ellipsis",
+        "text-background-color": style("--sheet"), "text-background-opacity": 0.85, "text-background-padding": 1,
       } },
       { selector: "node[kind = 'order']", style: { width: 34, height: 22, "background-color": style("--accent-soft"), "border-color": style("--accent-ink") } },
       { selector: "node[tone = 'bad']", style: { "background-color": style("--bad-soft"), "border-color": style("--bad-line"), "border-width": 2.5 } },
