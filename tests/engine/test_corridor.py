@@ -40,6 +40,7 @@ class Owner:
         disk_reserve_bytes: int = 0,
         snapshot_every_events: int = 10_000,
         policy: Policy = UNHURRIED,
+        heard: frozenset[int] = frozenset(),
     ) -> None:
         self.directory = directory
         self.settled: list[tuple[object, object]] = []
@@ -53,6 +54,7 @@ class Owner:
             policy=policy,
             disk_reserve_bytes=disk_reserve_bytes,
             snapshot_every_events=snapshot_every_events,
+            heard=heard,
         )
         self.corridor = Corridor(
             settings, ManualClock(NOW_MS), self._some_bytes, self._settle, self._on_broken, self._posted.put
