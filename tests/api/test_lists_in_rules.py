@@ -31,7 +31,13 @@ class Merchant:
 
     def order(self, ip: str = "203.0.113.7", email: str = "asha@example.com") -> str:
         body = {"_orderId": fresh("o"), "_userId": "u", "_deviceIp": ip, "_userEmail": email, "_amount": "10"}
-        return str(self.served.send(self.key, "createOrder", body).json["verdict"])
+        receipt = self.served.send(self.key, "createOrder", body).json
+        self.newest = receipt["event_id"]
+        return str(receipt["verdict"])
+
+    def says(self) -> str:
+        """The rule's line in the trace of the newest order."""
+        return str(self.ask("GET", f"/decisions/{self.newest}/trace").json["rules"][0]["says"])
 
     def entry(self, name: str, value: str) -> Any:
         return self.ask("GET", f"/lists/{name}/entries/{value}").json
@@ -72,9 +78,14 @@ def test_an_edit_holds_from_the_next_event_on_and_a_decision_is_made_again_over_
 def test_a_hit_is_a_decision_that_found_the_entry_and_survives_a_kill(merchant: Merchant) -> None:
     for value in ("203.0.113.0/24", "198.51.100.1"):
         assert merchant.ask("POST", "/lists/bad_networks/entries", {"value": value}).status == 201
-    merchant.order()
-    merchant.order(ip="203.0.113.9")
-    merchant.order(ip="192.0.2.1")
+    told = []
+    for ip in ("203.0.113.7", "203.0.113.9", "192.0.2.1"):
+        merchant.order(ip=ip)
+        told.append(merchant.says())
+    assert told[1:] == [
+        "ip in list bad_networks and email not in list vip: hit",
+        "ip not in list bad_networks and email not in list vip: miss",
+    ]
     merchant.served.kill()
     merchant.served.start()
     found, other = (merchant.entry("bad_networks", value)["entry"] for value in ("203.0.113.9", "198.51.100.1"))

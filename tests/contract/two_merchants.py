@@ -39,7 +39,7 @@ from fourthwatch.store.keys import KeyStore
 from story import NOW_MS
 
 Asked: TypeAlias = tuple[str, str, Any]
-"""Method, path and body."""
+"""Method, path and body; bytes are sent as they are."""
 STEPS_PER_HISTORY = 250
 _DRAWN = re.compile(rb'\b[a-z]{2,8}_[0-9a-f]{12,}|"[0-9a-f]{32}"|"next":"[^"]+"|fw_[^"]+|whsec_[^"]+|welcome/[^"]+')
 _POSITION = re.compile(rb'(?<="position":)\d+|(?<="from_position":)\d+')
@@ -165,7 +165,7 @@ class House:
                 answered.set_exception(error)
 
     async def _ask(self, key: str, method: str, path: str, body: Any) -> tuple[int, bytes]:
-        raw = b"" if body is None else json.dumps(body).encode()
+        raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         messages: list[MutableMapping[str, Any]] = []
         unread = [raw]
 

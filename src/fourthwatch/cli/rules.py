@@ -142,10 +142,14 @@ def diff(files: tuple[Path, ...], to: str, key: str, insecure: bool, as_json: bo
 @click.option("--note", default="", help="Why; kept with the version.")
 @json_option
 def push(files: tuple[Path, ...], to: str, key: str, insecure: bool, dry_run: bool, note: str, as_json: bool) -> None:
-    """Publish some files as the rule set, whole, over the one that is in force now."""
+    """Publish some files as the rule set, whole, over the one that is in force now. Nothing is when nothing differs."""
     server = Server(to, key, insecure=insecure)
-    _, etag = _in_force(server)
-    sent = {**msgspec.to_builtins(_read(files)), "note": note}
+    (now, etag), wanted = _in_force(server), _read(files)
+    if not dry_run and now.presets == wanted.presets and not differences(now, wanted):
+        click.echo(msgspec.json.encode({"version": None, "proposal": None, "differences": []}) if as_json else
+                   "nothing differs from what is in force: nothing is published")  # fmt: skip
+        return
+    sent = {**msgspec.to_builtins(wanted), "note": note}
     path = "/api/v1/rule-sets" + ("?dry_run=true" if dry_run else "")
     told = _done(server.ask("POST", path, sent, {"If-Match": etag}))
     if as_json:

@@ -1,9 +1,10 @@
-"""What differs between two rule sets, rule by rule."""
+"""What differs between two rule sets, rule by rule; an expression that is only written otherwise does not differ."""
 
 from typing import Literal
 
 import msgspec
 
+from fourthwatch.rules.files import in_canonical_form
 from fourthwatch.rules.rule import Rule, RuleSet
 
 Kind = Literal["added", "removed", "changed", "moved"]
@@ -33,13 +34,18 @@ def differences(before: RuleSet, after: RuleSet) -> list[Difference]:
         was = old.get(rule.name)
         if was is None:
             found.append(Difference(rule.name, "added", after=rule))
-        elif was != rule:
-            told_before, told_after = msgspec.to_builtins(was), msgspec.to_builtins(rule)
-            keys = [k for k in dict.fromkeys([*told_before, *told_after]) if told_before.get(k) != told_after.get(k)]
-            found.append(Difference(rule.name, "changed", tuple(keys), was, rule))
+        elif keys := _changed(was, rule):
+            found.append(Difference(rule.name, "changed", keys, was, rule))
         elif places[rule.name] != order_after.index(rule.name):
             found.append(Difference(rule.name, "moved", (), was, rule))
     found += [Difference(rule.name, "removed", before=rule) for rule in before.rules if rule.name not in new]
     if before.prior != after.prior:
         found.append(Difference("", "changed", ("prior",)))
     return found
+
+
+def _changed(before: Rule, after: Rule) -> tuple[str, ...]:
+    if before == after:
+        return ()
+    was, now = (msgspec.to_builtins(in_canonical_form(one)) for one in (before, after))
+    return tuple(key for key in dict.fromkeys([*was, *now]) if was.get(key) != now.get(key))

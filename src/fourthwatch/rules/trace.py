@@ -29,7 +29,7 @@ from fourthwatch.language import (
     parse,
     without_places,
 )
-from fourthwatch.language.tree import Text
+from fourthwatch.language.tree import Not, Text
 from fourthwatch.rules.check import CheckedRule
 from fourthwatch.rules.ruling import shown
 
@@ -81,6 +81,9 @@ def _substituted(one: CheckedRule, values: Values, subject: Subject) -> str:
 
     def leaf(node: Expression) -> Name | None:
         read = _input_of(node, named)
+        if read is None and isinstance(node, Not):  # `not in_list(…)` of what is in no list: "not in list" says it all
+            read = _input_of(node.operand, named)
+            read = read if isinstance(read, ListInput) and values.get(read) is False else None
         if read is None:
             return None
         said.append(_told(read, values.get(read), subject))
