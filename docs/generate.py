@@ -204,8 +204,11 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
     """The command and everything below it, each with the words that call it."""
     yield path, command
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from commands(command.commands[name], f"{path} {name}")
+        context = click.Context(command)
+        for name in sorted(command.list_commands(context)):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from commands(inner, f"{path} {name}")
 
 
 def _command_lines(path: str, command: click.Command) -> list[str]:

@@ -126,6 +126,8 @@ class Module(NamedTuple):
 
     @property
     def room(self) -> str:
+        if self.path == "__main__.py":
+            return "cli"
         return "" if self.path == "__init__.py" else self.path.split("/")[0].removesuffix(".py")
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,10 @@ pytestmark = pytest.mark.slow
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield path, command
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
             yield from commands(inner, (*path, name))
 
 
@@ -33,6 +37,20 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
     assert told.returncode == 0
     assert "Example: " in told.stdout
     assert told.stderr == ""
+
+
+def test_a_command_loads_no_other(tmp_path: Path) -> None:
+    code = "import sys; from fourthwatch.cli import main; sys.argv[1:] = ['keys', '--help']"
+    code += "\ntry: main()\nfinally: print([name for name in sys.modules if 'fourthwatch.server' in name])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert told.stdout.endswith("\n[]\n")
+
+
+def test_the_package_is_the_command() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "fourthwatch", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert (told.returncode, told.stdout, told.stderr) == (0, run("--version").stdout, "")
 
 
 def test_there_are_as_many_commands_as_documented() -> None:
