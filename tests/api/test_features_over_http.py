@@ -211,7 +211,7 @@ def test_each_window_is_told_with_its_slack(small: Merchant) -> None:
 def test_a_dry_run_tells_the_cost_and_keeps_nothing(small: Merchant) -> None:
     told = small.define("x", 'count(custom "a", by user) + count(custom "a", by ip, last 1h)', "?dry_run=true")
     assert told.status == 200
-    assert told.json["cost"] == {"aggregates": 2, "series": 2, "own_series": 2}
+    assert told.json["cost"] == {"aggregates": 2, "series": 2, "own_series": 2, "bytes_max": 2 * 4_824}
     assert small.ask("GET", "/api/v1/features/x").status == 404
 
 
@@ -288,6 +288,21 @@ def test_an_entity_is_shown_with_its_features_links_and_timeline(small: Merchant
     assert small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={START_MS}").json["features"]
 
 
-@pytest.mark.parametrize("path", ["nothing/x", "ip/nowhere", "user/"])
-def test_an_entity_of_no_type_or_without_a_normal_form_is_not_there(small: Merchant, path: str) -> None:
-    assert small.ask("GET", f"/api/v1/entities/{path}").status == 404
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("nothing/x", "there are account, address"),
+        ("usr/x", "did you mean user?"),
+        ("ip/nowhere", "cannot be the value of ip"),
+        ("user/", "nothing at this path"),
+    ],
+)
+def test_an_entity_of_no_type_or_without_a_normal_form_is_not_there(small: Merchant, path: str, why: str) -> None:
+    reply = small.ask("GET", f"/api/v1/entities/{path}")
+    assert reply.status == 404
+    assert why in reply.json["detail"]
+
+
+def test_a_name_that_is_nearly_a_features_gets_a_hint(small: Merchant) -> None:
+    assert "did you mean account_age?" in small.ask("GET", "/api/v1/features/acount_age").json["detail"]
+    assert "did you mean" not in small.ask("GET", "/api/v1/features/zzz").json["detail"]

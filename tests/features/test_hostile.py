@@ -11,13 +11,14 @@ from fourthwatch.clock import HOUR_MS
 from fourthwatch.engine.definitions import Shelf
 from fourthwatch.errors import LanguageError
 from fourthwatch.features.definition import Book, Feature
+from fourthwatch.features.modes import bytes_max
 from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import BY_ENTITIES_MAX, OWN_FEATURES_MAX
 from story import NOW_MS, Story
 
-RUN_BYTES_MAX = 5_120
-"""Of one series in one history: 64 things one by one and at most 137 buckets, or 128 different things."""
+ROOM_BYTES = 450
+"""What a history may have taken beyond what is in it, so that it need not grow with every thing."""
 ENTITY_BYTES_MAX = 160
 """Of a history with one thing in it, with its place in the table."""
 OF_EVERY_MODE = {
@@ -53,10 +54,15 @@ def told(texts: tuple[str, ...], events: int, **of_event: Any) -> Windows:
 @pytest.mark.parametrize("how", OF_EVERY_MODE)
 def test_one_definition_keeps_so_much_of_one_entity_whatever_is_sent(how: str) -> None:
     whom = {"_userId": "one", "_deviceIp": "203.0.113.7"}
-    with_it = told((OF_EVERY_MODE[how].format(by="ip"),), 3_000, **whom)
+    text = OF_EVERY_MODE[how].format(by="ip")
+    with_it = told((text,), 3_000, **whom)
     without = told((), 3_000, **whom)
     assert len(with_it) == len(without)
-    assert 0 <= with_it.memory_bytes - without.memory_bytes <= RUN_BYTES_MAX + 64
+    defined = book_of(text).get("own_0")
+    assert defined is not None
+    most = sum(bytes_max(series.mode) for series in defined.series if series.tenant)
+    assert most > 0
+    assert most / 2 - ROOM_BYTES <= with_it.memory_bytes - without.memory_bytes <= most + ROOM_BYTES
 
 
 @pytest.mark.parametrize("how", OF_EVERY_MODE)

@@ -17,7 +17,7 @@ from fourthwatch.api.management import EventView, event_view
 from fourthwatch.api.paging import Cursors, Page, number_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
-from fourthwatch.engine.portrait import Known, Trace, facts_of, features_of, text_of
+from fourthwatch.engine.portrait import Known, Trace, facts_of, features_of, no_text, text_of
 from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.features.things import key_of, mark_of_key
 from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, NEAR_EVENTS_MAX
@@ -91,7 +91,7 @@ class Entities:
             raise Malformed("at must be a time in milliseconds since 1970", code="bad_query")
         text = text_of(kind, value)
         if text is None:
-            raise NotFound("there is no such type of entity, or the value has no normal form")
+            raise NotFound(no_text(kind))
         page = Page(self._cursors, request, caller.tenant, f"entity {kind} {text}", rows=_ROWS)
         before = page.behind(int, walk.ledger.last_seq + 1)
         first_ms = walk.windows.first_ms(caller.tenant, text)

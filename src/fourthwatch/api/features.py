@@ -91,7 +91,8 @@ class FeatureView(msgspec.Struct, frozen=True):
     """Features and facts that it is made of."""
     cost: dict[str, int]
     """`aggregates`: questions to the histories per decision; `series`: selections of events that are remembered for it;
-    `own_series`: those of them that are remembered for you alone."""
+    `own_series`: those of them that are remembered for you alone; `bytes_max`: the most memory that these take of one
+    user, card or whatever they are by, each added up."""
     windows: tuple[WindowView, ...]
     """What it looks through itself; those of the features that it is made of stand there."""
 
@@ -252,7 +253,12 @@ def _view(standing: Standing) -> FeatureView:
         done=100 * standing.done // standing.total if standing.total else 100 * (standing.state == "complete"),
         total=100,
         uses=standing.uses,
-        cost={"aggregates": standing.aggregates, "series": standing.series, "own_series": standing.own_series},
+        cost={
+            "aggregates": standing.aggregates,
+            "series": standing.series,
+            "own_series": standing.own_series,
+            "bytes_max": standing.bytes_max,
+        },
         windows=tuple(_window_view(window) for window in standing.windows),
     )
 

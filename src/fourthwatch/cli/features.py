@@ -106,7 +106,9 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
     else:
         for finding in findings:
             click.echo(f"{finding['file']}: {finding['feature']}: {finding['message'].rstrip()}")
-        click.echo(f"{checked:,} definitions, {len(findings):,} with findings", err=True)
+        click.echo(
+            f"{checked:,} {'definition' if checked == 1 else 'definitions'}, {len(findings):,} with findings", err=True
+        )
     if findings:
         sys.exit(1)
 
@@ -172,11 +174,11 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
     for name in ("says", "unit", "reason"):
         if row[name]:
             click.echo(f"  {name:<8} {row[name]}")
-    click.echo(f"  state    {row['state']}" + (f", {_share(row)} of {row['total']:,} events" if row["total"] else ""))
+    click.echo(f"  state    {row['state']}" + (f", {_share(row)} of the log" if row["state"] == "counting" else ""))
     cost = row["cost"]
     click.echo(
         f"  cost     {cost['aggregates']} questions per decision, {cost['series']} selections of events remembered, "
-        f"{cost['own_series']} of them for you alone"
+        f"{cost['own_series']} of them for you alone, with up to {cost['bytes_max']:,} bytes of each user, card, …"
     )
 
 

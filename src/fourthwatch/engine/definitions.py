@@ -6,6 +6,7 @@ known to the windows until then, so no event can count twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from fourthwatch.errors import InUse, LanguageError, NotFound, TooManyFeatures
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.definition import Book, Defined, Feature, Window
 from fourthwatch.features.lists import Lists
+from fourthwatch.features.modes import bytes_max
 from fourthwatch.features.series import Series
 from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
@@ -49,6 +51,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Selections of events that are remembered for it."""
     own_series: int = 0
     """Those of them that nobody else asks, besides this tenant's features."""
+    bytes_max: int = 0
+    """The most that those take of one entity each, added up."""
     aggregates: int = 0
     """Questions to the histories per decision."""
     windows: tuple[Window, ...] = ()
@@ -259,7 +263,8 @@ class Definitions:
         book = self._shelf.of(tenant)
         defined = book.get(name)
         if defined is None:
-            raise NotFound("there is no feature of this name")
+            near = get_close_matches(name, [one.feature.name for one in book], 1)
+            raise NotFound("there is no feature of this name" + (f"; did you mean {near[0]}?" if near else ""))
         return self.standing_of(defined, book)
 
     def all(self, tenant: int) -> list[Standing]:
@@ -276,6 +281,7 @@ class Definitions:
         """A feature of a book, or one that was checked against it and is not in."""
         lacking = self._lacking(defined, book)
         done, total = self._progress(lacking)
+        own = [series for series in defined.series if series.tenant != 0]
         rests = defined.feature.tenant == 0 and not lacking <= self._windows.registry.all().keys()
         return Standing(
             feature=defined.feature,
@@ -283,7 +289,8 @@ class Definitions:
             done=done,
             total=total,
             series=len(defined.series),
-            own_series=sum(series.tenant != 0 for series in defined.series),
+            own_series=len(own),
+            bytes_max=sum(bytes_max(series.mode) for series in own),
             windows=defined.windows,
             uses=tuple(sorted(defined.names)),
             aggregates=0 if defined.checked is None else defined.checked.cost.aggregates,

@@ -5,6 +5,7 @@ The index leads from a thing to its events; what else was in them is told here.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import islice
 from types import MappingProxyType
 
@@ -61,6 +62,15 @@ def text_of(kind: str, value: str) -> str | None:
         return value
     normal = _NORMAL[kind](value) if kind in _NORMAL else value
     return None if normal is None else f"{prefix}:{normal}"
+
+
+def no_text(kind: str) -> str:
+    """Why `text_of` gave none."""
+    if kind in _PREFIXES:
+        return f"this cannot be the value of {kind}: it has no normal form"
+    near = get_close_matches(kind, _PREFIXES, 1)
+    hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(_PREFIXES))
+    return f"there is no such type of entity; {hint}"
 
 
 class Known(msgspec.Struct, frozen=True):

@@ -8,6 +8,9 @@ from enum import IntEnum
 from typing import Final
 
 from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from fourthwatch.limits import LATEST_KEPT_MAX, THINGS_EXACT_MAX
+
+_ENTRY_BYTES = 24
 
 
 class Mode(IntEnum):
@@ -73,6 +76,23 @@ def slack_ms(age_ms: int) -> int:
     (10, 120)
     """
     return 0 if age_ms == 0 else next((width for reach, width in BUCKETS if age_ms + width <= reach), age_ms)
+
+
+def bytes_max(mode: Mode) -> int:
+    """The most that the summary of one entity's series takes, however much it has seen.
+
+    >>> bytes_max(Mode.ADD), bytes_max(Mode.DISTINCT), bytes_max(Mode.FIRST)
+    (4824, 3096, 24)
+    """
+    buckets = sum(reach // width for reach, width in BUCKETS) + 1
+    entries = {
+        Mode.ADD: THINGS_EXACT_MAX + buckets,
+        Mode.PEAK: THINGS_EXACT_MAX + buckets,
+        Mode.DISTINCT: 2 * THINGS_EXACT_MAX + 1,
+        Mode.LATEST: LATEST_KEPT_MAX,
+        Mode.FIRST: 1,
+    }
+    return _ENTRY_BYTES * entries[mode]
 
 
 Entity = tuple[int, int]
