@@ -292,7 +292,7 @@ def test_an_entity_is_shown_with_its_features_links_and_timeline(small: Merchant
     ("path", "why"),
     [
         ("nothing/x", "there are account, address"),
-        ("usr/x", "did you mean user?"),
+        ("usr/x", "did you mean `user`?"),
         ("ip/nowhere", "cannot be the value of ip"),
         ("user/", "nothing at this path"),
     ],
@@ -304,5 +304,5 @@ def test_an_entity_of_no_type_or_without_a_normal_form_is_not_there(small: Merch
 
 
 def test_a_name_that_is_nearly_a_features_gets_a_hint(small: Merchant) -> None:
-    assert "did you mean account_age?" in small.ask("GET", "/api/v1/features/acount_age").json["detail"]
+    assert "did you mean `account_age`?" in small.ask("GET", "/api/v1/features/acount_age").json["detail"]
     assert "did you mean" not in small.ask("GET", "/api/v1/features/zzz").json["detail"]

@@ -6,7 +6,6 @@ known to the windows until then, so no event can count twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +22,7 @@ from fourthwatch.features.modes import bytes_max
 from fourthwatch.features.series import Series
 from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
+from fourthwatch.language import did_you_mean
 from fourthwatch.limits import OWN_FEATURES_MAX, OWN_SERIES_MAX, OWN_SERIES_OF_ALL_MAX
 from fourthwatch.logs import log
 from fourthwatch.rules.check import CheckedSet
@@ -263,8 +263,8 @@ class Definitions:
         book = self._shelf.of(tenant)
         defined = book.get(name)
         if defined is None:
-            near = get_close_matches(name, [one.feature.name for one in book], 1)
-            raise NotFound("there is no feature of this name" + (f"; did you mean {near[0]}?" if near else ""))
+            hint = did_you_mean(name, [one.feature.name for one in book])
+            raise NotFound("there is no feature of this name" + (f"; {hint}" if hint else ""))
         return self.standing_of(defined, book)
 
     def all(self, tenant: int) -> list[Standing]:

@@ -5,7 +5,6 @@ The index leads from a thing to its events; what else was in them is told here.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import islice
 from types import MappingProxyType
 
@@ -23,7 +22,7 @@ from fourthwatch.features.facts import FACTS
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import THINGS, key_of
-from fourthwatch.language import Value
+from fourthwatch.language import Value, did_you_mean
 from fourthwatch.store.ledger import EventRow
 
 _PREFIXES = MappingProxyType(
@@ -68,8 +67,7 @@ def no_text(kind: str) -> str:
     """Why `text_of` gave none."""
     if kind in _PREFIXES:
         return f"this cannot be the value of {kind}: it has no normal form"
-    near = get_close_matches(kind, _PREFIXES, 1)
-    hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(_PREFIXES))
+    hint = did_you_mean(kind, _PREFIXES) or "there are " + ", ".join(sorted(_PREFIXES))
     return f"there is no such type of entity; {hint}"
 
 

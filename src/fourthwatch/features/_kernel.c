@@ -67,11 +67,6 @@ static int series_number(const Kernel *k, PyObject *o, bool defined, int64_t *ou
     return -1;
 }
 
-static PyObject *done(int failed) {
-    if (failed) return NULL;
-    Py_RETURN_NONE;
-}
-
 /* ---- Series and routes ---- */
 
 static PyObject *kernel_define(Kernel *k, PyObject *const *args, Py_ssize_t n) {
@@ -299,7 +294,6 @@ static int read_query(const Kernel *k, PyObject *o, Asked *a) {
     a->question = (Question){from_ms ? from_ms : INT64_MAX, 0, (uint8_t)op};
     return 0;
 }
-
 
 #define PLAN_NAME "fourthwatch.features._kernel.plan"
 static void free_plan(PyObject *capsule) { PyMem_RawFree(PyCapsule_GetPointer(capsule, PLAN_NAME)); }

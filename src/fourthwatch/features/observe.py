@@ -22,6 +22,7 @@ from fourthwatch.events import (
     Untag,
     UpdateAccount,
 )
+from fourthwatch.events.kinds import KIND_OF_TYPE
 from fourthwatch.features.fields import Read, number_of, reader_of
 from fourthwatch.features.keyer import Apart, Keyer, apart, heard, signed_keys
 from fourthwatch.features.modes import ALL, Entity, Mode, Observation
@@ -35,6 +36,7 @@ AMOUNT_SCALE = 1_000_000
 """Amounts in histories are whole millionths."""
 _AMOUNT_MAX = 9_000_000_000_000.0
 _COMBINED_KIND_FIRST = 32
+_TAG_KIND, _UNTAG_KIND, _CUSTOM_KIND = (KIND_OF_TYPE[one].number for one in (Tag, Untag, CustomEvent))
 _MARKED_BY_ORDER = (CreateOrder, OrderStatus, ItemStatus, Chargeback)
 
 TOLD_AGAIN_KINDS: tuple[int, ...] = tuple(
@@ -280,7 +282,7 @@ class Observer:
         if series.special == HEARD:
             return
         if series.special == TAGS:
-            for number in (TAG_KIND, UNTAG_KIND):
+            for number in (_TAG_KIND, _UNTAG_KIND):
                 writers.setdefault(number, []).append(_Writer(one.number, None, _tags, None))
             return
         if series.where is None and not series.custom and (series.of is None or _is_of_things(series)):
@@ -294,12 +296,9 @@ class Observer:
         observe = _observe_of(series)
         for number in series.kinds:
             writers.setdefault(number, []).append(_Writer(one.number, condition, observe, None))
-        if series.custom and CUSTOM_KIND not in series.kinds:
+        if series.custom and _CUSTOM_KIND not in series.kinds:
             writer = _Writer(one.number, condition, observe, frozenset(series.custom))
-            writers.setdefault(CUSTOM_KIND, []).append(writer)
-
-
-TAG_KIND, UNTAG_KIND, CUSTOM_KIND = 18, 19, 20
+            writers.setdefault(_CUSTOM_KIND, []).append(writer)
 
 
 def condition_of(series: Series) -> Callable[[Subject], bool]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from fourthwatch.events import KINDS, Kind
+from fourthwatch.events import KINDS
 from fourthwatch.features.fields import FIELDS
 from fourthwatch.features.things import THINGS
 from fourthwatch.language import FUNCTIONS, Function, Parameter, Schema, Type
@@ -106,8 +106,3 @@ def _fields_of(kinds: frozenset[int]) -> dict[str, Type]:
 
 _TYPES: dict[str, Type] = {name: field.type for name, field in FIELDS.items()}
 _EVENTS: dict[str, Mapping[str, Type]] = {word: _fields_of(kinds) for word, kinds in KINDS_OF_WORD.items()}
-
-
-def kind_names(kinds: frozenset[int]) -> list[Kind]:
-    """The kinds in the order of the contract."""
-    return [kind for kind in KINDS if kind.number in kinds]

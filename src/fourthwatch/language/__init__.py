@@ -15,7 +15,7 @@ from fourthwatch.language.aggregates import FORM_OF, FORMS, Form
 from fourthwatch.language.canonical import duration_text, format_expression, from_json, to_json
 from fourthwatch.language.check import Checked, Cost, check, read
 from fourthwatch.language.closures import Run
-from fourthwatch.language.diagnose import Diagnostic, LanguageError, render
+from fourthwatch.language.diagnose import Diagnostic, LanguageError, did_you_mean, render
 from fourthwatch.language.evaluate import (
     AggregateInput,
     Compiled,
@@ -78,6 +78,7 @@ __all__ = [
     "compile_at",
     "compile_expression",
     "compile_filter",
+    "did_you_mean",
     "duration_text",
     "format_expression",
     "from_json",
