@@ -1,4 +1,4 @@
-"""Models watched: `/api/v1/models/{model_id}/drift` and `/weeks`, and `/api/v1/alerts`, what should not wait."""
+"""Models watched: `/api/v1/models/{model_id}/drift` and `/weeks`; `/api/v1/alerts`, what should not wait, rules too."""
 
 import asyncio
 
@@ -13,11 +13,12 @@ from fourthwatch.api.paging import truth_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.panel import Panel
-from fourthwatch.engine.watching import Alert, alerts_of, weeks_of
+from fourthwatch.engine.watching import Alert, alerts_of, brake_alert, weeks_of
 from fourthwatch.model.manifest import Manifest
 from fourthwatch.model.stability import ALARM, drift_of
 from fourthwatch.model.watched import came_of
 from fourthwatch.store.models import ModelStore
+from fourthwatch.store.rule_sets import RuleSetReader
 
 
 class DriftView(msgspec.Struct, frozen=True):
@@ -75,10 +76,14 @@ class AlertsView(msgspec.Struct, frozen=True):
 class ModelWatching:
     """The handlers."""
 
-    def __init__(self, changes: Changes, corridor: Corridor, models: ModelStore, aside: Aside, clock: Clock) -> None:
+    def __init__(
+        self, changes: Changes, corridor: Corridor, models: ModelStore, rule_sets: RuleSetReader, aside: Aside,
+        clock: Clock,
+    ) -> None:  # fmt: skip
         self._changes = changes
         self._corridor = corridor
         self._models = models
+        self._rule_sets = rule_sets
         self._aside = aside
         self._clock = clock
 
@@ -114,9 +119,12 @@ class ModelWatching:
         return json_reply(WeeksView(manifest.id, manifest.target, came_of(found), views))
 
     async def alerts(self, request: Request) -> Response:
-        """Of all models in use, as they were measured last, within a minute."""
-        caller = self._changes.caller(request, "read")
-        return json_reply(AlertsView(tuple(alerts_of(self._panel, caller.tenant)), iso_ms(self._clock.now_ms())))
+        """Of all models in use, as they were measured last, within a minute; and of the rules."""
+        tenant = self._changes.caller(request, "read").tenant
+        version = self._corridor.definitions.walk.rulings.in_force(tenant).version
+        row = await asyncio.to_thread(self._rule_sets.one, tenant, version)
+        alerts = (*brake_alert(row), *alerts_of(self._panel, tenant))
+        return json_reply(AlertsView(alerts, iso_ms(self._clock.now_ms())))
 
     @property
     def _panel(self) -> Panel:

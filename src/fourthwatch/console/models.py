@@ -41,7 +41,7 @@ class ModelPages:
         """Every model, the newest first, and what should not wait."""
         found = await visit.get("models", cursor=visit.query.get("cursor"))
         models = found["models"]
-        alerts = (await visit.get("alerts"))["alerts"]
+        alerts = [one for one in (await visit.get("alerts"))["alerts"] if one["code"].startswith("model.")]
         champion = next((model for model in models if model["state"] == "champion"), None)
         return self._looks.page(
             "models.html", visit, models=models, alerts=alerts, champion=champion, next=found["next"]

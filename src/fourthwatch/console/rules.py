@@ -39,6 +39,7 @@ class Rules:
             Page("GET", "/rules/versions", "viewer", self.versions),
             Page("GET", "/rules/versions/{version}", "viewer", self.version),
             Page("POST", "/rules/versions/{version}/rollback", "manager", self.roll_back),
+            Page("POST", "/rules/versions/{version}/again", "manager", self.decide_again),
             Page("POST", "/rules/proposals/{proposal}", "manager", self.judge),
             Page("GET", "/rules/edit/{name}", "viewer", self.editor),
             Page("POST", "/rules/edit/{name}", "manager", self.publish),
@@ -58,10 +59,11 @@ class Rules:
             and (not wanted or wanted.lower() in f"{rule['name']} {rule['says']} {rule['when']}".lower())
         ]  # fmt: skip
         proposals = (await visit.get("rule-proposals"))["proposals"]
+        braked = [one for one in (await visit.get("alerts"))["alerts"] if one["code"] == "rule.braked"]
         return self._looks.page(
             "rules.html", visit, rules=[whole(rule) for rule in fit], total=len(rules), done=done,
             currency=told["currency"], classes=CLASSES, asked_class=asked_class, state=state, wanted=wanted,
-            proposals=proposals, authors=await visit.authors() if proposals else {}, days=_DAYS,
+            proposals=proposals, braked=braked, authors=await visit.authors() if proposals else {}, days=_DAYS,
             decisions=statistics["decisions"],
             hits={row["rule"]: row for row in statistics["rules"]},
             counts={one: sum(rule["class"] == one for rule in rules) for one in CLASSES},
@@ -161,6 +163,15 @@ class Rules:
             return _waits()
         told = f"Version {version} is in force again, as version {made['version']}."
         return then("/console/rules/versions", told)
+
+    async def decide_again(self, visit: Visit) -> Response:
+        """Decide the orders again that a rule touched before the brake took it out."""
+        made = await visit.do("POST", "rule-sets", visit.request.path_params["version"], "decide-again")
+        count = len(made["events"])
+        said = (
+            f"{count:,} decision{'s' if count != 1 else ''} that {made['rule']} touched {'are' if count != 1 else 'is'}"
+        )
+        return then("/console/rules", f"{said} made again.")
 
     async def judge(self, visit: Visit) -> Response:
         """Approve a set that waits, or turn it down."""

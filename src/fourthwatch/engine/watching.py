@@ -14,6 +14,7 @@ from fourthwatch.model.stability import Drift
 from fourthwatch.model.watched import CAME_LEAST, CAME_MOST, Week
 from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.model_weeks import WEEK_MS, arrivals, by_week
+from fourthwatch.store.rule_sets import BRAKE, RuleSetRow
 
 WEEKS = 26
 
@@ -22,7 +23,7 @@ class Alert(msgspec.Struct, frozen=True):
     """Something that should not wait."""
 
     code: str
-    """`model.drifted`, `model.miscalibrated` or `model.refused`."""
+    """`model.drifted`, `model.miscalibrated`, `model.refused` or `rule.braked`."""
     severity: str
     """bad: it decides; warn: it looks on."""
     thing: str
@@ -74,6 +75,13 @@ def alerts_of(panel: Panel, tenant: int) -> Iterator[Alert]:
         if owner == str(tenant):
             says = f"The model {model} cannot be used, and the champion before it stays: {reason}"
             yield Alert("model.refused", "bad", f"models/{model}", says)
+
+
+def brake_alert(row: RuleSetRow | None) -> Iterator[Alert]:
+    """What should not wait about the rule set in force: that the brake published it, and nobody has since."""
+    if row is not None and row.author == BRAKE:
+        says = f"A rule took itself out of force: {row.note}. The orders that it touched can be decided again."
+        yield Alert("rule.braked", "bad", f"rule-sets/{row.version}", says)
 
 
 def _drift_says(model: str, drift: Drift) -> str:

@@ -124,7 +124,7 @@ class Assembly:
                 *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
                 Rules(changes, corridor, clock, cursors, rule_sets, eyes, four_eyes=settings.four_eyes),
                 *(Redeciding(changes, corridor, self.reader, trail, clock), Audit(self.access, trail, cursors)),
-                *_of_models(changes, corridor, models, decisions, aside, clock, cursors),
+                *_of_models(changes, corridor, models, rule_sets, decisions, aside, clock, cursors),
                 *desk.parts,
                 Pages(lambda: corridor.state, backlog.measure),
             ),
@@ -142,13 +142,14 @@ def _of_models(
     changes: Changes,
     corridor: Corridor,
     models: ModelStore,
+    rule_sets: RuleSetReader,
     decisions: Decisions,
     aside: Aside,
     clock: Clock,
     cursors: Cursors,
 ) -> tuple[Part, ...]:
     """Whatever is asked about models."""
-    watching = ModelWatching(changes, corridor, models, aside, clock)
+    watching = ModelWatching(changes, corridor, models, rule_sets, aside, clock)
     cards = ModelCards(changes, models)  # before the model's own path
     return (cards, watching, Models(changes, models, cursors), Contributions(decisions, corridor))
 
