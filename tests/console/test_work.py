@@ -96,6 +96,28 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     assert opened.script("return document.activeElement.textContent") == "Skip to the content"
 
 
+def test_marks_stay_while_orders_are_looked_at_one_after_the_other(office: Office) -> None:
+    opened = office.browser
+    opened.open("/console/queue")
+    opened.one("tr[data-row]")
+    for _ in range(2):
+        before = opened.script("return document.querySelector('aside.panel h2')?.textContent")
+        opened.press("j")
+        opened.wait(
+            lambda before=before: (
+                opened.script("return document.querySelector('aside.panel h2')?.textContent") not in (None, before)
+            )
+        )
+        opened.press("x")
+    marked = "return [...document.querySelectorAll('.marking tbody input:checked')].length"
+    opened.wait(lambda: opened.script(marked) == 2)
+    assert opened.one(".bulk").text.startswith("2 marked:")
+    bulk = opened.script("const at = document.querySelector('.bulk').getBoundingClientRect(); return at.bottom")
+    assert bulk <= opened.script("return window.innerHeight"), "what can be done stays in sight"
+    opened.click(".bulk button[value=hold]")
+    opened.see("Decide about 2 orders")
+
+
 def test_a_reason_is_written_by_keyboard_and_enter_in_it_decides_nothing(office: Office) -> None:
     opened, order_id = office.browser, office.ring[3]
     opened.open(f"/console/orders/{order_id}")

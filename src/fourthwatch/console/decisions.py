@@ -69,7 +69,8 @@ class DecisionPages:
         shared.sort(key=lambda pair: -((pair[0]["order"] or {}).get("score") or 0))
         return self._looks.page(
             "history.html", visit, own=[order for order in own if order["order_id"] != order_id][:_ORDERS_SHOWN],
-            shared=shared[:_ORDERS_SHOWN], more=max(0, len(shared) - _ORDERS_SHOWN), words=SAME, user=user,
+            shared=shared[:_ORDERS_SHOWN], more=max(0, len(shared) - _ORDERS_SHOWN), words=SAME,
+            hubs=[node for node in graph["nodes"] if node["hub"] and node["hops"] == 1], user=user,
             order_id=order_id,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ Everything a shop or a shopper wrote is text here and never markup; there is no 
 """
 
 import hashlib
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _TYPES = {
     ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".woff2": "font/woff2",
     ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
 }  # fmt: skip
+_WIRE_WORD = re.compile(r"_[A-Za-z][A-Za-z_]{0,40}")
 THEME_COOKIE = "fourthwatch-theme"
 THEMES = ("auto", "light", "dark")
 
@@ -73,7 +75,7 @@ class Looks:
         )  # fmt: skip
         self._environment.filters.update(
             time=self.time, ago=self.ago, day=day_text, amount=amount_text, count=count_text, percent=percent_text,
-            value=value_text, size=size_text, pretty=pretty, compact=compact, words=words_of,
+            value=value_text, size=size_text, said=said_text, pretty=pretty, compact=compact, words=words_of,
         )  # fmt: skip
         self._environment.globals.update(
             static=statics.address, has_static=statics.has, version=__version__, with_query=with_query,
@@ -163,6 +165,15 @@ def pretty(value: Any) -> str:
 def compact(value: Any) -> str:
     """JSON for a script, in an attribute; the template escapes it."""
     return msgspec.json.encode(value).decode()
+
+
+def said_text(value: Any) -> str:
+    """A value of an event for people: the wire's own words without their mark, everything else as it was sent.
+
+    >>> said_text("_creditCard"), said_text("_x <b>"), said_text("Fashion"), said_text(True)
+    ('credit card', '_x <b>', 'Fashion', 'yes')
+    """
+    return words_of(value) if isinstance(value, str) and _WIRE_WORD.fullmatch(value) else value_text(value)
 
 
 def words_of(name: str) -> str:

@@ -1,7 +1,7 @@
 // What every page has: htmx, times in the viewer's own zone, keys, the palette. Without it pages are links and forms.
 import "./trust.js";
 import htmx from "htmx.org";
-import { countMarks } from "./marks.js";
+import { countMarks, keepMarks } from "./marks.js";
 import { showTimes } from "./times.js";
 import { listenToKeys } from "./keys.js";
 import { listenToPalette } from "./palette.js";
@@ -60,6 +60,7 @@ for (const here of document.querySelectorAll(".side [aria-current], .tabs [aria-
   row.scrollLeft += here.getBoundingClientRect().left + here.clientWidth / 2 - row.getBoundingClientRect().left - row.clientWidth / 2;
 }
 setInterval(() => showTimes(document), 30_000);
+keepMarks();
 listenToKeys();
 listenToPalette();
 enliven(document.body);

@@ -11,7 +11,8 @@ export function listenToPalette() {
       title: link.dataset.command || link.textContent.trim(), kind: link.dataset.command ? "do" : "page", link,
     }));
     const text = find.value.trim().toLowerCase();
-    const fit = places.filter(({ title }) => title.toLowerCase().includes(text));
+    const near = ({ title }) => (title.toLowerCase().startsWith(text) ? 0 : title.toLowerCase().includes(` ${text}`) ? 1 : 2);
+    const fit = places.filter(({ title }) => title.toLowerCase().includes(text)).sort((one, other) => near(one) - near(other));
     if (text) fit.push({ title: `Search for “${find.value.trim()}”`, kind: "search", href: `/console/search?q=${encodeURIComponent(find.value.trim())}` });
     return fit;
   }
