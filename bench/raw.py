@@ -44,7 +44,7 @@ def raw_scores(raw: Floats, bad: Wholes, train: Wholes, test: Wholes) -> Floats:
     """What a plain model of the first settings makes of the test's rows."""
     names = [f"raw_{place}" for place in range(raw.shape[1])]
     learner = Learner(names, raw[train], bad[train], np.ones(len(train)), 1)
-    found: Floats = learner.fit_plainly(np.arange(len(train))).predict(raw[test])
+    found: Floats = learner.fit_plainly(np.arange(len(train))).predict(raw[test], num_threads=1)
     return found
 
 

@@ -1,5 +1,9 @@
 """Trees from a matrix: what is demanded of them holds, a leak is named, and silence counts as far as labels arrived."""
 
+import os
+import subprocess
+import sys
+
 import lightgbm
 import numpy as np
 import pytest
@@ -90,7 +94,6 @@ def test_more_of_a_bad_sign_never_counts_for_less_although_the_rows_say_so() -> 
     bad = (-2 * np.nan_to_num(values[:, 0]) + np.nan_to_num(values[:, 1]) + chance.normal(size=ROWS) > 2).astype(int)
     assert [monotone_of(name) for name in (*SIGNS, "delivered_orders_of_user")] == [1, 0, 0, -1]
     found = _learned(SIGNS, values, bad)
-    assert found.settings["monotone"] == 1
     steps = np.linspace(-3, 3, 40)
     free = Learner(("orders_by_user_7d", "amount"), values[:, :2], bad, np.ones(ROWS), 1).fit_plainly(np.arange(ROWS))
     for model, columns, at, is_demanded in (
@@ -125,6 +128,30 @@ def test_a_planted_leak_is_named_in_manifest_and_card_and_honest_features_are_no
     assert leaky.suspects == ("refunded_since",)
     assert "Too good to be believed: <code>refunded_since</code>" in card
     assert leaky.metrics["auc"].value > 0.95 > manifest.metrics["auc"].value
+
+
+ALONE = """
+import os, sys
+import numpy as np
+from fourthwatch.workbench.learning import Learner
+chance = np.random.default_rng(1)
+values = chance.normal(size=(400, 3))
+bad = (values.sum(axis=1) + chance.normal(size=400) > 2).astype(np.int64)
+before = len(os.listdir("/proc/self/task"))
+learner = Learner(("a", "b", "c"), values, bad, np.ones(400), int(sys.argv[1]))
+learner.run(lambda _name, work: work(), lambda: True, lambda _what, _share: None)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_training_starts_as_many_threads_as_it_was_told_and_no_more(threads: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"  # whoever waits leaves the core to the other
+    found = subprocess.run(
+        [sys.executable, "-c", ALONE, str(threads)], capture_output=True, text=True, check=True, env=environment
+    )
+    assert int(found.stdout) == threads - 1
 
 
 def test_as_many_threads_are_used_as_were_asked_for_and_their_number_changes_no_tree() -> None:

@@ -192,7 +192,7 @@ def _effects(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable)
         means = []
         for level in levels:
             values[:, at] = level
-            margin = learned.model.predict(values, raw_score=True)
+            margin = learned.model.predict(values, raw_score=True, num_threads=1)
             means.append(float(calibrated(margin, learned.calibration).mean()))
         values[:, at] = kept
         if len(levels) > 1:

@@ -5,7 +5,7 @@ Time alone splits: what is chosen is chosen on a later slice than it was learned
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import lightgbm
 import msgspec
@@ -27,6 +27,9 @@ _LEARN_SHARE, _CHOOSE_SHARE = 0.6, 0.8
 _ROWS_TUNED_MAX = 150_000
 _KEPT_TRIED = (30, 45, 60)
 _EARLY = 40
+_LASTING = 10
+"""Features that come first among those chosen, since they order cases the same way at all times."""
+_PARTS, _PART_ROWS_MAX, _LASTING_MIN = 3, 20_000, 0.005
 _AVERAGED_MAX = 3
 """Boosters of other seeds that one model is the mean of, as far as the bound of its trees allows."""
 _SETTINGS: Mapping[str, Any] = {
@@ -36,18 +39,17 @@ _SETTINGS: Mapping[str, Any] = {
 _SEED = 11
 _FIRST: Mapping[str, float] = {
     "num_leaves": 15, "learning_rate": 0.05, "min_data_in_leaf": 20, "feature_fraction": 0.6, "lambda_l2": 1.0,
-    "monotone": 1, "half_life": 0,
+    "half_life": 0,
 }  # fmt: skip
-"""`monotone`: whether sense is demanded; `half_life`: part of the span after which an order counts half, or 0."""
+"""`half_life`: part of the span after which an order counts half, or 0."""
 _TRIED: tuple[Mapping[str, float], ...] = (
     _FIRST,
-    {**_FIRST, "monotone": 0},
     {**_FIRST, "num_leaves": 7, "feature_fraction": 0.5},
     {**_FIRST, "half_life": 0.25},
     {**_FIRST, "num_leaves": 31, "min_data_in_leaf": 50, "feature_fraction": 0.5, "lambda_l2": 10.0},
-    {**_FIRST, "num_leaves": 7, "learning_rate": 0.03, "feature_fraction": 0.3, "monotone": 0},
+    {**_FIRST, "num_leaves": 7, "learning_rate": 0.03, "feature_fraction": 0.3},
     {**_FIRST, "num_leaves": 4, "learning_rate": 0.08, "min_data_in_leaf": 200, "feature_fraction": 0.4},
-    {**_FIRST, "num_leaves": 31, "learning_rate": 0.03, "feature_fraction": 0.3, "monotone": 0},
+    {**_FIRST, "num_leaves": 31, "learning_rate": 0.03, "feature_fraction": 0.3},
     {**_FIRST, "num_leaves": 15, "min_data_in_leaf": 100, "lambda_l2": 20.0, "half_life": 0.25},
     {**_FIRST, "num_leaves": 63, "learning_rate": 0.03, "min_data_in_leaf": 100, "feature_fraction": 0.3},
 )
@@ -55,6 +57,7 @@ _TRIED: tuple[Mapping[str, float], ...] = (
 _RISING_PREFIXES = ("bad_tags", "neighbours_tagged_bad", "failed_logins_then_new_device", "rto_ever")
 _FALLING_PREFIXES = ("delivered_",)
 
+Sign = Literal[-1, 0, 1]
 Trained = tuple[dict[str, float], int]
 """Settings, and how many trees."""
 Journal = Callable[[str, Callable[[], Any]], Any]
@@ -110,7 +113,7 @@ def slices_of(bad: Wholes) -> Slices:
     return found
 
 
-def monotone_of(name: str) -> int:
+def monotone_of(name: str) -> Sign:
     """1 where more of a feature must not lower the chance of a bad outcome, -1 the other way, 0 where nobody knows."""
     if name.startswith(_RISING_PREFIXES):
         return 1
@@ -149,9 +152,9 @@ class Learner:
         settings = {name: best[name] for name in _FIRST}
         say("learning", 0.85)
         early = self._averaged(settings, columns, slices.learn, trees)
-        chosen_margin = early.predict(self._cut(slices.choose, columns), raw_score=True)
+        chosen_margin = self._predict(early, self._cut(slices.choose, columns), raw_score=True)
         later = self._averaged(settings, columns, slices.before_measure, trees)
-        margin = later.predict(self._cut(slices.measure, columns), raw_score=True)
+        margin = self._predict(later, self._cut(slices.measure, columns), raw_score=True)
         honest = platt(chosen_margin, self._bad[slices.choose], self._weight[slices.choose])
         pooled = np.concatenate((slices.choose, slices.measure))
         calibration = platt(np.concatenate((chosen_margin, margin)), self._bad[pooled], self._weight[pooled])
@@ -167,14 +170,16 @@ class Learner:
         return self._fit(_FIRST, list(range(len(self._names))), rows, 150)
 
     def _choose_features(self, slices: Slices) -> list[str]:
-        """Those whose values, shuffled on a later slice, make the model worse there, as many as do best."""
+        """Those whose values, shuffled on a later slice, make the model worse there, as many as do best; before them
+        the few that last: beside others that say the same, shuffling one alone shows little."""
         everything = list(range(len(self._names)))
         rows = self._thinned(slices.learn)
         first = self._fit(_FIRST, everything, rows, 120)
         gains = np.asarray(first.feature_importance("gain"), np.float64)
         used = [int(at) for at in np.argsort(-gains, kind="stable") if gains[at] > 0][: 2 * FEATURES_KEPT_MAX]
         worth = self._worth(first, used, self._thinned(slices.choose))
-        ranked = sorted(used, key=lambda at: (-worth[at], -gains[at]))
+        lasting = self._lasting(slices)
+        ranked = [*lasting, *(at for at in sorted(used, key=lambda at: (-worth[at], -gains[at])) if at not in lasting)]
         sizes = [size for size in _KEPT_TRIED if size < len(ranked)] + [min(len(ranked), FEATURES_KEPT_MAX)]
         scores = {size: self._quality(ranked[:size], slices) for size in sizes}
         best = max(scores.values())
@@ -184,19 +189,35 @@ class Learner:
     def _worth(self, model: Any, used: Sequence[int], rows: Wholes) -> dict[int, float]:
         """By column, what is lost in log-loss when its values are shuffled among the rows."""
         values, bad, weight = self._values[rows], self._bad[rows], self._weight[rows]
-        whole = log_loss(bad, model.predict(values), weight)
+        whole = log_loss(bad, self._predict(model, values), weight)
         chance = np.random.default_rng(5)
         found = {}
         for at in used:
             kept = values[:, at].copy()
             values[:, at] = kept[chance.permutation(len(rows))]
-            found[at] = log_loss(bad, model.predict(values), weight) - whole
+            found[at] = log_loss(bad, self._predict(model, values), weight) - whole
             values[:, at] = kept
         return found
 
+    def _lasting(self, slices: Slices) -> list[int]:
+        """Columns that order cases the same way in each newer part of the time, by the part where they do so least."""
+        parts = [*np.array_split(slices.learn, _PARTS)[1:], slices.choose]
+        strength = {}
+        for at in range(len(self._names)):
+            found = [self._direction(part[:: len(part) // _PART_ROWS_MAX + 1], at) for part in parts]
+            one_way = min(found) > 0 or max(found) < 0
+            strength[at] = min(abs(one) for one in found) if one_way else 0.0
+        best = sorted(strength, key=lambda at: -strength[at])[:_LASTING]
+        return [at for at in best if strength[at] > _LASTING_MIN]
+
+    def _direction(self, rows: Wholes, at: int) -> float:
+        """An AUC's distance from chance, the unknown taken for the least; none where one kind is absent."""
+        found = auc_of(self._bad[rows], np.nan_to_num(self._values[rows, at], nan=-1e300)) - 0.5
+        return 0.0 if found != found else found
+
     def _quality(self, columns: Sequence[int], slices: Slices) -> float:
         model = self._fit(_FIRST, columns, self._thinned(slices.learn), 120)
-        given = model.predict(self._cut(slices.choose, columns))
+        given = self._predict(model, self._cut(slices.choose, columns))
         bad = self._bad[slices.choose]
         return auc_of(bad, given) + average_precision(bad, given)
 
@@ -207,11 +228,16 @@ class Learner:
         there = self._cut(slices.choose, columns)
         best, trees = float("inf"), 0
         for count in range(_EARLY, TREES_MAX + 1, _EARLY):
-            margin = model.predict(there, raw_score=True, num_iteration=count)
+            margin = self._predict(model, there, raw_score=True, num_iteration=count)
             loss = log_loss(bad, calibrated(margin, platt(margin, bad, weight)), weight)
             if loss < best - 1e-6:
                 best, trees = loss, count
         return {**settings, "trees": float(trees), "log_loss": best}
+
+    def _predict(self, model: Any, values: Floats, **how: Any) -> Floats:
+        """Without a word the library takes every core for it, whatever it learned with."""
+        found: Floats = model.predict(values, num_threads=self._threads, **how)
+        return found
 
     def _cut(self, rows: Wholes, columns: Sequence[int]) -> Floats:
         return np.take(self._values[rows], np.asarray(columns), axis=1)
@@ -234,12 +260,12 @@ class Learner:
         names = [self._names[at] for at in columns]
         given = {
             **_SETTINGS,
-            **{name: value for name, value in settings.items() if name not in ("monotone", "half_life")},
+            **{name: value for name, value in settings.items() if name != "half_life"},
             "num_leaves": int(settings["num_leaves"]),
             "min_data_in_leaf": min(int(settings["min_data_in_leaf"]), max(5, len(rows) // 50)),
             "num_threads": self._threads,
             "seed": seed,
-            "monotone_constraints": [monotone_of(name) if settings["monotone"] else 0 for name in names],
+            "monotone_constraints": [monotone_of(name) for name in names],
         }
         weight = self._weight[rows]
         if settings["half_life"]:  # rows stand in the order of time

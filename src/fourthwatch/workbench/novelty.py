@@ -192,7 +192,7 @@ def _worth(matrix: Matrix, plan: Plan) -> tuple[dict[str, Measured], int]:
 
 
 def _uses(matrix: Matrix) -> tuple[Use, ...]:
-    return tuple(use_of(name, (), matrix.values[:, at], 0.0, {}) for at, name in enumerate(matrix.names))
+    return tuple(use_of(name, (), matrix.values[:, at], 0.0) for at, name in enumerate(matrix.names))
 
 
 def _card(manifest: Manifest) -> str:

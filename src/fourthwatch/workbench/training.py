@@ -36,7 +36,7 @@ from fourthwatch.model.stability import SCORE_GROUPS, score_shares
 from fourthwatch.workbench.card import card_of
 from fourthwatch.workbench.dataset import Wanted
 from fourthwatch.workbench.delays import look
-from fourthwatch.workbench.learning import Journal, Learned, Learner, calibrated, monotone_of
+from fourthwatch.workbench.learning import Journal, Learned, Learner, Sign, calibrated, monotone_of
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.matrix_file import read_matrix_file, write_matrix_file
 from fourthwatch.workbench.maturity import Usable, usable
@@ -141,7 +141,7 @@ def packed(
     values = matrix.columns(learned.names)[rows.rows]
     body = learned.model.model_to_string().encode()
     sample = np.linspace(0, len(values) - 1, min(GOLDEN_ROWS, len(values))).astype(np.int64)
-    margin = np.array([learned.model.predict(values[at : at + 1], raw_score=True)[0] for at in sample])
+    margin = np.array([learned.model.predict(values[at : at + 1], raw_score=True, num_threads=1)[0] for at in sample])
     golden = np.column_stack((values[sample], calibrated(margin, learned.calibration))).astype("<f8").tobytes()
     scores = np.array([exact_score(float(p), ScoreMap(plan.probability_at_70)) for p in learned.measured_probability])
     bad, told = rows.bad[learned.measured_rows], learned.measured_probability
@@ -162,7 +162,7 @@ def packed(
         delay_days=rows.delay_days,
         data_mark=matrix.mark,
         features=tuple(
-            use_of(name, own, values[:, at], float(gains[at] / max(gains.sum(), 1e-12)), learned.settings)
+            use_of(name, own, values[:, at], float(gains[at] / max(gains.sum(), 1e-12)), monotone_of(name))
             for at, name in enumerate(learned.names)
         ),
         calibration=learned.calibration,
@@ -200,7 +200,7 @@ def metrics_of(bad: Wholes, told: Floats) -> dict[str, Measured]:
     }
 
 
-def use_of(name: str, own: tuple[Feature, ...], column: Floats, gain: float, settings: dict[str, float]) -> Use:
+def use_of(name: str, own: tuple[Feature, ...], column: Floats, gain: float, monotone: Sign = 0) -> Use:
     """A feature as the manifest names it, with how its values were spread."""
     defined = {one.name: one for one in own}.get(name)
     known = column[~np.isnan(column)]
@@ -214,7 +214,7 @@ def use_of(name: str, own: tuple[Feature, ...], column: Floats, gain: float, set
         unit="" if shown is None else shown.unit,
         says="" if shown is None else shown.says,
         reason=name if shown is None else shown.reason,
-        monotone=monotone_of(name) if settings.get("monotone") else 0,  # type: ignore[arg-type]
+        monotone=monotone,
         gain=round(gain, 6),
         edges=tuple(float(edge) for edge in edges),
         shares=tuple(round(float(share), 6) for share in shares),
