@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import count
 
 import lightgbm
 import numpy as np
@@ -79,12 +80,20 @@ def test_a_mean_of_boosters_is_one_booster_that_gives_their_mean() -> None:
     assert averaged(models[:1]) is models[0]
 
 
-def test_the_mean_moves_less_with_chance_than_one_booster_does_and_keeps_the_bound_of_trees() -> None:
-    values, bad = _signs(np.random.default_rng(2))
-    found = _learned(SIGNS, values, bad)
-    assert 40 < found.trees <= TREES_MAX
-    assert found.trees == found.model.num_trees()
-    assert found.trees % 3 == 0  # three boosters of as many trees each
+def test_a_model_is_the_mean_of_boosters_of_the_best_settings_within_the_bound_of_trees() -> None:
+    values, bad = _signs(np.random.default_rng(2), 1_000)
+    one = _learned(SIGNS, values, bad)
+    assert (len(one.tried), len(one.members)) == (1, 3)  # of one setting, with three seeds
+    asked = count()
+    learner = Learner(SIGNS, values, bad, np.ones(len(bad)), 1)
+    several = learner.run(lambda _name, work: work(), lambda: next(asked) >= 4, lambda _what, _share: None)
+    assert len(several.tried) == 5
+    losses = [tried["log_loss"] for tried in several.tried]
+    assert losses == sorted(losses)
+    for found in (one, several):
+        assert found.members == (*found.tried, *found.tried[:1] * 2)[: len(found.members)]
+        assert found.trees == found.model.num_trees() == sum(int(member["trees"]) for member in found.members)
+        assert found.trees <= TREES_MAX
 
 
 def test_more_of_a_bad_sign_never_counts_for_less_although_the_rows_say_so() -> None:

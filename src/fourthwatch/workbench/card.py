@@ -53,6 +53,8 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         _suspects(manifest),
         _features(manifest),
         _effects(manifest, learned, matrix, rows),
+        "<h2>What was tried</h2>",
+        _tried(learned),
         "<h2>How late labels are</h2>",
         chart(
             "Bad labels that have arrived, by age in days",
@@ -178,6 +180,17 @@ def _features(manifest: Manifest) -> str:
         for use in sorted(manifest.features, key=lambda use: -use.gain)
     )
     return f"<table><tr><th>feature</th><th>part</th><th>must</th><th>what it says</th></tr>{lines}</table>"
+
+
+def _tried(learned: Learned) -> str:
+    """Settings, the best first, and of how many boosters of each the model is the mean."""
+    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in learned.tried[0])
+    lines = "".join(
+        f"<tr>{''.join(f'<td class=n>{value:.5g}</td>' for value in one.values())}"
+        f"<td class=n>{sum(member == one for member in learned.members)}</td></tr>"
+        for one in learned.tried
+    )
+    return f"<table><tr>{head}<th>boosters</th></tr>{lines}</table>"
 
 
 def _effects(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable) -> str:

@@ -31,7 +31,7 @@ _LASTING = 10
 """Features that come first among those chosen, since they order cases the same way at all times."""
 _PARTS, _PART_ROWS_MAX, _LASTING_MIN = 3, 20_000, 0.005
 _AVERAGED_MAX = 3
-"""Boosters of other seeds that one model is the mean of, as far as the bound of its trees allows."""
+"""Boosters that one model is the mean of, as far as the bound of its trees allows."""
 _SETTINGS: Mapping[str, Any] = {
     "objective": "binary", "verbosity": -1, "bagging_fraction": 0.8, "bagging_freq": 1, "deterministic": True,
     "force_row_wise": True, "monotone_constraints_method": "basic", "max_bin": 255, "metric": "None",
@@ -82,7 +82,6 @@ class Learned(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     model: Any
     """The booster, made of all rows."""
-    settings: dict[str, float]
     trees: int
     """Of the booster."""
     calibration: Calibration
@@ -91,7 +90,9 @@ class Learned(msgspec.Struct, frozen=True):
     measured_probability: Floats
     """Of a model made of what came before them, calibrated on rows before them, too."""
     tried: tuple[dict[str, float], ...]
-    """What was tried, with the log-loss on the choosing slice."""
+    """What was tried, with the log-loss on the choosing slice, the best first."""
+    members: tuple[dict[str, float], ...]
+    """Those of them that the booster is the mean of."""
 
 
 def slices_of(bad: Wholes) -> Slices:
@@ -147,22 +148,22 @@ class Learner:
                 break
             say("trying settings", (number + 1) / (len(_TRIED) + 3))
             tried.append(journal(f"settings {number}", partial(self._try, settings, columns, slices)))
-        best = min(tried, key=lambda one: one["log_loss"])
-        trees = int(best["trees"])
-        settings = {name: best[name] for name in _FIRST}
+        best = sorted(tried, key=lambda one: one["log_loss"])
+        members = _members(best)
         say("learning", 0.85)
-        early = self._averaged(settings, columns, slices.learn, trees)
+        early = self._averaged(members, columns, slices.learn)
         chosen_margin = self._predict(early, self._cut(slices.choose, columns), raw_score=True)
-        later = self._averaged(settings, columns, slices.before_measure, trees)
+        later = self._averaged(members, columns, slices.before_measure)
         margin = self._predict(later, self._cut(slices.measure, columns), raw_score=True)
         honest = platt(chosen_margin, self._bad[slices.choose], self._weight[slices.choose])
         pooled = np.concatenate((slices.choose, slices.measure))
         calibration = platt(np.concatenate((chosen_margin, margin)), self._bad[pooled], self._weight[pooled])
         say("learning", 0.95)
-        model = self._averaged(settings, columns, np.arange(len(self._bad)), trees)
+        model = self._averaged(members, columns, np.arange(len(self._bad)))
         return Learned(
-            names=tuple(names), model=model, settings=settings, trees=model.num_trees(), calibration=calibration,
-            measured_rows=slices.measure, measured_probability=calibrated(margin, honest), tried=tuple(tried),
+            names=tuple(names), model=model, trees=model.num_trees(), calibration=calibration,
+            measured_rows=slices.measure, measured_probability=calibrated(margin, honest), tried=tuple(best),
+            members=tuple(members),
         )  # fmt: skip
 
     def fit_plainly(self, rows: Wholes) -> Any:
@@ -250,9 +251,13 @@ class Learner:
         step = len(good) // _ROWS_TUNED_MAX + 1
         return np.sort(np.concatenate((rows[self._bad[rows] == 1], good[::step])))
 
-    def _averaged(self, settings: Mapping[str, float], columns: Sequence[int], rows: Wholes, trees: int) -> Any:
-        count = max(1, min(_AVERAGED_MAX, TREES_MAX // trees))
-        return averaged([self._fit(settings, columns, rows, trees, _SEED + number) for number in range(count)])
+    def _averaged(self, members: Sequence[Mapping[str, float]], columns: Sequence[int], rows: Wholes) -> Any:
+        return averaged(
+            [
+                self._fit({name: one[name] for name in _FIRST}, columns, rows, int(one["trees"]), _SEED + number)
+                for number, one in enumerate(members)
+            ]
+        )
 
     def _fit(
         self, settings: Mapping[str, float], columns: Sequence[int], rows: Wholes, trees: int, seed: int = _SEED
@@ -275,6 +280,19 @@ class Learner:
             feature_name=[f"f{place}" for place in range(len(names))], params={"verbosity": -1}, free_raw_data=True,
         )  # fmt: skip
         return lightgbm.train(given, data, trees)
+
+
+def _members(best: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """The best settings, each for one booster of the mean: on one slice the best of all is so by chance as well. Where
+    few were tried they are taken again, with other seeds."""
+    found, room = [], TREES_MAX
+    for number in range(_AVERAGED_MAX):
+        one = best[number % len(best)]
+        if found and one["trees"] > room:
+            break
+        found.append(one)
+        room -= int(one["trees"])
+    return found
 
 
 def platt(margin: Floats, bad: Wholes, weight: Floats) -> Calibration:
