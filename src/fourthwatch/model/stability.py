@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,6 +14,8 @@ ROWS_MIN = 200
 """With fewer the index is chance."""
 _LEAST = 1e-4
 SCORE_GROUPS = 20
+_NEAR, _NEAR_GROUPS = 15.0, 7
+"""Points of a score that are near, and in how many groups these can lie."""
 _SEEN_BEFORE = 0.5
 """So many rows are thought to be in each group of scores besides: of few rows an empty group says little."""
 
@@ -45,18 +47,28 @@ def drift_of(manifest: Manifest, vectors: Sequence[Sequence[float | None]], scor
         if use.shares
     }
     ordered = dict(sorted(found.items(), key=lambda one: -one[1]))
-    score = population_stability(manifest.score_shares, _score_shares(scores)) if manifest.score_shares else None
+    score = population_stability(manifest.score_shares, score_shares(scores)) if manifest.score_shares else None
     return Drift(manifest.id, len(vectors), None if score is None else round(score, 4), ordered)
 
 
-def score_shares(counts: Sequence[int]) -> tuple[float, ...]:
-    """Shares of rows by score, from how many are in each group.
+def score_shares(scores: Iterable[float]) -> tuple[float, ...]:
+    """Shares of rows by score, from 0 to 100. A score counts for every group whose middle is near, the nearer the more:
+    most orders of a quiet shop have nearly one score, and a few points further they are no other orders.
 
-    >>> score_shares([9, 0])
-    (0.95, 0.05)
+    >>> [round(one, 2) for one in score_shares([10.0] * 1_000)[:6]]
+    [0.16, 0.27, 0.27, 0.16, 0.06, 0.0]
     """
-    total = sum(counts) + _SEEN_BEFORE * len(counts)
-    return tuple((count + _SEEN_BEFORE) / total for count in counts)
+    counts = [_SEEN_BEFORE] * SCORE_GROUPS
+    width = 100 / SCORE_GROUPS
+    for score in scores:
+        first = max(0, int((score - _NEAR) / width))
+        near = [max(0.0, 1 - abs(score - (at + 0.5) * width) / _NEAR) for at in range(first, first + _NEAR_GROUPS)]
+        near = near[: SCORE_GROUPS - first]
+        whole = sum(near)
+        for at, part in enumerate(near, start=first):
+            counts[at] += part / whole
+    total = sum(counts)
+    return tuple(count / total for count in counts)
 
 
 def chance_stability(groups: int, before: int, now: int) -> float:
@@ -86,10 +98,3 @@ def _shares(use: Use, values: Sequence[float | None]) -> list[float]:
     for value in values:
         counts[-1 if value is None else bisect_right(use.edges, value)] += 1
     return [count / len(values) for count in counts]
-
-
-def _score_shares(scores: Sequence[int]) -> tuple[float, ...]:
-    counts = [0] * SCORE_GROUPS
-    for score in scores:
-        counts[min(SCORE_GROUPS - 1, score * SCORE_GROUPS // 100)] += 1
-    return score_shares(counts)

@@ -115,7 +115,7 @@ def _report(
 ) -> Report:
     bad, probability, scores = told
     error = calibration_error(bad, probability) if is_fresh else _measured(manifest, "calibration_error")
-    shares = score_shares(np.histogram(scores, SCORE_GROUPS, (0, 100))[0].tolist())
+    shares = score_shares(scores.tolist())
     has_moved = is_fresh and len(manifest.score_shares) == len(shares)  # the measured slice is what they were made of
     drift = population_stability(manifest.score_shares, shares) if has_moved else 0.0
     allowed = DRIFT_MAX + chance_stability(SCORE_GROUPS, int(manifest.rows * MEASURED_SHARE), len(scores))

@@ -27,9 +27,6 @@ _LEARN_SHARE, _CHOOSE_SHARE = 0.6, 0.8
 _ROWS_TUNED_MAX = 150_000
 _KEPT_TRIED = (30, 45, 60)
 _EARLY = 40
-_LASTING = 10
-"""Features that come first among those chosen, since they order cases the same way at all times."""
-_PARTS, _PART_ROWS_MAX, _LASTING_MIN = 3, 20_000, 0.005
 _AVERAGED_MAX = 3
 """Boosters that one model is the mean of, as far as the bound of its trees allows."""
 _SETTINGS: Mapping[str, Any] = {
@@ -89,6 +86,8 @@ class Learned(msgspec.Struct, frozen=True):
     measured_rows: Wholes
     measured_probability: Floats
     """Of a model made of what came before them, calibrated on rows before them, too."""
+    expected_probability: Floats
+    """The same margins with the calibration of the model made of all rows: what it is expected to give."""
     tried: tuple[dict[str, float], ...]
     """What was tried, with the log-loss on the choosing slice, the best first."""
     members: tuple[dict[str, float], ...]
@@ -163,7 +162,7 @@ class Learner:
         return Learned(
             names=tuple(names), model=model, trees=model.num_trees(), calibration=calibration,
             measured_rows=slices.measure, measured_probability=calibrated(margin, honest), tried=tuple(best),
-            members=tuple(members),
+            members=tuple(members), expected_probability=calibrated(margin, calibration),
         )  # fmt: skip
 
     def fit_plainly(self, rows: Wholes) -> Any:
@@ -171,16 +170,14 @@ class Learner:
         return self._fit(_FIRST, list(range(len(self._names))), rows, 150)
 
     def _choose_features(self, slices: Slices) -> list[str]:
-        """Those whose values, shuffled on a later slice, make the model worse there, as many as do best; before them
-        the few that last: beside others that say the same, shuffling one alone shows little."""
+        """Those whose values, shuffled on a later slice, make the model worse there, as many as do best."""
         everything = list(range(len(self._names)))
         rows = self._thinned(slices.learn)
         first = self._fit(_FIRST, everything, rows, 120)
         gains = np.asarray(first.feature_importance("gain"), np.float64)
         used = [int(at) for at in np.argsort(-gains, kind="stable") if gains[at] > 0][: 2 * FEATURES_KEPT_MAX]
         worth = self._worth(first, used, self._thinned(slices.choose))
-        lasting = self._lasting(slices)
-        ranked = [*lasting, *(at for at in sorted(used, key=lambda at: (-worth[at], -gains[at])) if at not in lasting)]
+        ranked = sorted(used, key=lambda at: (-worth[at], -gains[at]))
         sizes = [size for size in _KEPT_TRIED if size < len(ranked)] + [min(len(ranked), FEATURES_KEPT_MAX)]
         scores = {size: self._quality(ranked[:size], slices) for size in sizes}
         best = max(scores.values())
@@ -199,22 +196,6 @@ class Learner:
             found[at] = log_loss(bad, self._predict(model, values), weight) - whole
             values[:, at] = kept
         return found
-
-    def _lasting(self, slices: Slices) -> list[int]:
-        """Columns that order cases the same way in each newer part of the time, by the part where they do so least."""
-        parts = [*np.array_split(slices.learn, _PARTS)[1:], slices.choose]
-        strength = {}
-        for at in range(len(self._names)):
-            found = [self._direction(part[:: len(part) // _PART_ROWS_MAX + 1], at) for part in parts]
-            one_way = min(found) > 0 or max(found) < 0
-            strength[at] = min(abs(one) for one in found) if one_way else 0.0
-        best = sorted(strength, key=lambda at: -strength[at])[:_LASTING]
-        return [at for at in best if strength[at] > _LASTING_MIN]
-
-    def _direction(self, rows: Wholes, at: int) -> float:
-        """An AUC's distance from chance, the unknown taken for the least; none where one kind is absent."""
-        found = auc_of(self._bad[rows], np.nan_to_num(self._values[rows, at], nan=-1e300)) - 0.5
-        return 0.0 if found != found else found
 
     def _quality(self, columns: Sequence[int], slices: Slices) -> float:
         model = self._fit(_FIRST, columns, self._thinned(slices.learn), 120)
@@ -285,7 +266,8 @@ class Learner:
 def _members(best: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """The best settings, each for one booster of the mean: on one slice the best of all is so by chance as well. Where
     few were tried they are taken again, with other seeds."""
-    found, room = [], TREES_MAX
+    found: list[dict[str, float]] = []
+    room = TREES_MAX
     for number in range(_AVERAGED_MAX):
         one = best[number % len(best)]
         if found and one["trees"] > room:

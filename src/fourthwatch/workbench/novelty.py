@@ -24,7 +24,7 @@ from fourthwatch.features.windows import WINDOWS_VERSION
 from fourthwatch.model.booster import Booster
 from fourthwatch.model.manifest import Calibration, Manifest, Measured, Package, ScoreMap, Use
 from fourthwatch.model.score import exact_score, log_odds_of
-from fourthwatch.model.stability import SCORE_GROUPS, score_shares
+from fourthwatch.model.stability import score_shares
 from fourthwatch.workbench.dataset import Wanted
 from fourthwatch.workbench.learning import calibrated
 from fourthwatch.workbench.matrix import Floats, Matrix, read_matrix
@@ -84,7 +84,7 @@ def novelty_of(matrix: Matrix, plan: Plan, clock: Clock) -> tuple[Package, Manif
         until_ms=plan.until_ms, from_ms=int(matrix.occurred_ms[0]), to_ms=int(matrix.occurred_ms[-1]),
         measured_from_ms=from_ms, rows=len(matrix), bad=0, data_mark=matrix.mark,
         features=_uses(matrix), calibration=calibration, score_map=score_map,
-        score_shares=score_shares(np.histogram(scores, SCORE_GROUPS, (0, 100))[0].tolist()), metrics=metrics,
+        score_shares=score_shares(scores.tolist()), metrics=metrics,
         trees=TREES, versions={"features": FEATURES_VERSION, "windows": WINDOWS_VERSION},
         model_sha256=sha, golden_sha256=hashlib.sha256(golden).hexdigest(), golden_rows=len(sample),
     )  # fmt: skip

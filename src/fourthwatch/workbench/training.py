@@ -32,7 +32,7 @@ from fourthwatch.model.manifest import (
     Use,
 )
 from fourthwatch.model.score import exact_score
-from fourthwatch.model.stability import SCORE_GROUPS, score_shares
+from fourthwatch.model.stability import score_shares
 from fourthwatch.workbench.card import card_of
 from fourthwatch.workbench.dataset import Wanted
 from fourthwatch.workbench.delays import look
@@ -143,7 +143,7 @@ def packed(
     sample = np.linspace(0, len(values) - 1, min(GOLDEN_ROWS, len(values))).astype(np.int64)
     margin = np.array([learned.model.predict(values[at : at + 1], raw_score=True, num_threads=1)[0] for at in sample])
     golden = np.column_stack((values[sample], calibrated(margin, learned.calibration))).astype("<f8").tobytes()
-    scores = np.array([exact_score(float(p), ScoreMap(plan.probability_at_70)) for p in learned.measured_probability])
+    scores = np.array([exact_score(float(p), ScoreMap(plan.probability_at_70)) for p in learned.expected_probability])
     bad, told = rows.bad[learned.measured_rows], learned.measured_probability
     now_ms = clock.now_ms()
     sha = hashlib.sha256(body).hexdigest()
@@ -167,7 +167,7 @@ def packed(
         ),
         calibration=learned.calibration,
         score_map=ScoreMap(plan.probability_at_70),
-        score_shares=score_shares(np.histogram(scores, SCORE_GROUPS, (0, 100))[0].tolist()),
+        score_shares=score_shares(scores.tolist()),
         metrics=metrics_of(bad, told),
         suspects=suspects_of(learned.names, values[learned.measured_rows], bad),
         trees=learned.trees,
