@@ -116,23 +116,25 @@ def test_more_of_a_bad_sign_never_counts_for_less_although_the_rows_say_so() -> 
         assert is_demanded or told[0] > told[-1] + 1
 
 
+@pytest.mark.slow
 def test_of_many_features_those_that_tell_something_are_kept_and_sixty_at_the_most() -> None:
     chance = np.random.default_rng(4)
-    signs, bad = _signs(chance)
-    values = np.column_stack((chance.normal(size=(ROWS, 70)), signs))
+    signs, bad = _signs(chance, 1_500)
+    values = np.column_stack((chance.normal(size=(1_500, 70)), signs))
     names = (*(f"noise_{number}" for number in range(70)), *SIGNS)
     found = _learned(names, values, bad)
     assert len(found.names) <= 60
     assert set(SIGNS) <= set(found.names[:5])
 
 
+@pytest.mark.slow
 def test_a_planted_leak_is_named_in_manifest_and_card_and_honest_features_are_not() -> None:
     chance = np.random.default_rng(5)
-    signs, bad = _signs(chance)
+    signs, bad = _signs(chance, 1_200)
     manifest, card, _ = _fitted(SIGNS, signs, bad)
     assert manifest.suspects == ()
     assert "Too good to be believed" not in card
-    leak = np.where(chance.random(ROWS) < 0.02, 1 - bad, bad).astype(float)
+    leak = np.where(chance.random(1_200) < 0.02, 1 - bad, bad).astype(float)
     leaky, card, _ = _fitted((*SIGNS, "refunded_since"), np.column_stack((signs, leak)), bad)
     assert leaky.suspects == ("refunded_since",)
     assert "Too good to be believed: <code>refunded_since</code>" in card
@@ -153,6 +155,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_training_starts_as_many_threads_as_it_was_told_and_no_more(threads: int) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
@@ -163,6 +166,7 @@ def test_a_training_starts_as_many_threads_as_it_was_told_and_no_more(threads: i
     assert int(found.stdout) == threads - 1
 
 
+@pytest.mark.slow
 def test_as_many_threads_are_used_as_were_asked_for_and_their_number_changes_no_tree() -> None:
     values, bad = _signs(np.random.default_rng(6), 500)
     one, two = (_fitted(SIGNS, values, bad, threads=threads)[2] for threads in (1, 2))
