@@ -6,6 +6,7 @@ which B hears of it; all else is compared. A test makes some thousands of steps,
 """
 
 import asyncio
+import atexit
 import json
 import os
 import re
@@ -55,6 +56,7 @@ _SHARED_MEMORY = Path("/dev/shm")
 def _furnished() -> tuple[Path, dict[str, str]]:
     """A directory with two tenants that was served once, for every house to begin as a copy of it, and their keys."""
     directory = _scratch()
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     keys = KeyStore(directory, ManualClock(NOW_MS))
     made = {name: keys.create("everything", _SCOPES, tenant=name) for name in ("a", "b")}
     keys.close()
@@ -417,4 +419,3 @@ if __name__ == "__main__":
     run_state_machine_as_test(seed(chosen)(TwoMerchants), settings=machine_settings(steps))
     taken_s = time.monotonic() - began
     print(f"{steps:,} steps with seed {chosen} in {taken_s:,.0f} s: nothing that B hears tells of A")
-    shutil.rmtree(_furnished()[0])
