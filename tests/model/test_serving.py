@@ -7,7 +7,7 @@ import pytest
 from fourthwatch.model.manifest import Calibration, ScoreMap, Use, read_manifest
 from fourthwatch.model.score import exact_score, probability_at, probability_of, score_of
 from fourthwatch.model.serving import LiveModel, worth_telling
-from fourthwatch.model.stability import drift_of
+from fourthwatch.model.stability import ALARM, drift_of, population_stability, score_shares
 from small_model import WIDTH, package_of, small_model
 
 
@@ -54,3 +54,11 @@ def test_drift_is_seen_where_it_is_and_nowhere_else() -> None:
     assert drift.score is not None
     assert drift.score < 0.01
     assert drift_of(manifest, rows[:50], [1] * 50).score is None
+
+
+def test_scores_that_all_move_by_three_points_are_no_drift_and_by_ten_they_are() -> None:
+    before = score_shares([*[9.9] * 900, *[90.0] * 100])
+    for points, is_drift in ((0.2, False), (3.0, False), (10.0, True)):
+        moved = population_stability(before, score_shares([*[9.9 + points] * 900, *[90.0] * 100]))
+        assert (moved >= ALARM) is is_drift, points
+    assert population_stability(before, score_shares([*[9.9] * 600, *[90.0] * 400])) >= ALARM
