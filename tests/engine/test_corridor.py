@@ -67,8 +67,12 @@ class Owner:
     def work(self, until: int) -> list[object]:
         """Do what is posted until so many tickets are settled; the outcomes in the order of settling."""
         while len(self.settled) < until:
-            self._posted.get(timeout=PATIENCE_S)()
+            self.work_once()
         return [outcome for _, outcome in self.settled]
+
+    def work_once(self) -> None:
+        """Do the next thing that is posted, as soon as it is."""
+        self._posted.get(timeout=PATIENCE_S)()
 
     def do_what_is_posted(self) -> None:
         while not self._posted.empty():

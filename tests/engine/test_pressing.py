@@ -11,6 +11,7 @@ from engine.test_corridor import Owner
 from engine.till import submission
 from fourthwatch.clock import ManualClock
 from fourthwatch.decision import Policy
+from fourthwatch.engine import aftermath
 from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.corridor import Ticket
 from fourthwatch.engine.queues import CALM_MS, LATE_MS, STANDS_AFTER_MS
@@ -226,3 +227,28 @@ def test_under_overload_exports_give_way_however_few_wait_and_begin_when_nobody_
     pressed = owner.corridor.is_pressed
     owner.work(rush.sent)
     assert [pressed, owner.corridor.is_pressed] == [True, False]
+
+
+def test_orders_to_decide_in_full_that_are_too_many_are_found_again_when_there_is_time(
+    owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aftermath, "QUEUE_MAX", 3)
+    monkeypatch.setattr(aftermath, "_LOOKED_AT_ONCE", 4)
+    clock = owner.corridor._clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(60)
+    most, orders = 0, 40
+    owner.submit(order(0, _originTimestamp=str(NOW_MS)))
+    for number in range(1, orders):  # the next is there before one is answered: nobody is ever at leisure
+        owner.corridor.submit(order(number, _originTimestamp=str(NOW_MS)), Ticket(number))
+        owner.work(number)
+        most = max(most, len(owner.corridor._queues.bulk))
+    owner.work(orders)
+    assert most < orders // 2, "all of them wait in memory"
+    while owner.stored() < 2 * orders:
+        owner.work_once()
+    owner.do_what_is_posted()
+    reader = LedgerReader(tmp_path)
+    named = [msgspec.json.decode(event.body) for event in reader.newest(1, 10**6) if event.name == AGAIN]
+    reader.close()
+    assert sorted(body["_orderId"] for body in named) == sorted(f"o-{number}" for number in range(orders))

@@ -48,7 +48,7 @@ def put_off(house: House, number: int) -> None:
 
 
 def left_of(house: House) -> Unfinished:
-    return unfinished(house.walk, house.roster, house.directory)
+    return unfinished(house.walk, house.roster, house.directory, 0, house.walk.ledger.last_seq)
 
 
 def started(directory: Path) -> None:

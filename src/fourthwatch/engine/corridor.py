@@ -10,18 +10,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fourthwatch.clock import Clock
+from fourthwatch.engine.aftermath import Aftermath
 from fourthwatch.engine.brake import Brake
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
-from fourthwatch.engine.following import following
 from fourthwatch.engine.opening import Opened, open_walk
 from fourthwatch.engine.queues import Queues, crowded
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
-from fourthwatch.engine.unfinished import Unfinished
 from fourthwatch.engine.upkeep import Upkeep
-from fourthwatch.engine.walk import Submission, Taken, Walk
+from fourthwatch.engine.walk import Submission, Walk
 from fourthwatch.errors import Internal, LedgerBusy, LedgerError, LedgerFull, Refused
 from fourthwatch.features.definition import Feature
 from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED
@@ -54,6 +53,7 @@ class Corridor:
         self._on_broken = on_broken
         self._post = post
         self._queues = Queues()
+        self._aftermath = Aftermath(self._queues, settings.directory, clock)
         self._walking: Flight | None = None
         self._writing: Flight | None = None
         self._faulty: tuple[list[tuple[Submission, Ticket]], Exception] | None = None  # found while another was written
@@ -296,7 +296,7 @@ class Corridor:
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
         self._queues.add_own(self._brake.after(walk, flight.taken.decisions), [])
         self.feed.add(flight.taken)
-        self._follow(walk, self.roster, flight.taken)
+        self._aftermath.follow(walk, self.roster, flight.taken)
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
         BATCH_EVENTS.observe(len(flight.batch))
         EVENTS_STORED.set(walk.ledger.last_seq)
@@ -305,12 +305,6 @@ class Corridor:
         self._upkeep.advance()
         walk.windows.give_back()
         self._count_past(BESIDE_A_BATCH)
-
-    def _follow(self, walk: Walk, roster: Roster, left: Taken | Unfinished) -> None:
-        """Do what decisions that are durable want done: behind everybody who waits now."""
-        if left.degraded or left.wishes:
-            edits, events = following(left, roster, walk.ledger, self._clock)
-            self._queues.add_own(edits, events)
 
     @property
     def is_pressed(self) -> bool:
@@ -323,7 +317,7 @@ class Corridor:
             self._upkeep.advance()
             self._post_turn()
             return
-        if self._count_past(AT_REST):
+        if self._count_past(AT_REST) or (not self._stopping and self._aftermath.catch_up(walk, self.roster)):
             self._post_turn()
         elif self._stopping:
             self._state = "stopped"  # here: from now on nothing is taken, and this thread touches nothing any more
@@ -394,7 +388,7 @@ class Corridor:
         self._upkeep.snapshot_seq = opened.snapshot_seq
         self._brake = Brake(self._settings.directory, self._clock, self.publish)
         self._brake.learn(opened.walk, opened.tenants_with_rules)
-        self._follow(opened.walk, opened.roster, opened.left)
+        self._aftermath.follow(opened.walk, opened.roster, opened.left)
         EVENTS_STORED.set(opened.walk.ledger.last_seq)
         ENTITIES.set(len(opened.walk.windows))
         return opened.walk

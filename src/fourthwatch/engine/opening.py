@@ -14,6 +14,7 @@ from fourthwatch.engine.rule_shelf import RuleShelf
 from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.unfinished import Unfinished, unfinished
 from fourthwatch.engine.walk import Walk
+from fourthwatch.limits import UNFINISHED_LOOKED_MAX
 from fourthwatch.logs import log
 from fourthwatch.store.ledger import Ledger
 
@@ -55,5 +56,5 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     walk.policies = Policies(settings.policy, directory)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
-    left = unfinished(walk, roster, directory)
+    left = unfinished(walk, roster, directory, ledger.last_seq - UNFINISHED_LOOKED_MAX, ledger.last_seq)
     return Opened(walk, Definitions(shelf, walk, seq), roster, tuple(rules.in_force), seq, left)

@@ -17,7 +17,6 @@ from fourthwatch.engine.tagging import is_tag_wanted
 from fourthwatch.engine.walk import DONE_BEHIND, Walk, Wish
 from fourthwatch.errors import NotFound
 from fourthwatch.features.list_types import forms_read
-from fourthwatch.limits import UNFINISHED_LOOKED_MAX
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.ledger import EventRow
 from fourthwatch.store.lists import ListReader
@@ -44,14 +43,14 @@ def key_of_label(seq: int, label: str) -> str:
     return f"rule {seq} label {label}"
 
 
-def unfinished(walk: Walk, roster: Roster, directory: Path) -> Unfinished:
-    """Looks at the newest decisions, which are more than ever wait."""
+def unfinished(walk: Walk, roster: Roster, directory: Path, after_seq: int, until_seq: int) -> Unfinished:
+    """Looks at the decisions behind a position, up to another."""
     ledger = walk.ledger
     subjects = Subjects(ledger, walk.windows)  # its own: an older order must not take the place of a newer one
     left = Unfinished([], [])
     reader = ListReader(directory)
     try:
-        for seq in ledger.decided_with_more(ledger.last_seq - UNFINISHED_LOOKED_MAX):
+        for seq in ledger.decided_with_more(after_seq, until_seq):
             event, made = ledger.stored(seq)
             assert made is not None
             detail = _detail.decode(made.detail)

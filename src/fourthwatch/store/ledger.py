@@ -294,15 +294,16 @@ class Ledger:
         assert row is not None
         return event_row(row), None if made is None else decision_row(made)
 
-    def decided_with_more(self, after_seq: int) -> list[int]:
-        """Positions of decisions after one in which something was put off, or that want something done; oldest first.
+    def decided_with_more(self, after_seq: int, until_seq: int) -> list[int]:
+        """Positions of decisions after one, up to another, in which something was put off or that want something done.
 
-        They may be a few too many.
+        Oldest first; they may be a few too many.
         """
         marks = " OR ".join(f"instr(detail, CAST('\"{word}\":[' AS BLOB)) > 0" for word in ("degraded", "actions"))
         try:
             rows = self._reading.execute(
-                f"SELECT seq FROM decision WHERE seq > ? AND ({marks}) ORDER BY seq", (after_seq,)
+                f"SELECT seq FROM decision WHERE seq > ? AND seq <= ? AND ({marks}) ORDER BY seq",
+                (after_seq, until_seq),
             )
             return [row[0] for row in rows]
         except apsw.Error as error:
