@@ -55,8 +55,6 @@ _RISING_PREFIXES = ("bad_tags", "neighbours_tagged_bad", "failed_logins_then_new
 _FALLING_PREFIXES = ("delivered_",)
 
 Sign = Literal[-1, 0, 1]
-Trained = tuple[dict[str, float], int]
-"""Settings, and how many trees."""
 Journal = Callable[[str, Callable[[], Any]], Any]
 """By the name of a piece of work its result: as it was written down before, or as it is worked out now."""
 
