@@ -16,7 +16,7 @@ from fourthwatch.store.keys import SCOPES, KeyStore, key_hash
 
 REFRESH_S = 0.4
 _UNKNOWN_LOOK_S = 0.1
-"""How often an unknown key may cause a look into the file."""
+"""How often a key may cause a look into the file that finds nothing."""
 _KEY_TEXT_MAX = 256
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -90,7 +90,8 @@ class Access:
         digest = key_hash(presented.rsplit(" ", 1)[-1])
         caller = self._callers.get(digest) or self._lent.get(digest)
         if caller is None and self._clock.monotonic_s() - self._looked_s > _UNKNOWN_LOOK_S:
-            self._looked_s = self._clock.monotonic_s()
             self.refresh()
             caller = self._callers.get(digest)
+            if caller is None:  # a look that found a new key is no reason to refuse the next one
+                self._looked_s = self._clock.monotonic_s()
         return caller
