@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -18,6 +22,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 _WAIT_S = 20.0
+_CLICKS = 5
 _GONE = "does not belong to the document"
 """What Chromium says of an element whose page has just been left, where it does not call it stale."""
 _OPTIONS = (
@@ -101,10 +106,20 @@ class Browser:
         field.send_keys(text)
 
     def click(self, selector: str) -> None:
-        """On an element, brought to the middle first: at the edge a note of what was done may lie over it."""
+        """On an element, brought to the middle first: at the edge a note of what was done may lie over it.
+
+        A part that is loaded meanwhile moves what stands below it, so that it may have to be brought there again.
+        """
         found = self.one(selector)
-        self.script("arguments[0].scrollIntoView({block: 'center'})", found)
-        found.click()
+        for tried in range(1, _CLICKS + 1):
+            self.script("arguments[0].scrollIntoView({block: 'center'})", found)
+            try:
+                found.click()
+            except ElementClickInterceptedException:
+                if tried == _CLICKS:
+                    raise
+            else:
+                return
 
     def script(self, text: str, *given: Any) -> Any:
         """Run a script in the page."""

@@ -1,7 +1,8 @@
-"""More orders than can be decided, for longer than a rush: some are refused, the others decided, none is lost."""
+"""More orders than may wait: some are refused, the others decided, none is lost."""
 
 import json
 import socket
+import sys
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,9 +18,9 @@ pytestmark = pytest.mark.slow
 
 PATHS = ("/event/v1/createOrder", "/event/v1/createOrder/")
 """The short way and the long way."""
-CONNECTIONS, AHEAD = 400, 20
-"""The next request of each connection is there when the one before is answered, however slow this client is: so many
-wait all the time, and together they are several seconds of work."""
+SHORT_QUEUE = (sys.executable, str(Path(__file__).parent / "short_queue.py"))
+CONNECTIONS, AHEAD = 200, 5
+"""The next request of each connection is there when the one before is answered, however slow this client is."""
 
 
 def order(number: int, key: str) -> bytes:
@@ -40,8 +41,8 @@ def under_overload(served: Served, key: str) -> dict[int, Reply]:
     return answered
 
 
-def test_overload_is_refused_alike_on_both_ways_and_what_is_taken_is_stored(tmp_path: Path) -> None:
-    with Served(tmp_path) as served:
+def test_what_is_too_much_is_refused_alike_on_both_ways_and_what_is_taken_is_stored(tmp_path: Path) -> None:
+    with Served(tmp_path, program=SHORT_QUEUE) as served:
         key = served.key("ingest", "read")
         answered = under_overload(served, key)
         statuses = Counter(reply.status for reply in answered.values())

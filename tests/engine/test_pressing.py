@@ -14,10 +14,9 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine import aftermath
 from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.corridor import Ticket
-from fourthwatch.engine.queues import CALM_MS, LATE_MS, STANDS_AFTER_MS
 from fourthwatch.engine.walk import STAGES, Answer, Submission
 from fourthwatch.errors import Unavailable
-from fourthwatch.limits import BATCH_MAX, BULK_QUEUE_MAX, PRESSED_QUEUE
+from fourthwatch.limits import BULK_QUEUE_MAX, PRESSED_QUEUE
 from fourthwatch.store.reader import LedgerReader
 from story import NOW_MS
 
@@ -137,96 +136,6 @@ def test_history_is_decided_in_full_however_long_it_has_waited(owner: Owner) -> 
     assert isinstance(outcome, Answer)
     assert outcome.receipt.degraded is msgspec.UNSET
     assert outcome.receipt.reasons
-
-
-class Rush:
-    """Orders that come faster than they are decided: so many wait always, and each has waited for `late_ms`."""
-
-    def __init__(self, owner: Owner, late_ms: int) -> None:
-        self._owner = owner
-        self._late_ms = late_ms
-        self.sent = 0
-        assert isinstance(owner.corridor._clock, ManualClock)
-        self._clock = owner.corridor._clock
-
-    def go_on(self, for_ms: int) -> None:
-        """A step every 100 ms."""
-        for _ in range(for_ms // 100):
-            self._clock.advance(100)
-            self.send(1)
-            self._owner.work(self.sent)
-
-    def send(self, number: int) -> None:
-        received_ms = self._clock.now_ms() - self._late_ms
-        for _ in range(number):
-            self.sent += 1
-            one = submission("login", received_ms, _userId=f"u-{self.sent}")
-            self._owner.corridor.submit(one, Ticket(self.sent))
-
-    def fits(self, number: int) -> bool:
-        """Whether so many at a time are taken; then they are worked off."""
-        try:
-            self.send(number)
-        except Unavailable:
-            self.sent -= 1
-            return False
-        finally:
-            self._owner.work(self.sent)
-        return True
-
-
-TOO_LATE_MS = LATE_MS + 1
-
-
-def test_when_everybody_has_waited_too_long_for_a_while_no_more_than_a_batch_may_wait(owner: Owner) -> None:
-    rush = Rush(owner, TOO_LATE_MS)
-    rush.go_on(STANDS_AFTER_MS)
-    assert rush.fits(BATCH_MAX + 1), "a rush that has lasted just so long is none yet"
-    rush.go_on(100)
-    assert not rush.fits(BATCH_MAX + 1)
-    assert rush.fits(BATCH_MAX)
-
-
-def test_a_rush_is_taken_though_it_waits_when_the_queue_was_in_time_before(owner: Owner) -> None:
-    for _ in range(5):
-        Rush(owner, LATE_MS).go_on(STANDS_AFTER_MS)
-        assert Rush(owner, TOO_LATE_MS).fits(BATCH_MAX + 1)
-        owner.settled.clear()
-
-
-def test_after_overload_the_next_late_event_is_overload_again_until_it_has_been_calm_for_a_while(owner: Owner) -> None:
-    rush, in_time = Rush(owner, TOO_LATE_MS), Rush(owner, 0)
-    rush.go_on(STANDS_AFTER_MS + 100)
-    owner.settled.clear()
-    in_time.go_on(100)
-    assert in_time.fits(BATCH_MAX + 1)
-    owner.settled.clear()
-    again = Rush(owner, TOO_LATE_MS)
-    again.go_on(100)
-    assert not again.fits(BATCH_MAX + 1)
-    owner.settled.clear()
-    calm = Rush(owner, 0)
-    calm.go_on(CALM_MS + 100)
-    owner.settled.clear()
-    new = Rush(owner, TOO_LATE_MS)
-    new.go_on(100)
-    assert new.fits(BATCH_MAX + 1)
-
-
-def test_history_waits_as_long_as_it_must(owner: Owner) -> None:
-    Rush(owner, TOO_LATE_MS).go_on(STANDS_AFTER_MS + 100)
-    for number in range(BULK_QUEUE_MAX):
-        owner.corridor.submit(history(number), Ticket(number))
-
-
-def test_under_overload_exports_give_way_however_few_wait_and_begin_when_nobody_does(owner: Owner) -> None:
-    rush = Rush(owner, TOO_LATE_MS)
-    rush.go_on(STANDS_AFTER_MS + 100)
-    assert not owner.corridor.is_pressed
-    rush.send(1)
-    pressed = owner.corridor.is_pressed
-    owner.work(rush.sent)
-    assert [pressed, owner.corridor.is_pressed] == [True, False]
 
 
 def test_orders_to_decide_in_full_that_are_too_many_are_found_again_when_there_is_time(

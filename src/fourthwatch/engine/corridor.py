@@ -212,9 +212,9 @@ class Corridor:
                 return self._take_edit(walk)
             flight = self._walking = Flight(self._clock.monotonic_s())
         room = 1 if queues.alone else min(queues.at_once, BATCH_MAX - len(flight.batch))
-        walk.now_ms = self._clock.now_ms()
-        some = queues.take(queue, room, walk.now_ms)
+        some = [queue.popleft() for _ in range(min(len(queue), room))]
         QUEUE_WAITING.set(len(queues.waiting))
+        walk.now_ms = self._clock.now_ms()
         flight.batch += some
         try:
             walk.take([submission for submission, _ in some], flight.taken)

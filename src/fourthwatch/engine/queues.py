@@ -4,23 +4,13 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import chain
 
-from fourthwatch.clock import Millis
 from fourthwatch.engine.flight import NOBODY, Edit, Ticket
 from fourthwatch.engine.walk import Submission
 from fourthwatch.errors import Unavailable
-from fourthwatch.limits import BATCH_MAX, BATCH_WELL_FILLED, BULK_QUEUE_MAX, PRESSED_QUEUE, QUEUE_MAX
+from fourthwatch.limits import BULK_QUEUE_MAX, PRESSED_QUEUE, QUEUE_MAX
 
-LATE_MS = 25
-"""When the first in the queue has waited for longer, it is late: from half the usual deadline on some of a decision is
-put off, and has to be made up for later."""
-STANDS_AFTER_MS = 500
-"""When all have been late for so long, overload stands, and no more events than `BATCH_MAX` may wait; a rush that is
-over sooner is taken as far as the queue reaches."""
-CALM_MS = 1_000
-"""Overload is over when nobody has been late for so long."""
 _WALK_AT_ONCE = 8
 _PRESSED_BITS = 4
-_WALK_AT_ONCE_SHORT = 2 * BATCH_WELL_FILLED
 
 
 def crowded() -> Unavailable:
@@ -39,9 +29,6 @@ class Queues:
         """Events that walk one by one, before all others: a fault was met among them."""
         self.edits: deque[tuple[Edit, Ticket]] = deque()
         """Changes of what judges; each takes effect between two events."""
-        self._is_kept_short = False
-        self._late_since_ms: int | None = None
-        self._overloaded_until_ms = 0
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.bulk or self.alone or self.edits)
@@ -53,36 +40,22 @@ class Queues:
 
     @property
     def at_once(self) -> int:
-        """Events that walk before the loop looks at its sockets again; more while others are refused.
+        """Events that walk before the loop looks at its sockets again; more while so many wait that others are refused.
 
         Else each turn would read from thousands of sockets to refuse what it finds there, and walk a few.
         """
-        if self._is_kept_short:
-            return _WALK_AT_ONCE_SHORT
         return max(_WALK_AT_ONCE, len(self.waiting) >> _PRESSED_BITS)
 
     @property
     def is_pressed(self) -> bool:
         """Whether so many events wait that work which can wait should not begin."""
-        return len(self.waiting) >= PRESSED_QUEUE or (self._is_kept_short and len(self.waiting) > 0)
-
-    def take(
-        self, queue: "deque[tuple[Submission, Ticket]]", room: int, now_ms: Millis
-    ) -> list[tuple[Submission, Ticket]]:
-        """The next events of a queue, `room` at the most; how long the first has waited says whether overload stands.
-
-        A rush fills the queue and is worked off. When more comes than can be decided, a queue of any length is always
-        full, and a long one only makes everybody wait: then no more than a batch may.
-        """
-        if queue is self.waiting and queue:
-            self._judge(now_ms, waited_ms=now_ms - queue[0][0].received_ms)
-        return [queue.popleft() for _ in range(min(len(queue), room))]
+        return len(self.waiting) >= PRESSED_QUEUE
 
     def has_place(self, *, is_bulk: bool) -> bool:
         """Whether one more event may wait."""
         if is_bulk:
             return len(self.bulk) < BULK_QUEUE_MAX
-        return len(self.waiting) < (BATCH_MAX if self._is_kept_short else QUEUE_MAX)
+        return len(self.waiting) < QUEUE_MAX
 
     def add(self, submission: Submission, ticket: Ticket) -> None:
         """Raises `Unavailable` when too many wait."""
@@ -118,15 +91,3 @@ class Queues:
         for queue in queues:
             queue.clear()
         return everyone
-
-    def _judge(self, now_ms: int, waited_ms: int) -> None:
-        if waited_ms <= LATE_MS:
-            self._late_since_ms = None
-            self._is_kept_short = False
-            return
-        if self._late_since_ms is None:
-            self._late_since_ms = now_ms
-        stands = now_ms - self._late_since_ms >= STANDS_AFTER_MS
-        self._is_kept_short = stands or now_ms < self._overloaded_until_ms
-        if self._is_kept_short:
-            self._overloaded_until_ms = now_ms + CALM_MS

@@ -56,7 +56,7 @@ def score_shares(scores: Iterable[float]) -> tuple[float, ...]:
     most orders of a quiet shop have nearly one score, and a few points further they are no other orders.
 
     >>> [round(one, 2) for one in score_shares([10.0] * 1_000)[:6]]
-    [0.16, 0.27, 0.27, 0.16, 0.06, 0.0]
+    [0.18, 0.29, 0.29, 0.18, 0.06, 0.0]
     """
     counts = [_SEEN_BEFORE] * SCORE_GROUPS
     width = 100 / SCORE_GROUPS
