@@ -3,7 +3,6 @@
 import fourthwatch.engine.queues as queues
 from fourthwatch.cli import main
 
-queues.QUEUE_MAX = 20  # type: ignore[attr-defined]
-
 if __name__ == "__main__":
+    queues.QUEUE_MAX = 20  # type: ignore[attr-defined]
     main()
