@@ -52,7 +52,7 @@ UNFINISHED_LOOKED_MAX = 10_000
 """Newest events whose decisions are looked at when the server starts, for what the last run did not come to."""
 BULK_QUEUE_MAX = 512
 """Events of history waiting, which walk when nobody else does; beyond it 503."""
-PRESSED_QUEUE = 256
+PRESSED_QUEUE = 128
 """With so many events waiting, exports and searches are not begun."""
 BATCH_MAX = 128
 """Events of one commit."""
