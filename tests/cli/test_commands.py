@@ -53,6 +53,25 @@ def test_the_package_is_the_command() -> None:
     assert (told.returncode, told.stdout, told.stderr) == (0, run("--version").stdout, "")
 
 
+_TOLD_AMID_A_WAIT = """
+import os, signal, threading, types
+from fourthwatch.cli.demo import _stop_on_signal
+sender = types.SimpleNamespace(stop=threading.Event())
+_stop_on_signal(sender)
+with sender.stop._cond:
+    os.kill(os.getpid(), signal.SIGTERM)
+    sum(range(10_000))
+print(sender.stop.wait(30))
+"""
+
+
+def test_a_demo_that_is_told_to_stop_while_it_begins_to_wait_stops() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _TOLD_AMID_A_WAIT], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (told.returncode, told.stdout, told.stderr) == (0, "True\n", "")
+
+
 def test_there_are_as_many_commands_as_documented() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
     told = [line for line in page.read_text("utf-8").split("\n") if line.startswith("## `")]

@@ -1,11 +1,13 @@
 """`fourthwatch demo`: a server with a demo shop's traffic flowing through its HTTP API, to look at and to play with."""
 
 import csv
+import os
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -193,8 +195,16 @@ def _welcome(url: str, key: str, directory: Path, password: str) -> None:
 
 
 def _stop_on_signal(sender: Sender) -> None:
-    def stop(_number: int, _frame: object) -> None:
+    """On a thread: a handler may run while this one holds the lock inside the event, and would wait for it for ever."""
+    heard, told = os.pipe()
+
+    def stop() -> None:
+        os.read(heard, 1)
         sender.stop.set()
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    def tell(_number: int, _frame: object) -> None:
+        os.write(told, b"x")
+
+    threading.Thread(target=stop, name="signals", daemon=True).start()
+    signal.signal(signal.SIGINT, tell)
+    signal.signal(signal.SIGTERM, tell)
