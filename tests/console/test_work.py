@@ -83,9 +83,10 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     opened.press("hold this", Keys.ENTER)
     opened.see("is held.")
     opened.press("j")
-    shown = opened.wait(lambda: opened.one("aside.panel h2").text)
+    shown = opened.wait(lambda: opened.one("tr[aria-selected=true] a[data-open]").text)
     opened.press("o")
     opened.see(f"Order {shown}")
+    assert opened.driver.current_url.endswith(f"/console/orders/{shown}")
     opened.press("/")
     opened.press("ring-2", Keys.ENTER)
     opened.see("Orders")
@@ -94,6 +95,23 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     opened.wait(lambda: opened.driver.current_url.endswith("/console/insights"))
     opened.press(Keys.TAB)
     assert opened.script("return document.activeElement.textContent") == "Skip to the content"
+
+
+def test_a_key_struck_before_the_next_order_is_there_is_about_that_order(office: Office) -> None:
+    opened = office.browser
+    opened.open("/console/queue")
+    opened.one("tr[data-row]")
+    opened.press("j")
+    first = opened.wait(lambda: opened.one("aside.panel h2").text)
+    opened.script(
+        """
+        const strike = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        strike("j"); strike("c");  // both before any answer can have come
+        """
+    )
+    chosen = opened.wait(lambda: opened.one("tr[aria-selected=true] a[data-open]").text)
+    assert chosen not in first
+    opened.see(f"Order {chosen} is yours")
 
 
 def test_marks_stay_while_orders_are_looked_at_one_after_the_other(office: Office) -> None:

@@ -30,6 +30,23 @@ const ACTS = {
   o: () => { const link = document.querySelector("a[data-full]"); if (link) location.assign(link.href); },
   r: () => document.querySelector(".decide input[name=reason]")?.focus(),
 };
+// While the order beside the list is on its way, the one before stands there still: what is struck meanwhile is meant for the new one.
+let coming = null;
+let meant = null;
+const ABOUT_THE_ORDER = new Set(["a", "d", "h", "u", "c", "o", "r"]);
+
+function listenToThePanel() {
+  document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.target?.matches?.("[data-panel]")) [coming, meant] = [detail.xhr, null];
+  });
+  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.xhr !== coming) return;
+    const key = detail.successful ? meant : null;
+    coming = meant = null;
+    if (key) ACTS[key]();
+  });
+}
+
 for (const key of ["a", "d", "h", "u", "c"]) {
   ACTS[key] = () => {
     const button = document.querySelector(`[data-key="${key}"]`);
@@ -40,6 +57,7 @@ for (const key of ["a", "d", "h", "u", "c"]) {
 }
 
 export function listenToKeys() {
+  listenToThePanel();
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.matches?.(".decide input[name=reason]")) event.target.blur();
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.composedPath()[0]) || document.querySelector("dialog[open]")) return;
@@ -47,7 +65,8 @@ export function listenToKeys() {
       document.getElementById("find")?.focus();
       event.preventDefault();
     } else if (Object.hasOwn(ACTS, event.key)) {
-      ACTS[event.key]();
+      if (coming && ABOUT_THE_ORDER.has(event.key)) meant = event.key;
+      else ACTS[event.key]();
       event.preventDefault();
     }
   });
