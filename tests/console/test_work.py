@@ -72,18 +72,18 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     opened.see("back in the queue")
     for key, said in (("d", "is declined."), ("a", "is approved.")):
         opened.press("j")
-        opened.one("aside.panel button[data-key=a]")
+        shown_beside(opened)
         opened.press(key)
         opened.see(said)
         opened.press("u")
         opened.see("back in the queue")
     opened.press("j")
-    opened.one("aside.panel button[data-key=a]")
+    shown_beside(opened)
     opened.press_with_control("k")
     opened.press("hold this", Keys.ENTER)
     opened.see("is held.")
     opened.press("j")
-    shown = opened.wait(lambda: opened.one("tr[aria-selected=true] a[data-open]").text)
+    shown = shown_beside(opened)
     opened.press("o")
     opened.see(f"Order {shown}")
     assert opened.driver.current_url.endswith(f"/console/orders/{shown}")
@@ -97,21 +97,30 @@ def test_the_queue_is_worked_by_keyboard_alone(office: Office) -> None:
     assert opened.script("return document.activeElement.textContent") == "Skip to the content"
 
 
-def test_a_key_struck_before_the_next_order_is_there_is_about_that_order(office: Office) -> None:
+def test_a_key_struck_before_the_next_order_is_there_is_not_about_the_one_before(office: Office) -> None:
     opened = office.browser
     opened.open("/console/queue")
     opened.one("tr[data-row]")
     opened.press("j")
-    first = opened.wait(lambda: opened.one("aside.panel h2").text)
+    first = shown_beside(opened)
     opened.script(
         """
         const strike = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
         strike("j"); strike("c");  // both before any answer can have come
         """
     )
-    chosen = opened.wait(lambda: opened.one("tr[aria-selected=true] a[data-open]").text)
-    assert chosen not in first
-    opened.see(f"Order {chosen} is yours")
+    assert shown_beside(opened, but_not=first) != first
+    assert f"Order {first} is yours" not in opened.text()
+
+
+def shown_beside(opened: Browser, but_not: str = "") -> str:
+    """The order that is chosen, once it is the one beside the list."""
+
+    def shown() -> str:
+        chosen = opened.one("tr[aria-selected=true] a[data-open]").text
+        return chosen if chosen != but_not and chosen in opened.one("aside.panel h2").text else ""
+
+    return str(opened.wait(shown))
 
 
 def test_marks_stay_while_orders_are_looked_at_one_after_the_other(office: Office) -> None:
