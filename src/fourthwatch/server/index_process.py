@@ -5,6 +5,7 @@ what events bring and answers on standard output how the index stands; it ends w
 with the server, and begins only when the one before it is gone.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ def main(directory: Path) -> int:
     """File until standard input ends; the exit code."""
     set_up_logs(level=read_settings().log_level)
     os.nice(_NICENESS)
+    gc.disable()  # tens of thousands of rows at a time, and no cycle among them
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the server, with which it ends
     told, answered = sys.stdin.buffer, sys.stdout.buffer

@@ -33,6 +33,7 @@ from fourthwatch.logs import log
 from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import self_signed
 from fourthwatch.server.erasing import erase_first
+from fourthwatch.server.garbage import tend_garbage
 from fourthwatch.server.keeping import ModelKeeper
 from fourthwatch.server.sending import Sending
 from fourthwatch.server.tending import tended
@@ -48,9 +49,6 @@ _BACKLOG = 2_048
 _ACCEPTED_AT_ONCE = 8
 """Connections taken between two turns of the loop: libuv takes one of each listening handle, so there are several."""
 _DRAIN_S = 10
-_GC_THRESHOLDS = (10_000, 1_000, 1_000)
-"""Histories hold no cycles but are looked at all the same: with the defaults a full collection over a million of them
-would stop the server every few seconds. Young garbage is still collected."""
 _SWITCH_INTERVAL_S = 0.0002
 """The loop and the committer share the interpreter; with the default of 5 ms waiting for it would
 be most of a commit's time."""
@@ -80,7 +78,7 @@ def serve(directory: Path, listen: Listen, settings: Settings, announce: Callabl
 
 async def _serve(directory: Path, listen: Listen, settings: Settings, announce: Callable[[str], None]) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.disable()  # reading the past makes no cycles
     clock = SystemClock()
     certificate, key = _tls_files(directory, listen, clock)
     sock = _bind(listen)
@@ -118,6 +116,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     following = asyncio.create_task(tended("keys", assembly.access.follow))
     indexing = asyncio.create_task(tended("index", assembly.indexing.run))
+    collecting = asyncio.create_task(tended("garbage", tend_garbage))
     keeping = (
         asyncio.create_task(tended("models", keeper.follow)),
         asyncio.create_task(tended("drift", ModelWatch(directory, panel, clock).run)),
@@ -125,7 +124,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     watching = asyncio.create_task(_stop_when(broken, server))
     with _signals(loop, server):
         await server.serve(sockets=[sock, *(sock.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))])
-    for task in (following, watching, indexing, *keeping):
+    for task in (following, watching, indexing, collecting, *keeping):
         task.cancel()
     await asyncio.gather(indexing, *keeping, return_exceptions=True)
     await asyncio.to_thread(corridor.stop)
