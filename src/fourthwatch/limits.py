@@ -241,7 +241,7 @@ LINKS_MAX = 20
 """Things of one kind that are named as linked with an entity."""
 
 # The index.
-INDEX_BATCH_EVENTS = 512
+INDEX_BATCH_EVENTS = 1_024
 """Events of one transaction of the index."""
 FEED_EVENTS_MAX = 8_192
 """Durable events that wait in memory for the index; older ones are read from the ledger."""

@@ -120,6 +120,7 @@ def open_index(directory: Path, *, read_only: bool = False) -> apsw.Connection:
         connection.pragma("synchronous", "NORMAL")
         connection.pragma("wal_autocheckpoint", 0)
         connection.pragma("cache_size", -32_768)  # KiB
+        connection.pragma("temp_store", "MEMORY")  # what a statement would undo it by is thrown away with the statement
     return connection
 
 
