@@ -14,6 +14,9 @@ from fourthwatch.engine.filing import Derived, filing_for
 from fourthwatch.engine.indexing import Indexer
 from fourthwatch.engine.trying import Tried, Trying, ids_of, newest_orders, past_of
 from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.model.manifest import Manifest, ScoreMap, Use
+from fourthwatch.model.score import score_of
+from fourthwatch.model.serving import LiveModel
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.ruling import HIT, UNKNOWN
@@ -21,6 +24,7 @@ from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
 from rules.judging import rule
+from small_model import package_of, small_model
 from story import NOW_MS
 
 DRAFTS = tuple(rule(f"draft_{number}", text, "review") for number, text in enumerate(CONDITIONS))
@@ -30,6 +34,8 @@ ACROSS = (
     rule("account", "count(login, by account) >= 1", "review"),
     rule("own", "spent > 1000 or calls >= 1", "review"),
 )
+MAPS = {"small-1": ScoreMap(0.3)}
+"""Of the models that decided."""
 
 
 def tried_in(house: House, rules: tuple[Rule, ...], last: int = 1_000, prior: float = -15.0) -> list[Tried]:
@@ -50,7 +56,8 @@ def tried_in(house: House, rules: tuple[Rule, ...], last: int = 1_000, prior: fl
     try:
         book = house.definitions.book_of(tenant)
         in_force = house.walk.rulings.in_force(tenant).checked
-        trying = Trying(house.walk, tenant, book, in_force, check_set(RuleSet(rules, prior), book, tenant))
+        other = check_set(RuleSet(rules, prior), book, tenant)
+        trying = Trying(house.walk, tenant, book, in_force, other, lambda model: MAPS[model])
         entries = newest_orders(ledger, index, tenant, last)
         thens: dict[int, RuleSetThen | None] = {}
         for entry in entries:
@@ -141,6 +148,32 @@ def test_what_would_be_otherwise_is_told_order_by_order(tmp_path: Path) -> None:
         ("approve", "approve"), ("approve", "approve"), ("approve", "decline"), ("approve", "decline"),
         ("approve", "decline"), ("approve", "approve"),
     ]  # fmt: skip
+
+
+def test_the_opinion_of_a_model_that_has_retired_is_its_own_and_not_what_a_rule_made_of_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.publish((rule("dear", "amount > 100", "block"),))
+    names = ("amount", *DECIDING[:7])
+    package = package_of(small_model().body, b"", 1, features=tuple(Use(name=one) for one in dict.fromkeys(names)))
+    model = LiveModel.of(msgspec.json.decode(package.manifest, type=Manifest), package)
+    seat = house.walk.panel.admit(1, model, house.definitions.book_of(1))
+    house.definitions.want(1, seat.key, seat.wanted)
+    house.walk.panel.put(1, seat, ())
+    for number in range(8):
+        house.tell(
+            "createOrder", NOW_MS + number, _orderId=f"o-{number}", _userId=f"u-{number}", _amount=str(40 * number)
+        )
+    answered = {event.seq: made for event, made in house.walk.ledger.entries_after(0, 100) if made is not None}
+    house.walk.panel.dismiss(seat.key)
+    tried = tried_in(house, (rule("none", "amount < 0", "block"),))
+    house.close()
+    moved = 0
+    for one in tried:
+        detail = msgspec.json.decode(answered[one.event.seq].detail)
+        score = score_of(detail["probability"], MAPS[detail["model"]])
+        assert one.would_be == ("decline" if score > 94 else "review" if score > 70 else "approve")
+        moved += detail["score"] != score
+    assert (len(tried), moved) == (8, 5)
 
 
 def test_what_has_too_many_events_to_count_is_unknown_and_said_to_be(

@@ -6,13 +6,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from engine.house import House
 from engine.test_corridor import Owner
 from engine.till import submission
+from fourthwatch.clock import DAY_MS
 from fourthwatch.decision import Policy
+from fourthwatch.engine import roster as rosters
 from fourthwatch.engine.again import AGAIN
+from fourthwatch.engine.flight import Edited
 from fourthwatch.engine.labels import USER_LABEL_KINDS, tellings_of
+from fourthwatch.engine.listing import listed
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.unfinished import Unfinished, unfinished
 from fourthwatch.events import KIND_OF_NUMBER
@@ -83,6 +88,28 @@ def test_what_a_rule_wanted_in_a_list_is_put_there_by_the_start_after_a_kill(hou
         assert held_in(house.directory) == ["somebody", "u-1", "u-3"]
     house.open()
     assert left_of(house).wishes == []
+
+
+def test_what_many_orders_want_in_one_list_is_one_edit_with_each_value_once_and_the_latest_end(house: House) -> None:
+    actions = (Action("list", "bad", thing="user", days=1), Action("list", "bad", thing="user", days=9))
+    house.publish((rule("dear", "amount > 400", "review", actions=actions),))
+    for number in (1, 2, 1):
+        buy(house, number)
+    (edit,) = listed(left_of(house).wishes, house.roster, house.clock)
+    edited = edit(house.walk.last_seq + 1)
+    assert isinstance(edited, Edited)
+    told = [(one["value"], one["expires_ms"] - NOW_MS > 8 * DAY_MS) for one in edited.change.after]
+    assert told == [("u-1", True), ("u-2", True)]
+    assert edit(house.walk.last_seq + 1) is None, "they are in the list now"
+
+
+def test_what_a_full_list_cannot_take_is_said_in_the_log(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rosters, "LIST_ENTRIES_MAX", 1)
+    buy(house, 1)
+    (edit,) = listed(left_of(house).wishes, house.roster, house.clock)
+    with capture_logs() as said:
+        assert edit(house.walk.last_seq + 1) is None
+    assert [(one["event"], one["list"], one["entries"]) for one in said] == [("not_listed", "bad", 1)]
 
 
 def test_what_a_person_has_taken_out_again_is_not_put_back(house: House) -> None:

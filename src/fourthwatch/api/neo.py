@@ -3,6 +3,7 @@
 The key may come in the header, as `api_key` or as `secret`, in the query or in the body (contract, section 9, row 5).
 """
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +42,8 @@ class Neo:
         clock: Clock,
         on_registered: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_registered` hears of it when a shop has said where it wants to be called."""
+        """`addresses` are asked nothing but to register, on other threads: nobody waits on the loop for the disk.
+        `on_registered` hears of it when a shop has said where it wants to be called."""
         self._intake = intake
         self._reader = reader
         self._addresses = addresses
@@ -69,7 +71,7 @@ class Neo:
             raise Malformed("no address was given; send score_postback and action_postback", code="missing_key")
         for purpose, url in addresses.items():
             _check_url(purpose, url)
-        self._addresses.register(caller.tenant, addresses, caller.key_id, key)
+        await asyncio.to_thread(self._addresses.register, caller.tenant, addresses, caller.key_id, key)
         self._on_registered()
         await send_json(send, 200, _OK_REGISTERED)
 

@@ -33,11 +33,13 @@ from fourthwatch.limits import (
     PREVIEW_SECONDS,
     PREVIEWS_WAITING_MAX,
 )
+from fourthwatch.model.manifest import ScoreMap, score_map_in
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.difference import differences
 from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.ruling import HIT, MISS, UNKNOWN
 from fourthwatch.store.index_rows import OrderLine
+from fourthwatch.store.models import ModelStore
 from fourthwatch.store.reader import Entry
 from fourthwatch.store.rule_sets import RuleSetReader
 from fourthwatch.wire.strict import read_object
@@ -126,12 +128,19 @@ class Previews:
     """Handler of trying a draft; one try goes on at a time, so that they share what is left beside the decisions."""
 
     def __init__(
-        self, access: Access, corridor: Corridor, aside: Aside, rule_sets: RuleSetReader, clock: Clock
+        self,
+        access: Access,
+        corridor: Corridor,
+        aside: Aside,
+        rule_sets: RuleSetReader,
+        models: ModelStore,
+        clock: Clock,
     ) -> None:
         self._access = access
         self._corridor = corridor
         self._aside = aside
         self._rule_sets = rule_sets
+        self._models = models
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
@@ -166,7 +175,11 @@ class Previews:
             return entries, readers.index.lines(tenant, ids_of(entries))
 
         entries, lines = await self._aside.ask(newest, fresh=True)
-        trying = await asyncio.to_thread(Trying, walk, tenant, book, in_force.checked, other)
+
+        def score_map_of(model: str) -> ScoreMap:
+            return score_map_in(self._models.get(tenant, model).manifest)
+
+        trying = await asyncio.to_thread(Trying, walk, tenant, book, in_force.checked, other, score_map_of)
         thens: dict[int, RuleSetThen | None] = {}
         for number, entry in enumerate(entries, 1):
             assert entry.decision is not None

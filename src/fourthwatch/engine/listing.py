@@ -11,38 +11,55 @@ from fourthwatch.clock import DAY_MS, Clock
 from fourthwatch.engine.flight import Edit, Edited
 from fourthwatch.engine.roster import Roster, Wanted
 from fourthwatch.engine.walk import Wish
+from fourthwatch.errors import TooManyEntries
 from fourthwatch.features.list_types import forms_read
+from fourthwatch.logs import log
 from fourthwatch.store.changes import Change
+from fourthwatch.store.lists import ListRow
 
 RULE = "rule"
 """Author of an entry that a rule wanted."""
 
 
 def listed(wishes: Sequence[Wish], roster: Roster, clock: Clock) -> list[Edit]:
-    """The edits that bring it about; one about a list that is gone, or holds other things, changes nothing."""
-    return [_edit(wish, roster, clock) for wish in wishes if wish[1].do == "list"]
+    """The edits that bring it about, one for each list, so that a batch of hits is written at once; one about a list
+    that is gone, or holds other things, changes nothing."""
+    by_list: dict[tuple[int, str], list[Wish]] = {}
+    for subject, action in wishes:
+        if action.do == "list":
+            by_list.setdefault((subject.tenant, action.to), []).append((subject, action))
+    return [_edit(tenant, name, those, roster, clock) for (tenant, name), those in by_list.items()]
 
 
-def _edit(wish: Wish, roster: Roster, clock: Clock) -> Edit:
+def _edit(tenant: int, name: str, wishes: Sequence[Wish], roster: Roster, clock: Clock) -> Edit:
     def edit(seq: int) -> Edited | None:
-        subject, action = wish
-        row = roster.row(subject.tenant, action.to)  # refuses what is gone; nobody hears
-        forms = forms_read(row.type, action.thing)
-        ends_ms = None if action.days == 0 else subject.received_ms + action.days * DAY_MS
-        held = roster.held(row.tenant, row.name)
-        wanted = []
-        for form in () if forms is None else forms(subject):
-            before = held.entry_of(form)
-            if before is None or (before.expires_ms is not None and (ends_ms is None or before.expires_ms < ends_ms)):
-                wanted.append(Wanted(form, form, f"by a rule, for order {subject.event.order_id}", ends_ms))
+        row = roster.row(tenant, name)  # refuses what is gone; nobody hears
+        wanted = _wanted(row, wishes, roster)
         if not wanted:
             return None
-        entries, writes = roster.add(row, wanted, RULE, clock.now_ms(), seq)
+        try:
+            entries, writes = roster.add(row, wanted, RULE, clock.now_ms(), seq)
+        except TooManyEntries as refusal:
+            log.warning("not_listed", tenant=tenant, list=name, entries=len(wanted), reason=str(refusal))
+            return None
         told = [{"value": one.value, "reason": one.reason, "expires_ms": one.expires_ms} for one in entries]
         change = Change(
-            tenant=row.tenant, actor=RULE, action="list.entry_added", thing=f"lists/{row.name}",
+            tenant=tenant, actor=RULE, action="list.entry_added", thing=f"lists/{name}",
             after=msgspec.to_builtins(told), writes=writes,
         )  # fmt: skip
         return Edited(change, None)
 
     return edit
+
+
+def _wanted(row: ListRow, wishes: Sequence[Wish], roster: Roster) -> list[Wanted]:
+    """What is not in the list, or not for as long; each value once, with the latest end that is wished for."""
+    held, wanted = roster.held(row.tenant, row.name), dict[str, Wanted]()
+    for subject, action in wishes:
+        forms = forms_read(row.type, action.thing)
+        ends_ms = None if action.days == 0 else subject.received_ms + action.days * DAY_MS
+        for form in () if forms is None else forms(subject):
+            before = wanted.get(form) or held.entry_of(form)
+            if before is None or (before.expires_ms is not None and (ends_ms is None or before.expires_ms < ends_ms)):
+                wanted[form] = Wanted(form, form, f"by a rule, for order {subject.event.order_id}", ends_ms)
+    return list(wanted.values())

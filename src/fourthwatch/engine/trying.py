@@ -4,7 +4,8 @@ What an order was decided with is taken from its decision. What nobody asked the
 alone that had something in common with it; where these are too many, it stays unknown. In small steps, on the loop.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from fourthwatch.features.things import key_of, mark_of_key
 from fourthwatch.features.windows import Windows
 from fourthwatch.language import Aggregate, AggregateInput, Input, NameInput
 from fourthwatch.limits import FUTURE_SLACK_MS, PREVIEW_EVENTS_MAX, PREVIEW_EVENTS_OF_ONE_MAX
+from fourthwatch.model.manifest import ScoreMap
 from fourthwatch.model.score import score_of
 from fourthwatch.rules.check import CheckedSet
 from fourthwatch.rules.counterfactual import Rejudge
@@ -83,8 +85,18 @@ class _Order(msgspec.Struct):
 class Trying:
     """Takes orders in, oldest first; says what it has to know besides; then judges them one by one."""
 
-    def __init__(self, walk: Walk, tenant: int, book: Book, in_force: CheckedSet, other: CheckedSet) -> None:
+    def __init__(
+        self,
+        walk: Walk,
+        tenant: int,
+        book: Book,
+        in_force: CheckedSet,
+        other: CheckedSet,
+        score_map_of: Callable[[str], ScoreMap],
+    ) -> None:
+        """`score_map_of` tells that of a model by its id, also of one that judges no longer."""
         self._walk = walk
+        self._score_map_of = cache(score_map_of)
         self._tenant = tenant
         self._book = book
         self._subjects = Subjects(walk.ledger, walk.windows)
@@ -183,13 +195,12 @@ class Trying:
         return Tried(order.entry.event, subject.event.order_id, results, tuple(not_counted), was, would_be)
 
     def _opinion(self, detail: Mapping[str, Any]) -> Opinion | None:
-        """The model's word of then: it reads the past, and no rule."""
-        model, probability = detail.get("model", ""), detail.get("probability", 0.0)
+        """The model's word of then: it reads the past, and no rule. The score that is stored may be a rule's."""
+        model = detail.get("model", "")
         if not model:
             return None
-        seat = self._walk.panel.seats.get(f"{self._tenant}/{model}")
-        score = detail["score"] if seat is None else score_of(probability, seat.model.manifest.score_map)
-        return Opinion(model, probability, score)
+        probability = detail["probability"]
+        return Opinion(model, probability, score_of(probability, self._score_map_of(model)))
 
     def _made_of(self, one: Input) -> tuple[_Need, ...] | None:
         if isinstance(one, AggregateInput):

@@ -117,6 +117,15 @@ class Package(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Manifest)
 
 
+class _Scoring(msgspec.Struct, frozen=True):
+    score_map: ScoreMap = ScoreMap()
+
+
+def score_map_in(manifest: bytes) -> ScoreMap:
+    """That of a manifest that was checked when its model came; for whoever needs nothing else of the model."""
+    return msgspec.json.decode(manifest, type=_Scoring).score_map
+
+
 def read_manifest(package: Package) -> Manifest:
     """The manifest, checked against itself and against the bytes it speaks of; raises `ModelRefused`."""
     try:

@@ -84,17 +84,17 @@ class Assembly:
         self.keys = KeyStore(directory, clock)
         self.reader = LedgerReader(directory)
         self.configuration = Configuration(directory, clock)
-        addresses, trail, lists = PostbackAddresses(directory, clock), AuditTrail(directory), ListReader(directory)
-        endpoints, deliveries = EndpointStore(directory, clock), DeliveryLog(directory)
+        addresses, registering = PostbackAddresses(directory, clock), PostbackAddresses(directory, clock)
+        trail, eyes = AuditTrail(directory), AuditTrail(directory)  # the other is asked beside the loop
+        endpoints, deliveries, lists = EndpointStore(directory, clock), DeliveryLog(directory), ListReader(directory)
         policies, models, rule_sets = PolicyReader(directory), ModelStore(directory, clock), RuleSetReader(directory)
         self.users = UserStore(directory, clock)
-        eyes = AuditTrail(directory)  # of another connection: it is asked beside the loop
         self.indexing = Indexing(directory, corridor)
         aside = Aside(directory, self.indexing)
         backlog = BacklogGauges(directory, aside, clock)
         self._opened: tuple[_Closable, ...] = (
-            self.keys, self.reader, self.configuration, addresses, trail, lists, rule_sets, endpoints, deliveries,
-            self.users, policies, models, aside, backlog, eyes,
+            self.keys, self.reader, self.configuration, addresses, registering, trail, lists, rule_sets, endpoints,
+            deliveries, self.users, policies, models, aside, backlog, eyes,
         )  # fmt: skip
         self.access, throttle = Access(self.keys, clock), Throttle(settings.events_per_second, clock)
         intake = make_intake(self.access, throttle, corridor, clock, number_fields=settings.number_field_names)
@@ -106,7 +106,7 @@ class Assembly:
         self._opened = (*self._opened, desk)
         self.application = Application(
             intake,
-            Neo(intake, self.reader, addresses, clock, on_listening),
+            Neo(intake, self.reader, registering, clock, on_listening),
             (
                 *desk.about_orders,  # before the order's own path, which takes any
                 Reviews(changes, intake, self.reader, deliveries, addresses, clock, cursors),
@@ -121,7 +121,7 @@ class Assembly:
                 Lists(changes, corridor, lists, clock, cursors),
                 *(Insights(self.access, aside, clock), ExplorationReport(self.access, aside, clock)),
                 EventLog(self.access, aside, self.configuration, clock, cursors),
-                *(decisions, Previews(self.access, corridor, aside, rule_sets, clock)),
+                *(decisions, Previews(self.access, corridor, aside, rule_sets, models, clock)),
                 Rules(changes, corridor, clock, cursors, rule_sets, eyes, four_eyes=settings.four_eyes),
                 *(Redeciding(changes, corridor, self.reader, trail, clock), Audit(self.access, trail, cursors)),
                 *_of_models(changes, corridor, models, rule_sets, decisions, aside, clock, cursors),

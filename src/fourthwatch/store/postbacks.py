@@ -5,6 +5,7 @@ With each address its key is kept, sealed: the plugin compares it. An address co
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -43,18 +44,23 @@ class PostbackAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostbackAddresses:
-    """The table of addresses; one connection, one thread."""
+    """The table of addresses; one connection, one thread, but for `register`, which many may call that do only this."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._connection = open_file(directory)
         self._seal = Seal(directory)
         self._clock = clock
+        self._registering = Lock()
 
     def register(self, tenant: int, addresses: Mapping[str, str], key_id: str = COMMAND_LINE, key: str = "") -> None:
         """Set the address of each purpose that is given, to be called with this key; the others stay.
 
         What is as it was is no change; registering an address again lets it be called again after it was gone.
         """
+        with self._registering:
+            self._register(tenant, addresses, key_id, key)
+
+    def _register(self, tenant: int, addresses: Mapping[str, str], key_id: str, key: str) -> None:
         before = self.of(tenant)
         new = {purpose: url for purpose, url in addresses.items() if before.get(purpose) != url}
         now_ms, sealed = self._clock.now_ms(), self._seal.seal(key, _about(tenant))
