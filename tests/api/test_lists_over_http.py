@@ -111,6 +111,25 @@ def test_what_a_list_held_at_a_past_time_is_still_known(merchant: Merchant) -> N
     assert merchant.ask("GET", "/past/entries?as_of=soon").json["code"] == "bad_query"
 
 
+def test_an_address_was_in_a_list_at_a_past_time_by_the_network_around_it_however_often_that_was_edited_since(
+    merchant: Merchant,
+) -> None:
+    merchant.create("past_networks", "ip")
+    merchant.add("past_networks", "198.51.0.0/16", reason="wide")
+    first = merchant.add("past_networks", "198.51.100.0/24", reason="narrow").json["added_at"]
+    for _ in range(25):
+        last = merchant.add("past_networks", "198.51.100.0/24", reason="again").json["added_at"]
+    assert merchant.ask("DELETE", "/past_networks/entries/198.51.100.0%2F24").status == 204
+    history = merchant.ask("GET", "/past_networks/entries/198.51.100.0%2F24").json["history"]
+    assert (len(history), history[0]["added_at"]) == (20, last), "more edits than are shown"
+    then = merchant.ask("GET", f"/past_networks/entries/198.51.100.7?as_of={first}").json
+    assert (then["is_in"], then["history"], then["entry"]["value"]) == (True, [], "198.51.100.0/24")
+    assert then["entry"]["reason"] in ("narrow", "again"), "the next edit may have come within the same millisecond"
+    removed = history[0]["removed_at"]
+    assert merchant.ask("GET", f"/past_networks/entries/198.51.100.7?as_of={removed}").json["entry"]["reason"] == "wide"
+    assert merchant.ask("GET", "/past_networks/entries/198.51.100.7?as_of=2020-01-01").status == 404
+
+
 def test_the_narrowest_network_around_an_address_is_told(merchant: Merchant) -> None:
     merchant.create("networks", "ip")
     for value in ("10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32"):

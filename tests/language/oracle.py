@@ -183,7 +183,7 @@ def _of_numbers(name: str, given: list[Any]) -> Any:
     if name == "min":
         return sorted(given)[0]
     if name == "max":
-        return sorted(given)[-1]
+        return sorted(given, reverse=True)[0]  # of equal ones the first: 1 and 1.0 go on differently
     if name == "log":
         return math.log(given[0]) if given[0] > 0 else None
     assert name == "round"

@@ -30,6 +30,7 @@ from fourthwatch.engine.imports import entry_of, read_import, time_ms
 from fourthwatch.engine.roster import Wanted, normal_form
 from fourthwatch.errors import InUse, Malformed, NotFound
 from fourthwatch.features.list_types import LIST_TYPES
+from fourthwatch.features.lists import networks_around
 from fourthwatch.limits import LIST_NAME_CHARS_MAX, LIST_NOTE_CHARS_MAX
 from fourthwatch.store.changes import Change
 from fourthwatch.store.lists import ListReader, ListRow
@@ -148,14 +149,13 @@ class Lists:
         row = self._corridor.roster.row(caller.tenant, request.path_params["name"])
         as_of_ms = _time_in(request)
         value = _value(row, request.path_params["value"])
-        now_ms = self._clock.now_ms()
         history = self._reader.history(row.id, value, _HISTORY)
-        holding = None
         if as_of_ms is None:
-            found = self._corridor.roster.held(caller.tenant, row.name).holding(value, now_ms)
+            found = self._corridor.roster.held(caller.tenant, row.name).holding(value, self._clock.now_ms())
             holding = None if found is None else self._reader.entry(found)
         else:
-            holding = next((one for one in history if one.holds_at(as_of_ms)), None)
+            around = networks_around(value) if row.type == "ip" else []
+            holding = self._reader.holding(row.id, [value, *around], as_of_ms)
         if holding is None and not history:
             raise NotFound("this was never in the list")
         return json_reply(

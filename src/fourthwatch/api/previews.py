@@ -122,6 +122,8 @@ class PreviewView(msgspec.Struct, frozen=True, kw_only=True):
     """Events of the past that were counted again, because the draft asks what nobody asked then."""
     not_counted: tuple[str, ...]
     """What was unknown of some orders only because too many events would have to be counted."""
+    behind_events: int
+    """Events of the tenant that are durable and could not be looked up yet: their orders are not among these."""
 
 
 class Previews:
@@ -170,11 +172,12 @@ class Previews:
         other, names = await asyncio.to_thread(_other, sent, in_force.checked, book, tenant)
         deadline_s = self._clock.monotonic_s() + PREVIEW_SECONDS
 
-        def newest(readers: Readers) -> tuple[list[Entry], dict[str, OrderLine]]:
+        def newest(readers: Readers) -> tuple[list[Entry], dict[str, OrderLine], int]:
             entries = newest_orders(readers.ledger, readers.index, tenant, sent.last)
-            return entries, readers.index.lines(tenant, ids_of(entries))
+            lines = readers.index.lines(tenant, ids_of(entries))
+            return entries, lines, readers.ledger.behind(tenant, readers.index.position())[0]
 
-        entries, lines = await self._aside.ask(newest, fresh=True)
+        entries, lines, behind = await self._aside.ask(newest, fresh=True)
 
         def score_map_of(model: str) -> ScoreMap:
             return score_map_in(self._models.get(tenant, model).manifest)
@@ -202,7 +205,7 @@ class Previews:
             if one is not None:
                 tried.append(one)
             await self._give_way(number, deadline_s)
-        return _view(tried, lines, trying.rules, names, len(events))
+        return _view(tried, lines, trying.rules, names, len(events), behind)
 
     async def _then(self, tenant: int, version: int, in_force: InForce, book: Book) -> RuleSetThen | None:
         if version == in_force.version:
@@ -264,7 +267,12 @@ def _as_tried(rule: Rule) -> Rule:
 
 
 def _view(
-    tried: Sequence[Tried], lines: Mapping[str, OrderLine], evaluated: Sequence[str], names: Sequence[str], counted: int
+    tried: Sequence[Tried],
+    lines: Mapping[str, OrderLine],
+    evaluated: Sequence[str],
+    names: Sequence[str],
+    counted: int,
+    behind: int,
 ) -> PreviewView:
     ended = {one.order_id: lines[one.order_id].ended_badly if one.order_id in lines else None for one in tried}
     newest_first = tried[::-1]
@@ -288,6 +296,7 @@ def _view(
         ),
         events_counted=counted,
         not_counted=tuple(sorted({text for one in tried for text in one.not_counted})),
+        behind_events=behind,
     )
 
 

@@ -189,7 +189,8 @@ def try_out(files: tuple[Path, ...], to: str, key: str, insecure: bool, last: in
         )
     for text in told["not_counted"]:
         click.echo(f"not counted for some of them, which have too long a past: {text}")
-    click.echo(f"{told['orders']:,} orders, {told['events_counted']:,} events counted again", err=True)
+    behind = f", {told['behind_events']:,} newer events not looked up yet" if told["behind_events"] else ""
+    click.echo(f"{told['orders']:,} orders, {told['events_counted']:,} events counted again{behind}", err=True)
 
 
 @rules.command(epilog="Example: fourthwatch rules pull rules.toml --to http://127.0.0.1:8080 --key $KEY --dry-run")

@@ -101,6 +101,16 @@ class List:
         return ipaddress.ip_network(value) if self.type == "ip" and "/" in value else None
 
 
+def networks_around(value: str) -> list[str]:
+    """The networks that an address or network in its normal form lies in, the narrowest first.
+
+    >>> networks_around("203.0.113.9")[:2], len(networks_around("2001:db8::/32"))
+    (['203.0.113.8/31', '203.0.113.8/30'], 32)
+    """
+    network = ipaddress.ip_network(value)
+    return [str(network.supernet(new_prefix=length)) for length in range(network.prefixlen - 1, -1, -1)]
+
+
 def _address(value: str) -> tuple[int, int, int, int]:
     """Version, number, length of the prefix and number of bits of an address or network in its normal form.
 

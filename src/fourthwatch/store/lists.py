@@ -3,7 +3,7 @@
 What is changed is never overwritten: the old row ends where the new one begins, so membership is known as of any event.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,6 @@ class EntryRow(msgspec.Struct, frozen=True, kw_only=True):
     hits: int = 0
     last_hit_ms: int | None = None
 
-    def holds_at(self, at_ms: int) -> bool:
-        """Whether it held at a time, by when edits came and when it ends."""
-        begins, ends = self.added_ms, min(self.removed_ms or at_ms + 1, self.expires_ms or at_ms + 1)
-        return begins <= at_ms < ends
-
 
 class ListReader:
     """Lists, read; one connection, used from one thread at a time."""
@@ -91,6 +86,17 @@ class ListReader:
             (list_id, value, limit),
         )
         return [_entry(row) for row in rows]
+
+    def holding(self, list_id: int, values: Sequence[str], at_ms: int) -> EntryRow | None:
+        """The entry by which one of the values was in the list at a time, by when edits came; the first one's goes
+        before others'."""
+        among = f"value IN ({', '.join('?' * len(values))})"
+        held = "added_ms <= ? AND (removed_ms IS NULL OR removed_ms > ?) AND (expires_ms IS NULL OR expires_ms > ?)"
+        rows = self._connection.execute(
+            f"SELECT {_ENTRY_COLUMNS} FROM list_entry WHERE list = ? AND {among} AND {held} ORDER BY id DESC",
+            (list_id, *values, at_ms, at_ms, at_ms),
+        )
+        return min(map(_entry, rows), key=lambda row: values.index(row.value), default=None)
 
     def is_edited_after(self, list_id: int, value: str, seq: int) -> bool:
         """Whether the value came into the list, or went out of it, after the event at a position."""
