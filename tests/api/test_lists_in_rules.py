@@ -58,8 +58,9 @@ def test_an_edit_holds_from_the_next_event_on_and_a_decision_is_made_again_over_
     merchant: Merchant,
 ) -> None:
     verdicts = [merchant.order()]
-    merchant.ask("POST", "/lists/bad_networks/entries", {"value": "203.0.113.0/24"})
+    merchant.ask("POST", "/lists/bad_networks/entries", {"value": "203.0.113.0/24", "reason": "a proxy"})
     verdicts.append(merchant.order())
+    hit = merchant.newest
     merchant.ask("POST", "/lists/vip/entries", {"value": "ASHA@example.com"})
     verdicts.append(merchant.order())
     merchant.ask("DELETE", "/lists/vip/entries/asha%40example.com")
@@ -70,6 +71,11 @@ def test_an_edit_holds_from_the_next_event_on_and_a_decision_is_made_again_over_
     merchant.ask("DELETE", "/lists/bad_networks/entries/203.0.113.0%2F24")
     verdicts.append(merchant.order())
     assert verdicts == ["approve", "decline", "approve", "decline", "decline", "approve"]
+    assert merchant.ask("GET", f"/decisions/{hit}").json["lists"] == [
+        {"list": "bad_networks", "what": "ip", "is_in": True, "entry": "203.0.113.0/24", "reason": "a proxy"},
+        {"list": "vip", "what": "email", "is_in": False, "entry": None, "reason": None},
+    ]
+    assert merchant.ask("GET", f"/decisions/{merchant.newest}").json["lists"][0]["is_in"] is False
     merchant.served.stop()
     again = run("replay-decision", "--all", "--data", str(merchant.served.directory))
     assert again.returncode == 0, again.stdout + again.stderr

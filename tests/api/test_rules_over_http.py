@@ -220,6 +220,7 @@ def test_a_decision_is_told_rule_by_rule_with_what_would_have_flipped_it(team: T
     assert (told["verdict"], told["decided_by"], told["rule_set"]) == ("review", "dear", 1)
     assert told["why"] == "the review rule dear decides, whatever the score"
     assert (told["hits"], told["misses"], told["unknown"]) == (1, 1, 0)
+    assert (told["model"], told["shadows"], told["policy"], told["degraded"], told["lists"]) == (None, {}, 0, [], [])
     assert len(told["micros"]) == 2
     trace = team.found(f"/api/v1/decisions/{event}/trace")
     assert [line["says"] for line in trace["rules"]] == [

@@ -72,6 +72,7 @@ def test_a_model_takes_over_when_it_is_promoted_and_a_damaged_one_never_does(tmp
         moved = shop.ask("POST", "/api/v1/models/first/state", {"state": "champion", "override": "a test"})
         assert (moved.status, moved.json["state"]) == (200, "champion")
         _wait_for(shop, "first")
+        assert shop.decision()["model"] == "first"
         good = _package("broken", 30)
         shop.add(Package(good.manifest, good.body[: len(good.body) // 2], good.golden), "broken")
         shop.ask("POST", "/api/v1/models/broken/state", {"state": "champion", "override": "a test"})

@@ -1,6 +1,7 @@
 """`/api/v1/decisions`: a decision with all it was made of, rule by rule, and what would have had to be otherwise."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -16,12 +17,29 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.explaining import Explained, RuleLine, RuleSetThen, rule_set_then, version_of
 from fourthwatch.errors import NotFound
 from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.features.fields import reader_of
+from fourthwatch.features.lists import forms_asked, networks_around
 from fourthwatch.rules.counterfactual import Change
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.ledger import DecisionRow
+from fourthwatch.store.lists import ListReader
 from fourthwatch.store.reader import Entry, LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
 from fourthwatch.wire.reply import Reason
+
+
+class ListAsked(msgspec.Struct, frozen=True, rename={"name": "list"}):
+    """What a rule asked of a list, and what it heard."""
+
+    name: str
+    what: str
+    """The thing of the event, or the field, that was looked up."""
+    is_in: bool | None
+    """Null: the event did not say it."""
+    entry: str | None
+    """The entry by which it was in, in its normal form: its own, or a network around it."""
+    reason: str | None
+    """Why that entry was made."""
 
 
 class DecisionDetail(msgspec.Struct, frozen=True):
@@ -29,7 +47,7 @@ class DecisionDetail(msgspec.Struct, frozen=True):
 
     event_id: str
     position: int
-    """In the ledger."""
+    """In the ledger; lists are as they were there."""
     score: int
     flag: str
     verdict: str
@@ -50,11 +68,22 @@ class DecisionDetail(msgspec.Struct, frozen=True):
     """What is to be done, beside the verdict."""
     thresholds: tuple[int, ...]
     """Red above the first, declined above the second, as they were."""
+    policy: int
+    """Version of the tenant's policy; 0 while it had set none."""
+    degraded: tuple[str, ...]
+    """Stages that were skipped because the order had waited for too long."""
+    model: str | None
+    """The model whose probability and score these are; null when the points of the rules judged."""
+    shadows: dict[str, float]
+    """Models that looked on, with the probability of each."""
+    lists: tuple[ListAsked, ...]
+    """Everything that rules asked of lists."""
     features: dict[str, float | None]
     own_features: dict[str, float | str | bool | None]
     lacking: tuple[str, ...]
     """What was unknown because its past was not counted yet."""
     versions: dict[str, Any]
+    """Of all else that made it: features, windows, normalisers, enrichment, files of the operator's."""
     explored: Explored | None
     """What chance did, of an order that the score would have declined while exploration was on; else null."""
     micros: tuple[int, ...]
@@ -85,12 +114,19 @@ class Decisions:
     """Handlers of `/api/v1/decisions`."""
 
     def __init__(
-        self, access: Access, corridor: Corridor, reader: LedgerReader, rule_sets: RuleSetReader, apart: ModelsApart
-    ) -> None:  # fmt: skip
+        self,
+        access: Access,
+        corridor: Corridor,
+        reader: LedgerReader,
+        rule_sets: RuleSetReader,
+        lists: ListReader,
+        apart: ModelsApart,
+    ) -> None:
         self._access = access
         self._corridor = corridor
         self._reader = reader
         self._rule_sets = rule_sets
+        self._lists = lists
         self.apart = apart
 
     def routes(self) -> list[Route]:
@@ -106,6 +142,7 @@ class Decisions:
         entry, made, then = await self.found(request)
         detail: dict[str, Any] = msgspec.json.decode(made.detail)
         results = detail.get("results", "")
+        explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
         return json_reply(
             DecisionDetail(
                 event_id=entry.event.event_id,
@@ -124,6 +161,11 @@ class Decisions:
                 unknown=results.count("u"),
                 actions=msgspec.convert(detail.get("actions", ()), tuple[Action, ...]),
                 thresholds=tuple(detail.get("thresholds", (70, 94))),
+                policy=detail.get("policy", 0),
+                degraded=tuple(detail.get("degraded", ())),
+                model=explained.model or None,
+                shadows=dict(detail.get("shadows", ())),
+                lists=tuple(self._asked(entry, explained)),
                 features=dict(zip(DECIDING, detail["vector"], strict=False)),
                 own_features=detail.get("own") or {},
                 lacking=tuple(detail.get("lacking", ())),
@@ -164,6 +206,22 @@ class Decisions:
         if then is None:
             raise NotFound("the rule set that made this decision is not there")
         return entry, entry.decision, then
+
+    def _asked(self, entry: Entry, explained: Explained) -> Iterator[ListAsked]:
+        """What the rules asked of lists, each with the entry that held then."""
+        event, asked = entry.event, explained.asked_lists()
+        rows = {row.name: row for row in self._lists.lists(event.seq) if row.tenant == event.tenant} if asked else {}
+        for one, is_in in asked:
+            row = rows.get(one.name)
+            held = None
+            if is_in and row is not None:
+                forms = forms_asked(row.type, one.path, reader_of)(explained.subject)
+                values = [
+                    each for form in forms for each in (form, *(networks_around(form) if row.type == "ip" else ()))
+                ]
+                held = self._lists.holding(row.id, values, event.received_ms, event.seq)
+            reason = None if held is None else held.reason
+            yield ListAsked(one.name, ".".join(one.path), is_in, None if held is None else held.value, reason)
 
 
 def _why(detail: dict[str, Any], then: RuleSetThen) -> str:

@@ -15,7 +15,7 @@ from fourthwatch.features.definition import Book
 from fourthwatch.features.fields import reader_of
 from fourthwatch.features.inputs import text_of
 from fourthwatch.features.subject import Subject
-from fourthwatch.language import FieldInput, Input, NameInput, inputs_of
+from fourthwatch.language import FieldInput, Input, ListInput, NameInput, inputs_of
 from fourthwatch.model.serving import LiveModel
 from fourthwatch.rules.check import CheckedSet
 from fourthwatch.rules.counterfactual import Flip, Rejudge, counts, flip
@@ -116,6 +116,10 @@ class Explained:
     def model(self) -> str:
         """Whose probability the decision has; empty: that of the rules' points."""
         return str(self._detail.get("model", ""))
+
+    def asked_lists(self) -> list[tuple[ListInput, bool | None]]:
+        """What the rules asked of lists, each once, and what they heard."""
+        return [(one, value) for one, value in self._values.items() if isinstance(one, ListInput)]
 
     def flip(self, model: LiveModel | None = None) -> Flip | None:
         """The smallest change of what was known that gives another verdict. The `model` that judged is asked again,

@@ -169,9 +169,7 @@ class Lists:
         `None`: it was not said, or there is no such list any more.
         """
         of, found = self._of, self.found
-        thing = path[0] if len(path) == 1 and path[0] in THINGS else None
-        read = None if thing is not None else reader_of(path)
-        readers = {type_name: _forms_reader(type_name, thing, read) for type_name in LIST_TYPES}
+        readers = {type_name: forms_asked(type_name, path, reader_of) for type_name in LIST_TYPES}
 
         def ask(subject: Subject) -> bool | None:
             one = of.get(subject.tenant, {}).get(name)
@@ -190,11 +188,11 @@ class Lists:
         return ask
 
 
-def _forms_reader(type_name: str, thing: str | None, read: Read | None) -> Texts:
-    if thing is not None:
-        return forms_read(type_name, thing) or (lambda _subject: ())
-    assert read is not None
-    of_field = read
+def forms_asked(type_name: str, path: tuple[str, ...], reader_of: Callable[[tuple[str, ...]], Read]) -> Texts:
+    """Reads the forms, of a type of list, in which a thing of an event or the text of a field is asked for."""
+    if len(path) == 1 and path[0] in THINGS:
+        return forms_read(type_name, path[0]) or (lambda _subject: ())
+    of_field = reader_of(path)
 
     def forms(subject: Subject) -> tuple[str, ...]:
         value = of_field(subject)

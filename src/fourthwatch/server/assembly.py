@@ -101,7 +101,7 @@ class Assembly:
         changes = Changes(self.access, self.configuration, corridor)
         fault_of = partial(fault_of_url, named=named_receivers(settings.private_receivers))
         cursors = Cursors(self.configuration.secret("cursors"))
-        decisions = Decisions(self.access, corridor, self.reader, rule_sets, ModelsApart(models))
+        decisions = Decisions(self.access, corridor, self.reader, rule_sets, lists, ModelsApart(models))
         desk = Desk(directory, clock, corridor, Tools(self.access, changes, intake, cursors), self, settings)
         self._opened = (*self._opened, desk)
         self.application = Application(

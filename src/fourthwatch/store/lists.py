@@ -87,14 +87,19 @@ class ListReader:
         )
         return [_entry(row) for row in rows]
 
-    def holding(self, list_id: int, values: Sequence[str], at_ms: int) -> EntryRow | None:
-        """The entry by which one of the values was in the list at a time, by when edits came; the first one's goes
-        before others'."""
+    def holding(self, list_id: int, values: Sequence[str], at_ms: int, seq: int | None = None) -> EntryRow | None:
+        """The entry by which one of the values was in the list at a time; the first one's goes before others'.
+
+        By when edits came; or with `seq` for the event at a position, which was received then.
+        """
         among = f"value IN ({', '.join('?' * len(values))})"
-        held = "added_ms <= ? AND (removed_ms IS NULL OR removed_ms > ?) AND (expires_ms IS NULL OR expires_ms > ?)"
+        edited = ("added_ms", "removed_ms") if seq is None else ("from_seq", "until_seq")
+        held = f"{edited[0]} <= ? AND ({edited[1]} IS NULL OR {edited[1]} > ?)"
+        at = at_ms if seq is None else seq
         rows = self._connection.execute(
-            f"SELECT {_ENTRY_COLUMNS} FROM list_entry WHERE list = ? AND {among} AND {held} ORDER BY id DESC",
-            (list_id, *values, at_ms, at_ms, at_ms),
+            f"SELECT {_ENTRY_COLUMNS} FROM list_entry WHERE list = ? AND {among} AND {held}"
+            " AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY id DESC",
+            (list_id, *values, at, at, at_ms),
         )
         return min(map(_entry, rows), key=lambda row: values.index(row.value), default=None)
 
