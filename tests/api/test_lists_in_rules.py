@@ -110,12 +110,27 @@ def test_a_list_that_a_rule_asks_stays_and_one_that_is_not_there_is_not_asked(me
 
 
 def test_a_rule_puts_what_it_hit_into_a_list_and_the_next_order_is_in_it(merchant: Merchant) -> None:
-    catching = {
+    catching: dict[str, Any] = {
         "name": "seen_before", "class": "review", "says": "A mailbox that was caught",
         "when": 'user_email == "caught@example.net"',
         "actions": [{"do": "list", "to": "bad_networks", "thing": "ip", "days": 7}],
     }  # fmt: skip
 
+    for wrong, told in (
+        (
+            {"to": "bad_network"},
+            "there is no list `bad_network` to put the ip into; did you mean `bad_networks`?",
+        ),
+        ({"thing": "user"}, "no user goes into the list `bad_networks`, but "),
+    ):
+        refused = merchant.ask(
+            "POST", "/rule-sets", {"rules": [{**catching, "actions": [{**catching["actions"][0], **wrong}]}]}
+        )
+        assert (refused.status, refused.json["code"]) == (400, "rules")
+        assert f"seen_before: {told}" in refused.json["rendered"]
+    published = merchant.ask("POST", "/rule-sets", {"rules": [catching]})
+    assert published.status == 201, published.body
+    assert merchant.ask("DELETE", "/lists/bad_networks").json["code"] == "in_use"
     published = merchant.ask("POST", "/rule-sets", {"rules": [RULE, catching]})
     assert published.status == 201, published.body
     assert merchant.order(ip="192.0.2.55") == "approve"

@@ -89,6 +89,18 @@ def test_a_set_with_faults_is_refused_whole_and_nothing_changes(team: Team) -> N
     assert team.found("/api/v1/rule-sets")["rule_sets"][0]["version"] == 0
 
 
+def test_a_rule_of_the_wrong_shape_is_refused_with_the_place_and_what_would_be_right(team: Team) -> None:
+    for wrong, pointer, told in (
+        ({"class": "blok"}, "/rules/0/class", "class is one of allow, block, review, score"),
+        ({"wieght": 3}, "/rules/0/wieght", "there is no key `wieght`; did you mean `weight`?"),
+        ({"actions": [{"do": "tag"}]}, "/rules/0/actions/0/to", "to is missing"),
+        ({"says": 5}, "/rules/0/says", "expected `str`, got `int`"),
+    ):
+        error = assert_error(team.ask("POST", "/api/v1/rule-sets", {"rules": [{**LOOK, **wrong}]}), 400)
+        assert (error["code"], error["pointer"]) == ("bad_value", pointer)
+        assert told in error["detail"]
+
+
 def test_with_dry_run_a_set_is_only_checked_and_tried(team: Team) -> None:
     reply = team.ask("POST", "/api/v1/rule-sets?dry_run=true", {"rules": [LOOK]}, if_match=None)
     assert reply.status == 200, reply.body

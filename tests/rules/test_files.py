@@ -45,10 +45,20 @@ def test_several_files_are_one_set() -> None:
         ("[[rule]", "rules.toml: this is not TOML"),
         ("[[rules]]\nname='x'", "`rules` is not understood"),
         ("[rule]\nname='x'", "two brackets"),
-        ("[[rule]]\nname='x'", "rule x: Object missing required field `class`"),
-        ("[[rule]]\nname='x'\nclass='maybe'\nwhen='true'\nsays='s'", "rule x: Invalid enum value"),
-        ("[[rule]]\nname='x'\nclass='block'\nwhen='true'\nsays='s'\nsay='s'", "unknown field `say`"),
+        ("[[rule]]\nname='x'", "rule x: class is missing"),
+        (
+            "[[rule]]\nname='x'\nclass='maybe'\nwhen='true'\nsays='s'",
+            "rule x: class is one of allow, block, review, score",
+        ),
+        (
+            "[[rule]]\nname='x'\nclass='block'\nwhen='true'\nsays='s'\nsay='s'",
+            "there is no key `say`; did you mean `says`?",
+        ),
         ("prior = 'x'", "Expected `float`"),
+        (
+            "[[rule]]\nname='x'\nclass='block'\nwhen='true'\nsays='s'\nactions=[{do='lst', to='x'}]",
+            "rule x: do is one of verdict, list, tag, label, queue, webhook (at /actions/0/do)",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_told_what_would_be_right(text: str, told: str) -> None:

@@ -8,7 +8,7 @@ from fourthwatch.features.catalogue import built_in
 from fourthwatch.language import compile_expression
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.lint import lint
-from fourthwatch.rules.rule import Rule, RuleSet
+from fourthwatch.rules.rule import Action, Rule, RuleSet
 from fourthwatch.rules.starter import PRESETS, preset
 from rules.judging import rule
 
@@ -24,7 +24,16 @@ def found(*rules: Rule) -> list[tuple[str, str]]:
         ("1 > 2", "dead"),
         ("amount > 3 and false", "dead"),
         ("true", "over_wide"),
-        ("missing(amount) or known(amount)", None),
+        ("missing(amount) or known(amount)", "over_wide"),
+        ("missing(user_email) and known(user_email)", "contradictory"),
+        ('missing(currency_code) and currency_code == "INR"', "contradictory"),
+        ('missing(currency_code) or currency_code == "INR"', None),
+        ("known(amount) and amount > 5", None),
+        ("not missing(amount)", None),
+        ("seen(device, by user) and not seen(device, by user)", "contradictory"),
+        ("seen(device, by user) or not seen(device, by user)", "over_wide"),
+        ("amount > payment_amount and not amount > payment_amount", "contradictory"),
+        ("amount > payment_amount and amount < payment_amount", None),
         ("amount > 5 or true", "over_wide"),
         ("amount > 5 and amount < 3", "contradictory"),
         ("amount > 5 and amount <= 5", "contradictory"),
@@ -69,9 +78,19 @@ def test_a_rule_that_another_of_its_class_makes_needless_is_named() -> None:
     assert found(rule("a", "amount > 5", "block"), rule("b", "amount > 5", "block")) == [("b", "subsumed")]
 
 
+def test_a_rule_before_which_another_always_goes_is_dead() -> None:
+    allow, block = rule("friends", "amount > 5", "allow"), rule("dear", "amount > 9", "block")
+    assert found(allow, block) == [("dear", "dead")]
+    assert found(block, rule("look", "amount > 9 and is_pre_paid", "review")) == [("look", "dead")]
+
+
 @pytest.mark.parametrize(
     "rules",
     [
+        (rule("friends", "amount > 5", "allow"), rule("dear", "amount > 3", "block")),
+        (rule("friends", "amount > 5", "allow", state="shadow"), rule("dear", "amount > 9", "block")),
+        (rule("friends", "amount > 5", "allow"), rule("dear", "amount > 9", "block", actions=(Action("tag", "x"),))),
+        (rule("friends", "amount > 5", "allow"), rule("dear", "amount > 9")),
         (rule("wide", "amount > 5", "review"), rule("narrow", "amount > 9", "block")),
         (rule("wide", "amount > 5"), rule("narrow", "amount > 9")),
         (rule("wide", "amount > 5", "review", state="shadow"), rule("narrow", "amount > 9", "review")),

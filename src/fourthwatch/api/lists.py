@@ -122,7 +122,7 @@ class Lists:
             asked.over(_etag(row))
             users = roster.users_of(asked.caller.tenant, name)
             if users:
-                raise InUse("rules ask this list: " + ", ".join(users[:10]))
+                raise InUse("rules ask this list, or put things into it: " + ", ".join(users[:10]))
             before = {**_told(row), "entries": len(roster.held(asked.caller.tenant, name))}
             writes = roster.remove(row, self._clock.now_ms(), seq)
             return Made(change=self._change(asked, "list.removed", row, before, None, writes), status=204)

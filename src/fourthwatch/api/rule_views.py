@@ -11,6 +11,7 @@ from fourthwatch.errors import LanguageError, Malformed
 from fourthwatch.language import format_expression, from_json
 from fourthwatch.rules.difference import Difference
 from fourthwatch.rules.rule import Rule, RuleSet, decoded
+from fourthwatch.rules.shape import misshapen
 from fourthwatch.rules.starter import STARTER_VERSION
 from fourthwatch.store.rule_sets import ProposalRow, RuleSetRow
 
@@ -217,7 +218,8 @@ def set_sent(document: dict[str, Any]) -> RuleSetSent:
     try:
         sent = msgspec.convert(document, RuleSetSent)
     except msgspec.ValidationError as error:
-        raise Malformed(f"this is not a rule set: {error}", code="bad_value") from None
+        wrong = misshapen(error)
+        raise Malformed(f"this is not a rule set: {wrong.says}", pointer=wrong.pointer, code="bad_value") from None
     if len(sent.note) > NOTE_CHARS_MAX:
         raise Malformed(f"note has at most {NOTE_CHARS_MAX} characters", pointer="/note", code="bad_value")
     return sent
@@ -252,7 +254,8 @@ def rule_sent(document: dict[str, Any], name: str) -> Rule:
     try:
         sent = msgspec.convert({"name": name, **told}, Rule)
     except msgspec.ValidationError as error:
-        raise Malformed(f"this is not a rule: {error}", code="bad_value") from None
+        wrong = misshapen(error)
+        raise Malformed(f"this is not a rule: {wrong.says}", pointer=wrong.pointer, code="bad_value") from None
     if sent.name != name:
         raise Malformed("name is that of the path", pointer="/name", code="bad_value")
     return sent

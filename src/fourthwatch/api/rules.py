@@ -42,7 +42,7 @@ from fourthwatch.engine.rulings import InForce, Ready, starter_in_force
 from fourthwatch.errors import Changed, Forbidden, NotFound, RulesRefused
 from fourthwatch.language import parse, to_json
 from fourthwatch.limits import STATISTICS_DECISIONS_MAX
-from fourthwatch.rules.check import CheckedSet, check_set
+from fourthwatch.rules.check import CheckedSet, check_set, list_findings
 from fourthwatch.rules.difference import Difference, differences
 from fourthwatch.rules.examples import findings_of, try_examples
 from fourthwatch.rules.lint import lint
@@ -275,7 +275,7 @@ class Rules:
         book = definitions.book_of(tenant)
         checked = check_set(rule_set, book, tenant)
         tried = try_examples(checked, book)
-        wrong = findings_of(tried)
+        wrong = [*list_findings(rule_set, book.rule_schema.lists or {}), *findings_of(tried)]
         if wrong:
             raise RulesRefused(tuple(wrong))
         definitions.check_rules(checked)

@@ -51,7 +51,7 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     )
     windows.lists = roster.lists
     rulings = Rulings(windows, rules.in_force)
-    roster.users_of = rulings.askers
+    roster.users_of = rulings.users_of_list
     walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns, settings.heard, settings.panel)
     walk.policies = Policies(settings.policy, directory)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))

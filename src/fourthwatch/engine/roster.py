@@ -53,7 +53,7 @@ class Roster:
             connection.close()
         self._rows = {(row.tenant, row.name): row for row in rows}
         self.users_of: Callable[[int, str], list[str]] = lambda _tenant, _name: []
-        """Rules that ask a list; who knows them puts that here."""
+        """Rules that ask a list or put things into it; who knows them puts that here."""
 
     def all(self, tenant: int) -> list[ListRow]:
         """A tenant's lists, by name."""

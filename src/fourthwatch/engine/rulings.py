@@ -64,13 +64,16 @@ class Rulings:
         """The tenant's set, not compiled."""
         return self._in_force.get(tenant, self._starter)
 
-    def askers(self, tenant: int, list_name: str) -> list[str]:
-        """Rules in force that ask a list, by name."""
+    def users_of_list(self, tenant: int, name: str) -> list[str]:
+        """Rules in force that ask a list, or put things into it, by name."""
         return [
             one.rule.name
             for one in self.in_force(tenant).checked.rules
-            if one.when.checked is not None
-            and any(isinstance(each, ListInput) and each.name == list_name for each in inputs_of(one.when.checked))
+            if any(action.do == "list" and action.to == name for action in one.rule.actions)
+            or (
+                one.when.checked is not None
+                and any(isinstance(each, ListInput) and each.name == name for each in inputs_of(one.when.checked))
+            )
         ]
 
     def compiled(self, tenant: int, in_force: InForce) -> Ready:

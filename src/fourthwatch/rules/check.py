@@ -5,7 +5,7 @@ What passes holds for good: a checked set can be compiled over windows at any ti
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ from fourthwatch.events import KIND_OF_NAME
 from fourthwatch.features.definition import Book, Defined, Feature
 from fourthwatch.features.things import THINGS
 from fourthwatch.language import Schema, read, render
+from fourthwatch.language.diagnose import did_you_mean
 from fourthwatch.limits import (
     EXPRESSION_CHARS_MAX,
     RULE_ACTIONS_MAX,
@@ -84,6 +85,26 @@ def check_set(rule_set: RuleSet, book: Book, tenant: int) -> CheckedSet:
     if findings:
         raise RulesRefused(tuple(findings))
     return result
+
+
+def list_findings(rule_set: RuleSet, lists: Mapping[str, frozenset[str]]) -> list[Finding]:
+    """Actions that would put things into lists that are not there, or that hold other things.
+
+    `lists` has the things that can be looked up in each. No part of `check_set`: a list may go after its rules came.
+    """
+    findings: list[Finding] = []
+    for rule in rule_set.rules:
+        for action in rule.actions:
+            things = lists.get(action.to)
+            if action.do != "list" or (things is not None and action.thing in things):
+                continue
+            if things is None:
+                near = did_you_mean(action.to, list(lists)) or "make it first"
+                message = f"there is no list `{action.to}` to put the {action.thing} into; {near}"
+            else:
+                message = f"no {action.thing} goes into the list `{action.to}`, but {', '.join(sorted(things))}"
+            findings.append(Finding(rule.name, "bad_action", message))
+    return findings
 
 
 def _faults(rule: Rule) -> Iterator[tuple[str, str]]:

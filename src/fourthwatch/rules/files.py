@@ -12,7 +12,9 @@ import msgspec
 
 from fourthwatch.errors import LanguageError, RuleFileError
 from fourthwatch.language import format_expression, parse
+from fourthwatch.language.diagnose import did_you_mean
 from fourthwatch.rules.rule import Rule, RuleSet
+from fourthwatch.rules.shape import misshapen
 
 _TOP = ("prior", "presets")
 _KEYS = (
@@ -29,7 +31,8 @@ def read_file(name: str, text: str) -> RuleSet:
     except ValueError as error:
         raise RuleFileError(f"{name}: this is not TOML: {error}") from error
     for key in document.keys() - {"rule", *_TOP}:
-        raise RuleFileError(f"{name}: `{key}` is not understood; a file has prior, presets and tables [[rule]]")
+        near = did_you_mean(key, ("rule", *_TOP)) or "a file has prior, presets and tables [[rule]]"
+        raise RuleFileError(f"{name}: `{key}` is not understood; {near}")
     rows = document.get("rule", [])
     if not isinstance(rows, list):
         raise RuleFileError(f"{name}: a rule is a table [[rule]], with two brackets")
@@ -39,7 +42,9 @@ def read_file(name: str, text: str) -> RuleSet:
             rules.append(msgspec.convert(row, Rule))
         except msgspec.ValidationError as error:
             told = row.get("name", f"number {number}") if isinstance(row, dict) else f"number {number}"
-            raise RuleFileError(f"{name}: rule {told}: {error}") from error
+            wrong = misshapen(error)
+            place = f" (at {wrong.pointer})" if wrong.pointer.count("/") > 1 else ""
+            raise RuleFileError(f"{name}: rule {told}: {wrong.says}{place}") from error
     try:
         top = {key: document[key] for key in _TOP if key in document}
         return msgspec.structs.replace(msgspec.convert({**top, "rules": []}, RuleSet), rules=tuple(rules))

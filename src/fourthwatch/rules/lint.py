@@ -18,6 +18,7 @@ from fourthwatch.features.fields import FIELDS
 from fourthwatch.language import FieldInput, compile_expression, format_expression
 from fourthwatch.language.tree import (
     Aggregate,
+    Call,
     Compare,
     Duration,
     ListOf,
@@ -31,6 +32,7 @@ from fourthwatch.language.tree import (
 )
 from fourthwatch.limits import LINT_PRODUCTS_MAX
 from fourthwatch.rules.check import CheckedRule, CheckedSet
+from fourthwatch.rules.rule import CLASSES
 
 _INFINITY = float("inf")
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
@@ -100,11 +102,15 @@ def lint(checked: CheckedSet) -> list[Finding]:
     for one, mine in ways:
         if mine is None or not one.rule.is_evaluated:
             continue
-        for other, theirs in ways:
-            if other is not one and theirs is not None and _covers(other, theirs, one, mine):
-                message = f"whenever it hits, {other.rule.name} of the same class hits too, so it changes nothing"
-                findings.append(Finding(one.rule.name, "subsumed", message))
-                break
+        covering = [other for other, theirs in ways if theirs is not None and _covers(other, theirs, one, mine)]
+        beside = next((other for other in covering if other.rule.rule_class == one.rule.rule_class), None)
+        if beside is not None:
+            message = f"whenever it hits, {beside.rule.name} of the same class hits too, so it changes nothing"
+            findings.append(Finding(one.rule.name, "subsumed", message))
+        elif covering:
+            above = covering[0].rule
+            message = f"whenever it hits, {above.name} of the class {above.rule_class} goes before it: it never decides"
+            findings.append(Finding(one.rule.name, "dead", message))
     return findings
 
 
@@ -138,14 +144,14 @@ def _of_one(one: CheckedRule) -> Iterator[Finding]:
 
 
 def _covers(other: CheckedRule, theirs: Ways, one: CheckedRule, mine: Ways) -> bool:
-    """Whether a rule adds nothing beside another: same class, not a score, and in force as widely."""
-    if other.rule.rule_class != one.rule.rule_class or one.rule.rule_class == "score":
+    """Whether a rule adds nothing beside another of its class or of one that goes before, which is in force for all."""
+    mine_at, theirs_at = CLASSES.index(one.rule.rule_class), CLASSES.index(other.rule.rule_class)
+    if other is one or theirs_at > mine_at or one.rule.rule_class == "score":
         return False
-    if other.rule.state != "live" or one.rule.actions or not mine:
+    if other.rule.state != "live" or one.rule.actions or not mine or not _within(mine, theirs):
         return False
-    if _within(mine, theirs):
-        return not _within(theirs, mine) or other.rule.name < one.rule.name  # of two alike one is told
-    return False
+    # Of two alike in one class one is told.
+    return theirs_at < mine_at or not _within(theirs, mine) or other.rule.name < one.rule.name
 
 
 def _within(mine: Ways, theirs: Ways) -> bool:
@@ -177,8 +183,10 @@ def _ways(tree: Any, *, negated: bool = False) -> Ways | None:
             return [] if range_.is_empty else [{_key(item): range_}]
         case Name():
             return [{_key(tree): Range(one_of=frozenset({not negated}))}]
+        case Call("known" | "missing" as function, (asked,)):
+            return [{_known(_key(asked)): Range(one_of=frozenset({(function == "known") is not negated}))}]
         case _:
-            return [{f"{'not ' if negated else ''}{format_expression(tree)}": Range()}]
+            return [{_key(tree): Range(one_of=frozenset({not negated}))}]
 
 
 def _joined(parts: list[Ways]) -> Ways | None:
@@ -193,7 +201,8 @@ def _joined(parts: list[Ways]) -> Ways | None:
         for one in chosen:
             for name, range_ in one.items():
                 way[name] = way.get(name, Range()).meet(range_)
-        if not any(range_.is_empty for range_ in way.values()):
+        unsaid = any(way.get(_known(name)) == _MISSING for name in way)  # and compared all the same
+        if not unsaid and not any(range_.is_empty for range_ in way.values()):
             found.append(way)
     return found
 
@@ -201,11 +210,10 @@ def _joined(parts: list[Ways]) -> Ways | None:
 def _compared(operator: str, left: Any, right: Any, *, negated: bool) -> Ways:
     if isinstance(left, Number | Text | Truth | Duration):
         left, right, operator = right, left, _TURNED[operator]
+    if not isinstance(right, Number | Text | Truth | Duration):
+        return [{f"{_key(left)} {operator} {_key(right)}": Range(one_of=frozenset({not negated}))}]
     if negated:
         operator = _NEGATED[operator]
-    if not isinstance(right, Number | Text | Truth | Duration):
-        text = f"{format_expression(left)} {operator} {format_expression(right)}"
-        return [{text: Range()}]
     value: Any = right.ms / 1_000 if isinstance(right, Duration) else right.value
     by_operator = {
         "==": Range(one_of=frozenset({value})),
@@ -247,6 +255,13 @@ _COUNTED = frozenset({
 
 def _key(tree: Any) -> str:
     return format_expression(tree)
+
+
+def _known(key: str) -> str:
+    return f"known({key})"
+
+
+_MISSING = Range(one_of=frozenset({False}))
 
 
 def _is_ever_decided(path: tuple[str, ...]) -> bool:
