@@ -87,6 +87,12 @@ def _must_be_all(cursor: Cursor) -> None:
     hint = None
     if cursor.next.is_one(")", "]"):
         hint = "this bracket was never opened"
+    elif (
+        cursor.next.is_one(",")
+        and cursor.after_next.kind == "number"
+        and cursor.source[cursor.end_before - 1].isdigit()
+    ):
+        hint = "a number is written without commas, as 20000 or 20_000"
     elif cursor.next.kind != "sign":
         hint = "an operator is missing: and, or, a comparison…"
     cursor.fail("unexpected", f"the expression ends before {cursor.shown()}", hint)

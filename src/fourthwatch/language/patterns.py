@@ -29,7 +29,15 @@ def why_no_pattern(pattern: str) -> str | None:
     """Why a text is no pattern; `None` when it is one."""
     if len(pattern) > PATTERN_CHARS_MAX:
         return f"a pattern has at most {PATTERN_CHARS_MAX} characters"
-    return None if _compiled(pattern) is not None else "this is no pattern of RE2, or one that needs too much memory"
+    try:
+        re2.compile(pattern, _OPTIONS)
+    except UnicodeEncodeError:
+        return "half of a character (a surrogate) is no pattern"
+    except re2.error as error:
+        told = error.args[0]
+        said = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
+        return f"this is no pattern of RE2: {said.partition(': ')[0]}"  # behind it stands a piece of the pattern
+    return None
 
 
 @lru_cache(maxsize=PATTERNS_CACHED_MAX)
