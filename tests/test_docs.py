@@ -16,6 +16,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 import fourthwatch.metrics  # noqa: F401 (so that our metrics are in the registry)
+from contract.shop import Shop
 from documented import FENCE, PAGES, ROOT, calls_of, shell_lines, text_of
 from fourthwatch import limits
 from fourthwatch.api import exchange
@@ -249,6 +250,10 @@ def differences(told: Any, got: Any, at: str = "") -> list[str]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with Served(tmp_path_factory.mktemp("docs")) as running:
+        shop = Shop(running, running.key("ingest", "read"))
+        shop.taken("login", {"_userId": "somebody"})
+        while shop.get("/api/v1/index").json["behind_events"]:  # until what writes the index has started
+            pass
         yield running
 
 
