@@ -14,6 +14,7 @@ import uvicorn
 
 from bench.console import measure_console
 from bench.figures import Figure, as_json, table
+from bench.flatness import measure_flatness
 from bench.growth import measure_growth, measure_restart
 from bench.hot_key import measure_hot_key
 from bench.latency import measure_latency
@@ -26,7 +27,7 @@ from bench.steps import measure_steps, profile
 from bench.tools import Tool, find_tool
 from bench.training import measure_training
 from bench.webhooks import measure_webhooks
-from bench.windows import measure_flatness, measure_windows
+from bench.windows import measure_windows
 
 _RUNS = 5
 _SECONDS = 5.0

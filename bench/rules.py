@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bench.figures import Figure, figure
 from bench.rule_peer import measure_peer
-from bench.windows import TENANT, _orders
+from bench.windows import TENANT, orders
 from fourthwatch.decision import Policy, decide, versions_of
 from fourthwatch.engine.rulings import InForce, Rulings
 from fourthwatch.features.catalogue import built_in
@@ -36,7 +36,7 @@ def measure_rules(runs: int) -> list[Figure]:
     forty = forty_rules()
     whole, alone, starter, empty = [], [], [], []
     for run in range(runs):
-        presents = _orders(run)
+        presents = orders(run)
         whole.append(_per_decision(presents, forty))
         empty.append(_per_decision(presents, RuleSet(())))
         starter.append(_per_decision(presents, preset("general")))
@@ -50,7 +50,7 @@ def measure_rules(runs: int) -> list[Figure]:
         figure("rules: a decision with the starter set", starter, "µs", note=f"{len(preset('general').rules)} rules"),
         figure("rules: publishing a set, longest turn of the loop", [max(one) for one in stalls], "ms",
                at_most=_STALL_MS_WANTED, note="new series join in one turn, the set is compiled in another"),
-        *measure_peer(forty, _orders(0), runs),
+        *measure_peer(forty, orders(0), runs),
     ]  # fmt: skip
 
 

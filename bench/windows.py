@@ -34,10 +34,10 @@ from fourthwatch.workbench.simulator import DemoShop
 
 TENANT = 1
 _ORDERS = 6_000
-_ENTITIES = 8
+ENTITIES = 8
 _OBSERVATIONS = 10
 _WINDOWS_MS = tuple(HOUR_MS * hours for hours in (1, 6, 24, 168, 720))
-_NOW_MS = 1_790_000_000_000
+NOW_MS = 1_790_000_000_000
 _US_WANTED = 25.0
 _BYTES_WANTED = 600.0
 _REBUILD_WANTED = 60_000.0
@@ -49,7 +49,7 @@ def measure_windows(runs: int) -> list[Figure]:
     """What the default rule set costs per order, and the kernel by itself."""
     reads, adds, counts = [], [], []
     for run in range(runs):
-        presents = _orders(run)
+        presents = orders(run)
         read_us, add_us = _walked(presents)
         reads.append(read_us)
         adds.append(add_us)
@@ -82,14 +82,14 @@ def _asked() -> int:
     return sum(one.checked is not None for name in DECIDING if (one := book.get(name)) is not None)
 
 
-def _orders(seed: int) -> list[Present]:
+def orders(seed: int) -> list[Present]:
     with scratch() as directory:
         KeyStore(directory, SystemClock()).close()
         ledger = Ledger(directory)
         subjects, load = Subjects(ledger, Windows()), Load(Random(seed), tag())
         presents = []
         for seq in range(1, _ORDERS + 1):
-            at_ms = Millis(_NOW_MS + seq * 20)
+            at_ms = Millis(NOW_MS + seq * 20)
             decoded = decode_event(load.order(at_ms), KIND_OF_NAME["createOrder"], at_ms)
             presents.append(subjects.present(TENANT, seq, decoded.kind, decoded.event, decoded.occurred_ms))
         ledger.close()
@@ -115,9 +115,9 @@ def _walked(presents: Sequence[Present]) -> tuple[float, float]:
     return read_ns / len(presents) / 1_000, add_ns / len(presents) / 1_000
 
 
-def _kernel() -> Kernel:
+def kernel_with_routes() -> Kernel:
     kernel = Kernel([0, Mode.ADD, Mode.DISTINCT])
-    for kind in range(_ENTITIES):
+    for kind in range(ENTITIES):
         kernel.route(kind, [1, 2], False)
     return kernel
 
@@ -128,45 +128,11 @@ def _timed(work: Callable[[], None]) -> float:
     return (time.thread_time_ns() - began) / 1_000
 
 
-def measure_flatness() -> list[Figure]:
-    """What reading and adding costs the kernel with 10,000 to 10,000,000 events in it; takes minutes and 4 GB."""
-    kernel, random, costs, held = _kernel(), Random(1), dict[int, float](), 0.0
-    plan, seq = _plan(kernel), 0
-    for stored in _STORED:
-        things = stored // _EVENTS_PER_ENTITY  # so that histories are as long, however many there are
-        tail = min(20_000, stored // 2)
-        while seq < stored - tail:
-            seq += 1
-            keys = [random.randrange(1, things) * _ENTITIES + kind for kind in range(_ENTITIES)]
-            kernel.add(seq, _NOW_MS + seq * 500, list(enumerate(keys)), [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
-        drawn = [[random.randrange(1, things) * _ENTITIES + kind for kind in range(_ENTITIES)] for _ in range(tail)]
-
-        def work(first: int = seq, events: Sequence[list[int]] = drawn) -> None:
-            for at, keys in enumerate(events, first + 1):
-                kernel.read(plan, _NOW_MS + at * 500, keys, ())
-                kernel.add(at, _NOW_MS + at * 500, list(enumerate(keys)), [(1, at + 2, 5), (2, at % 977 + 2, 0)])
-
-        costs[stored] = _timed(work) / tail
-        seq, held = seq + tail, kernel.memory_bytes() / 2**20
-    first, middle, last = (costs[_STORED[place]] for place in (0, 1, -1))
-    return [
-        figure(f"kernel: {_STORED[-1]:,} / {_STORED[0]:,} events stored", [last / first], is_ratio=True,
-               note="the first fits into the processor's cache"),
-        figure(f"kernel: {_STORED[-1]:,} / {_STORED[1]:,} events stored", [last / middle], is_ratio=True),
-        *[figure(f"kernel: reading and adding, {stored:,} events stored", [us], "µs") for stored, us in costs.items()],
-        figure(f"kernel: memory with {_STORED[-1]:,} events stored", [held], "MB", note=f"{len(kernel):,} entities"),
-    ]  # fmt: skip
-
-
-_STORED = (10_000, 100_000, 1_000_000, 10_000_000)
-_EVENTS_PER_ENTITY = 40
-
-
-def _plan(kernel: Kernel) -> Any:
+def plan_of_windows(kernel: Kernel) -> Any:
     return kernel.plan(
         [
             (source, 2 if op is Op.COUNT and distinct else 1, int(op), window_ms, 0, -1)
-            for source in range(_ENTITIES)
+            for source in range(ENTITIES)
             for window_ms in _WINDOWS_MS
             for op, distinct in ((Op.COUNT, False), (Op.SUM, False), (Op.COUNT, True))
         ]
@@ -174,14 +140,14 @@ def _plan(kernel: Kernel) -> Any:
 
 
 def _kernel_us(seed: int, *, hot_share: float) -> float:
-    kernel, random = _kernel(), Random(seed)
-    plan = _plan(kernel)
+    kernel, random = kernel_with_routes(), Random(seed)
+    plan = plan_of_windows(kernel)
     events = []
     for seq in range(1, 3 * _KEYS):
-        keys = [random.randrange(1, _KEYS) * _ENTITIES + kind for kind in range(_ENTITIES)]
+        keys = [random.randrange(1, _KEYS) * ENTITIES + kind for kind in range(ENTITIES)]
         if random.random() < hot_share:
             keys[0] = 1
-        events.append((seq, _NOW_MS + seq * 500, keys, list(enumerate(keys)), [(1, seq + 2, 5), (2, seq % 977 + 2, 0)]))
+        events.append((seq, NOW_MS + seq * 500, keys, list(enumerate(keys)), [(1, seq + 2, 5), (2, seq % 977 + 2, 0)]))
 
     def work() -> None:
         for seq, at_ms, keys, entities, observations in events:
@@ -192,23 +158,23 @@ def _kernel_us(seed: int, *, hot_share: float) -> float:
 
 
 def _entity_bytes() -> float:
-    kernel = _kernel()
+    kernel = kernel_with_routes()
     before = kernel.memory_bytes()
     for seq in range(_KEYS * _OBSERVATIONS // 2):
-        kernel.add(seq, _NOW_MS + seq, [(0, seq % _KEYS + 1)], [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
+        kernel.add(seq, NOW_MS + seq, [(0, seq % _KEYS + 1)], [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
     return (kernel.memory_bytes() - before) / _KEYS
 
 
 def _rebuilt_per_s(seed: int) -> float:
-    kernel, random = _kernel(), Random(seed)
+    kernel, random = kernel_with_routes(), Random(seed)
     events = [
-        (seq, [(kind, random.randrange(1, _KEYS) * _ENTITIES + kind) for kind in range(_ENTITIES)])
+        (seq, [(kind, random.randrange(1, _KEYS) * ENTITIES + kind) for kind in range(ENTITIES)])
         for seq in range(1, 3 * _KEYS)
     ]
 
     def work() -> None:
         for seq, entities in events:
-            kernel.add(seq, _NOW_MS + seq, entities, [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
+            kernel.add(seq, NOW_MS + seq, entities, [(1, seq + 2, 5), (2, seq % 977 + 2, 0)])
 
     return len(events) / (_timed(work) / 1e6)
 
@@ -226,9 +192,9 @@ def _read_again(runs: int) -> _Rebuilt:
         KeyStore(directory, SystemClock()).close()
         ledger = Ledger(directory)
         walk = Walk(ledger, Windows(), Policy(), os.urandom)
-        shop = DemoShop(seed=1, start_ms=_NOW_MS, orders_per_hour=60)
+        shop = DemoShop(seed=1, start_ms=NOW_MS, orders_per_hour=60)
         batch: list[Submission] = []
-        for event in islice(shop.events(_NOW_MS + 40 * DAY_MS), _ORDERS):
+        for event in islice(shop.events(NOW_MS + 40 * DAY_MS), _ORDERS):
             at_ms = Millis(event.at_ms)
             decoded = decode_event(msgspec.json.encode(event.body), KIND_OF_NAME[event.event], at_ms)
             batch.append(Submission(tenant=TENANT, decoded=decoded, received_ms=at_ms))

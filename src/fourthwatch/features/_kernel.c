@@ -184,19 +184,23 @@ static PyObject *doubts_told(const Doubts *d) {
 
 enum { LINE = 64, FETCHED_MAX = 48 * LINE }; /* bytes; a block with two full runs has about so many */
 
-/* Cache misses are most of the cost of a large table: ask for all that will be needed before any is used. How long a
- * block is says its first line, so the rest is asked for when the first lines of all are on their way. */
+/* Cache misses are most of the cost of a large table: ask for all that will be needed before any is used. A slot is in
+ * its home's line or mostly the next. How long a block is, and whether it is forgotten, says its first line; so the rest
+ * is asked for when the first lines of all are on their way. */
 static void fetch(const Kernel *k, const uint64_t *keys, size_t stride, Py_ssize_t number_of_keys, Block **blocks) {
     for (Py_ssize_t i = 0; i < number_of_keys; i++) {
         uint64_t h = spread(k, keys[i * stride]);
-        __builtin_prefetch(&segment_of(k, h)->slots[h % SLOTS]);
+        const Slot *slots = segment_of(k, h)->slots;
+        __builtin_prefetch(&slots[h % SLOTS]);
+        __builtin_prefetch(&slots[(h + LINE / sizeof(Slot)) % SLOTS]);
     }
     for (Py_ssize_t i = 0; i < number_of_keys; i++) {
-        Slot *slot = keys[i * stride] ? find_known(k, keys[i * stride]) : NULL;
+        Slot *slot = keys[i * stride] ? find(k, keys[i * stride]) : NULL;
         blocks[i] = slot ? slot->block : NULL;
         __builtin_prefetch(blocks[i]);
     }
     for (Py_ssize_t i = 0; i < number_of_keys; i++) {
+        if (blocks[i] && blocks[i]->last_seq < k->forgotten_below) blocks[i] = NULL; /* waits, so it comes last */
         size_t bytes = blocks[i] ? block_size(blocks[i]->count) : 0;
         for (size_t at = LINE; at < bytes && at < FETCHED_MAX; at += LINE) __builtin_prefetch((char *)blocks[i] + at);
     }
