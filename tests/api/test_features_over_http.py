@@ -288,9 +288,33 @@ def test_an_entity_is_shown_with_its_features_links_and_timeline(small: Merchant
     assert small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={START_MS}").json["features"]
 
 
+def test_what_is_part_of_very_many_events_is_shown_from_the_newest_of_all(small: Merchant) -> None:
+    for number, category in enumerate(["Broad Shoes", "hats", "broad shoes "]):
+        body = {
+            "_orderId": f"b-{number}", "_userId": "bea", "_amount": "10", "_currencyCode": "nok",
+            "_items": [{"_itemId": "i-1", "_category": category}],
+            "_shippingAddress": {"_region": "MH", "_country": "IN", "_zipcode": "411 001"},
+        }  # fmt: skip
+        assert small.served.send(small.key, "createOrder", body).status == 200
+    shoes = small.ask("GET", "/api/v1/entities/category/Broad%20shoes?limit=1").json
+    assert (shoes["value"], shoes["timeline"][0]["body"]["_orderId"]) == ("broad shoes", "b-2")
+    kinds = {"user", "item_code", "address", "postcode", "region", "area", "currency"}
+    assert set(shoes["links"]) == kinds
+    rest = small.ask("GET", f"/api/v1/entities/category/Broad%20shoes?cursor={shoes['next']}").json
+    assert [event["body"]["_orderId"] for event in rest["timeline"]] == ["b-0"]
+    for path in ("region/IN%20MH", "area/IN%20411", "currency/NOK"):
+        shown = small.ask("GET", f"/api/v1/entities/{path}").json
+        assert [event["body"]["_orderId"] for event in shown["timeline"]] == ["b-2", "b-1", "b-0"]
+        assert {link["value"] for link in shown["links"]["category"]} == {"broad shoes", "hats"}
+    shop = small.ask("GET", "/api/v1/entities/shop/all?limit=2").json
+    assert (shop["value"], len(shop["timeline"])) == ("all", 2)
+    assert small.ask("GET", "/api/v1/entities/category/nobodys").status == 404
+
+
 @pytest.mark.parametrize(
     ("path", "why"),
     [
+        ("shop/x", "cannot be the value of shop"),
         ("nothing/x", "there are account, address"),
         ("usr/x", "did you mean `user`?"),
         ("ip/nowhere", "cannot be the value of ip"),

@@ -161,6 +161,62 @@ def test_the_shops_own_events_and_fields_count_wherever_it_puts_them() -> None:
     assert [asked(story, text, **THIS) for text in texts] == [3, 70, 2, 2]
 
 
+def test_a_value_in_a_list_is_named_by_its_place() -> None:
+    texts = [
+        'sum(custom.items.0.price of custom "basket", by user)',
+        'count(custom "basket" where custom.items.1.price > 3, by user)',
+        'previous(custom.sizes.1 of custom "basket", by user) == custom.sizes.1',
+        "custom.items.1.price",
+        "custom.named.0 == 7",
+        "missing(custom.items.2.price)",
+        f"missing(custom.items.{'1' * 5_000})",
+        'missing(custom.sizes."²")',
+        "missing(custom.sizes.0.0)",
+    ]
+    story = prepared(*texts)
+    own: dict[str, Any] = {"items": [{"price": 5}, {"price": "4"}], "sizes": ["S", "M"], "named": {"0": 7}}
+    story.tell("custom_event", NOW_MS - 2, _userId="asha", _eventName="basket", **own)
+    story.tell("custom_event", NOW_MS - 1, _userId="asha", _eventName="basket", **{**own, "items": [{}, {"price": 4}]})
+    now: dict[str, Any] = {"_userId": "asha", "_eventName": "basket", **own}
+    assert [asked(story, text, "custom_event", **now) for text in texts] == [5, 1, 1, None, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "alone", "default"),
+    [(7, 7, 7), (1e30, 1e30, 1e30), ("7", None, None), ("seven" * 900, None, None), (True, None, None),
+     ([7], None, None), ({"a": 7}, None, None), (None, None, -1)],
+)  # fmt: skip
+def test_of_a_field_that_may_be_anything_a_feature_is_the_number_or_unknown(
+    value: object, alone: float | None, default: float | None
+) -> None:
+    story = prepared()
+    for text, wanted in (("custom.it", alone), ("default(custom.it, -1)", default)):
+        assert asked(story, text, "custom_event", _userId="asha", _eventName="e", _customInfo={"it": value}) == wanted
+
+
+def test_a_text_or_a_truth_of_before_is_no_number() -> None:
+    texts = [
+        'previous(custom.it of custom "e", by user)',
+        'previous(custom.it of custom "e", by user) == custom.it',
+        'default(previous(custom.it of custom "e", by user), -1)',
+    ]
+    story, seen = prepared(*texts), dict[str, tuple[float | None, float | None]]()
+    before: tuple[object, ...] = ("7", 0, True, "", False, 2, -2.5)
+    for number, was in enumerate(before):
+        told: dict[str, Any] = {"_userId": f"asha-{number}", "_eventName": "e"}
+        story.tell("custom_event", NOW_MS - 1, **told, _customInfo={"it": was})
+        now = {**told, "_customInfo": {"it": was}}
+        seen[str(was)] = (asked(story, texts[0], "custom_event", **told), asked(story, texts[1], "custom_event", **now))
+        for own in (None, 9, "else", True):
+            other = asked(story, texts[0], "custom_event", **told, _customInfo={"it": own})
+            assert other == (None if isinstance(was, str | bool) else was)
+        assert asked(story, texts[2], "custom_event", **told) == (-1 if isinstance(was, str | bool) else was)
+    assert seen == {
+        "7": (None, 1), "0": (0, 1), "True": (None, 1), "": (None, 1), "False": (None, 1), "2": (2, 1),
+        "-2.5": (-2.5, 1),
+    }  # fmt: skip
+
+
 def test_what_is_won_later_is_taken_off_by_a_difference_and_not_by_a_condition() -> None:
     condition = "count(chargeback where not is_won, by user)"
     difference = "count(chargeback, by user) - count(chargeback where is_won, by user)"

@@ -17,10 +17,20 @@ from fourthwatch.api.management import EventView, event_view
 from fourthwatch.api.paging import Cursors, Page, number_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
-from fourthwatch.engine.portrait import Known, Trace, facts_of, features_of, no_text, text_of
+from fourthwatch.engine.portrait import (
+    BROAD,
+    WHOLE_SHOP,
+    Known,
+    Trace,
+    facts_of,
+    features_of,
+    no_text,
+    text_of,
+    value_of,
+)
 from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.features.things import key_of, mark_of_key
-from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, NEAR_EVENTS_MAX
+from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, NEAR_EVENTS_MAX, PASSING_EVENTS_MAX
 from fourthwatch.store.reader import Entry, LedgerReader
 
 _ROWS = 50
@@ -89,21 +99,22 @@ class Entities:
         at_ms = number_in(request, "at", self._clock.now_ms())
         if at_ms >= AT_MS_MAX:
             raise Malformed("at must be a time in milliseconds since 1970", code="bad_query")
-        text = text_of(kind, value)
+        text = text_of(kind, value, broad=True)
         if text is None:
-            raise NotFound(no_text(kind))
+            raise NotFound(no_text(kind, broad=True))
         page = Page(self._cursors, request, caller.tenant, f"entity {kind} {text}", rows=_ROWS)
         before = page.behind(int, walk.ledger.last_seq + 1)
         first_ms = walk.windows.first_ms(caller.tenant, text)
         trace = Trace(walk, kind, text)
-        entries, after = await self._timeline(trace, caller.tenant, text, before, page.limit)
+        timeline = self._passing if kind in BROAD else self._timeline
+        entries, after = await timeline(trace, caller.tenant, text, before, page.limit)
         if first_ms is None and not entries and after is None:
             raise NotFound("nothing was heard of this entity")
         book = self._corridor.definitions.book_of(caller.tenant)
         return json_reply(
             EntityView(
                 type=kind,
-                value=text if text.startswith("guest:") else text.partition(":")[2],
+                value=value_of(text) or WHOLE_SHOP,
                 first_heard_at=None if first_ms is None else iso_ms(first_ms),
                 last_heard_at=iso_ms(max(one.event.occurred_ms for one in entries)) if entries else None,
                 as_of=iso_ms(at_ms),
@@ -135,3 +146,18 @@ class Entities:
             trace.found([entry.event for entry in shown[at : at + _SLICE]], _SLICE)
             await asyncio.sleep(0)
         return shown, shown[-1].event.seq if len(found) > limit else None
+
+    async def _passing(
+        self, trace: Trace, tenant: int, _text: str, before: int, limit: int
+    ) -> tuple[list[Entry], int | None]:
+        """The same of a thing that the index does not lead from: found among all events, so many for a page."""
+        first, entries = max(1, before - PASSING_EVENTS_MAX), list[Entry]()
+        passing = await self._aside.ask(lambda readers: readers.ledger.between(tenant, first, before))
+        for at in range(0, len(passing), _SLICE):
+            piece = passing[at : at + _SLICE]
+            found = {row.seq for row in trace.found([entry.event for entry in piece], limit - len(entries))}
+            entries += [entry for entry in piece if entry.event.seq in found]
+            if len(entries) == limit:
+                return entries, entries[-1].event.seq
+            await asyncio.sleep(0)
+        return entries, first if first > 1 else None

@@ -34,6 +34,10 @@ _PREFIXES = MappingProxyType(
     }
 )  # fmt: skip
 """What stands before the colon in the text of a thing, by kind."""
+BROAD = ("area", "category", "currency", "region", "shop")
+"""Kinds of things that are part of so many events that the index does not lead to these."""
+WHOLE_SHOP = "all"
+"""The value under which the shop as a whole is asked for."""
 _NORMAL: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
     {
         "ip": ip_key,
@@ -41,20 +45,23 @@ _NORMAL: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
         "phone": lambda text: phone_key(text, None),
         "email_domain": str.lower,
         "bin": lambda text: text[:6] if text[:6].isdigit() and len(text) >= 6 else None,
+        "category": lambda text: text.casefold().strip() or None,
+        "currency": lambda text: text.strip().upper()[:3] or None,
+        "shop": lambda text: "" if text == WHOLE_SHOP else None,
     }
 )
 _GUEST = "guest:"
 
 
-def text_of(kind: str, value: str) -> str | None:
+def text_of(kind: str, value: str, *, broad: bool = False) -> str | None:
     """The text that a thing is known by; `None` for a kind that is not there, or a value without a normal form.
 
-    A guest is a user by the name of `guest:` and the session.
+    A guest is a user by the name of `guest:` and the session. `broad` says that those of `BROAD` are there, too.
 
     >>> text_of("email", "A.Sha@GoogleMail.com"), text_of("user", "guest:s-1"), text_of("ip", "nowhere")
     ('email:asha@gmail.com', 'guest:s-1', None)
     """
-    prefix = _PREFIXES.get(kind)
+    prefix = kind if broad and kind in BROAD else _PREFIXES.get(kind)
     if prefix is None or not value:
         return None
     if kind == "user" and value.startswith(_GUEST):
@@ -63,11 +70,17 @@ def text_of(kind: str, value: str) -> str | None:
     return None if normal is None else f"{prefix}:{normal}"
 
 
-def no_text(kind: str) -> str:
+def value_of(text: str) -> str:
+    """The value in its normal form."""
+    return text if text.startswith(_GUEST) else text.partition(":")[2]
+
+
+def no_text(kind: str, *, broad: bool = False) -> str:
     """Why `text_of` gave none."""
-    if kind in _PREFIXES:
+    kinds = {*_PREFIXES, *(BROAD if broad else ())}
+    if kind in kinds:
         return f"this cannot be the value of {kind}: it has no normal form"
-    hint = did_you_mean(kind, _PREFIXES) or "there are " + ", ".join(sorted(_PREFIXES))
+    hint = did_you_mean(kind, kinds) or "there are " + ", ".join(sorted(kinds))
     return f"there is no such type of entity; {hint}"
 
 
@@ -174,6 +187,7 @@ class Trace:
             if thing.history_of is None:
                 for text in thing.texts(subject):
                     if text != self._text:
-                        value = text if text.startswith(_GUEST) else text.partition(":")[2]
-                        self.links.setdefault(thing.name, Counter())[value] += 1
+                        value = value_of(text)
+                        if value:
+                            self.links.setdefault(thing.name, Counter())[value] += 1
         return True

@@ -239,9 +239,12 @@ class Book:
         return msgspec.structs.replace(self.schema, lists=lists, any_list=self.lists is None)
 
     def check(self, row: Feature) -> Defined:
-        """A feature against this book; raises `LanguageError` with every fault and its place."""
+        """A feature against this book; raises `LanguageError` with every fault and its place.
+
+        Of a field that may be anything only numbers are its values.
+        """
         checked = read(row.text, self.schema)
-        if checked.type not in NUMERIC | {"truth"}:
+        if checked.type == "any" or checked.type not in NUMERIC | {"truth"}:
             checked = read(row.text, self.schema, "number")  # which says why it is none
         return Defined(row, checked, self._shared)
 

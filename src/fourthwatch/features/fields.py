@@ -42,6 +42,7 @@ _NUMBERS = frozenset(
 )  # fmt: skip
 """What the wire writes as text and means as a number."""
 _NUMBER_CHARS_MAX = 40
+_PLACE_DIGITS_MAX = 6
 _FIRST_OF = MappingProxyType({"item": "items", "payment_method": "payment_methods", "promotion": "promotions"})
 """Of a list the first one is meant, under the name of the single one."""
 
@@ -64,15 +65,26 @@ def number_of(value: object) -> float | None:
 
 
 def custom_value(subject: Subject, path: tuple[str, ...]) -> Any:
-    """What stands in the shop's own fields, the event's before the order's; any JSON value."""
+    """What stands in the shop's own fields, the event's before the order's; any JSON value.
+
+    A part of digits is a place in a list, from 0 on.
+    """
     order = subject.order
     for event in (subject.event,) if order is None or order is subject.event else (subject.event, order):
         value: Any = event.custom_info
         for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
+            if isinstance(value, dict):
+                value = value.get(part)
+            else:
+                value = _in_list(value, part) if isinstance(value, list) else None
         if value is not None:
             return value
     return None
+
+
+def _in_list(values: list[Any], part: str) -> Any:
+    is_place = len(part) <= _PLACE_DIGITS_MAX and part.isascii() and part.isdigit()
+    return values[int(part)] if is_place and int(part) < len(values) else None
 
 
 def reader_of(path: tuple[str, ...]) -> Read:

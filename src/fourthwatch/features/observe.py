@@ -34,6 +34,8 @@ from fourthwatch.language import compile_filter
 
 AMOUNT_SCALE = 1_000_000
 """Amounts in histories are whole millionths."""
+NO_AMOUNT = -(1 << 63)
+"""Stands in histories for the amount of what is no number; no amount comes so far down."""
 _AMOUNT_MAX = 9_000_000_000_000.0
 _COMBINED_KIND_FIRST = 32
 _TAG_KIND, _UNTAG_KIND, _CUSTOM_KIND = (KIND_OF_TYPE[one].number for one in (Tag, Untag, CustomEvent))
@@ -342,7 +344,7 @@ def _latest_field(read: Read) -> Observe:
     def observe(present: Present) -> Iterable[tuple[int, int]]:
         value: Any = read(present.subject)
         if isinstance(value, str | bool):
-            return ((field_mark(value), 0),)
+            return ((field_mark(value), NO_AMOUNT),)
         return ((field_mark(value), scaled(value)),) if isinstance(value, int | float) else ()
 
     return observe

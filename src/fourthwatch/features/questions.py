@@ -14,7 +14,7 @@ import msgspec
 from fourthwatch.features.fields import number_of, reader_of
 from fourthwatch.features.keyer import Keyer, firsts
 from fourthwatch.features.modes import Op, Query
-from fourthwatch.features.observe import AMOUNT_SCALE, By, Present, condition_of, field_mark, first_of
+from fourthwatch.features.observe import AMOUNT_SCALE, NO_AMOUNT, By, Present, condition_of, field_mark, first_of
 from fourthwatch.features.series import HEARD, Registry, Series
 from fourthwatch.features.things import KEYERS, THINGS
 from fourthwatch.language import Aggregate, Run, Value
@@ -279,10 +279,8 @@ def _previous(amount: int, mark: int, series: Series) -> Asked:
         if isinstance(own, str | bool) and field_mark(own) == was:
             return own
         told = answers[amount]
-        if isinstance(own, str):
-            return ANOTHER
-        if isinstance(own, bool):
-            return not own
-        return None if told is None else told / AMOUNT_SCALE
+        if told != NO_AMOUNT:
+            return None if told is None else told / AMOUNT_SCALE
+        return ANOTHER if isinstance(own, str) else not own if isinstance(own, bool) else None
 
     return Asked(answer)
