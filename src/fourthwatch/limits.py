@@ -282,10 +282,8 @@ QUESTION_THREADS = 2
 """Questions to the index that are answered at the same time."""
 QUESTIONS_WAITING_MAX = 64
 """Questions that wait or are being answered; beyond it 503."""
-NEAR_EVENTS_MAX = 500
-"""So many events the index may lack for a timeline to wait for it; behind more, it is as old as the index."""
-PASSING_EVENTS_MAX = 500
-"""Events that are looked through for a page about a thing that the index does not lead from."""
+NEAR_EVENTS_MAX = PASSING_EVENTS_MAX = 500
+"""So many events the index may lack for a timeline to wait for it; and are looked through where it does not lead."""
 COUNTED_ROWS_MAX = 10_000
 """Orders of a list that are counted; where there are as many, there may be more."""
 
