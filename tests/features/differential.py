@@ -299,21 +299,23 @@ class Reading:
 
     def previous(self, series: Series) -> str | float | None:
         assert series.of is not None
-        latest: dict[tuple[int, int], int] = {}
+        latest: dict[tuple[int, int], int | None] = {}
         for one in self.past:
             value = reader_of(series.of)(one.subject)
             if self.selects(series, one) and isinstance(value, str | bool | int | float):
                 at = (one.subject.occurred_ms, field_mark(value))
-                amount = 0 if isinstance(value, str | bool) else scaled(value)
-                latest[at] = max(latest.get(at, amount), amount)
+                amount = None if isinstance(value, str | bool) else scaled(value)  # of one mark all are, or none
+                latest[at] = None if amount is None else max(latest.get(at) or amount, amount)
         told = [(at, amount) for at, amount in sorted(latest.items())[-4:] if at[0] <= self.until_ms]
         if len(told) < self.node.nth:
             return None
         (_, mark), amount = told[-self.node.nth]
+        if amount is not None:
+            return amount / AMOUNT_SCALE
         own = reader_of(series.of)(self.now.subject)
         if isinstance(own, str):  # a field that the sender may write as a text
             return own if field_mark(own) == mark else ANOTHER
-        return amount / AMOUNT_SCALE
+        return None
 
 
 ANOTHER = "(another)"
@@ -348,6 +350,8 @@ def differences(seed: int) -> Iterator[str]:
             defined = book.get(name)
             assert defined is not None
             wanted = Reading(defined.aggregates[0], past, now).value()
+            if isinstance(wanted, str):  # a feature is a number
+                wanted = None
             for which, values in zip(("compiled", "plain"), told, strict=True):
                 if not alike(values[place], wanted):
                     text = defined.feature.text
