@@ -48,6 +48,11 @@ class Merchant:
         assert state["state"] == "complete"
         return seen
 
+    def until_indexed(self) -> None:
+        """What writes the index may only just be starting."""
+        while self.ask("GET", "/api/v1/index").json["behind_events"]:
+            pass
+
     def track(self, user: str, number: int, lat: float, lon: float, *, at_top: bool, query: str = "") -> Reply:
         place: dict[str, Any] = {"lat": lat, "lon": lon}
         body = {
@@ -267,6 +272,7 @@ def test_an_entity_is_shown_with_its_features_links_and_timeline(small: Merchant
             "_originTimestamp": str(START_MS + number * 60_000),
         }  # fmt: skip
         assert small.served.send(small.key, "createOrder", body).status == 200
+    small.until_indexed()
     at = START_MS + 5 * 60_000
     shown = small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={at}&limit=2").json
     assert shown["value"] == "203.0.113.44"
