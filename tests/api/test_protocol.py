@@ -577,7 +577,6 @@ MALFORMED = {
     "version 1.2": b"GET / HTTP/1.2\r\n" + HEAD + b"\r\n",
     "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "raw byte in the path": b"GET /\xff HTTP/1.1\r\n" + HEAD + b"\r\n",
-    "TRACE": b"TRACE / HTTP/1.1\r\n" + HEAD + b"\r\n",
     "chunk size with blank": b"POST / HTTP/1.1\r\n" + CHUNKED + b"2 \r\nhi\r\n0\r\n\r\n",
     "chunk size 0x2": b"POST / HTTP/1.1\r\n" + CHUNKED + b"0x2\r\nhi\r\n0\r\n\r\n",
     "chunk longer than said": b"POST / HTTP/1.1\r\n" + CHUNKED + b"2\r\nhii\r\n0\r\n\r\n",
@@ -592,7 +591,7 @@ def test_ambiguous_or_broken_framing_is_400_and_nothing_behind_it_is_answered(
     peer = served.connect()
     peer.say(request_bytes + b"GET /smuggled HTTP/1.1\r\n" + HEAD + b"\r\n")
     answer = peer.answer()
-    assert answer.error() in ("malformed_http", "method_refused")
+    assert answer.error() == "malformed_http"
     assert (answer.status, answer.headers["connection"]) == (400, "close")
     assert peer.is_closed()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import apsw
 import pytest
@@ -166,6 +167,16 @@ def test_a_route_is_not_reached_around_its_key_by_another_spelling_or_method(sho
 def test_whatever_stands_in_front_of_the_key_is_passed_over(shop: Shop, prefix: str) -> None:
     headers = {KEY_HEADER: prefix + shop.key}
     assert shop.served.request("POST", "/event/v1/login", '{"_userId":"u"}', headers).status == 200
+
+
+@pytest.mark.parametrize("blanks", [" ", "  ", "\t", " \t "])
+def test_blanks_around_the_key_are_no_part_of_it(shop: Shop, blanks: str) -> None:
+    body = b'{"_userId":"u"}'
+    for prefix in ("", "Token" + blanks):
+        head = f"POST /event/v1/login HTTP/1.1\r\nHost: s\r\n{KEY_HEADER}:{blanks}{prefix}{shop.key}{blanks}\r\n"
+        assert shop.raw(head.encode() + b"Content-Length: 15\r\n\r\n" + body).status == 200
+    asked = shop.served.request("GET", f"/neo/v1/score?order_id=none&api_key={shop.key}{quote(blanks)}")
+    assert_error(asked, 404)
 
 
 def test_a_key_in_front_of_something_else_is_not_a_key(shop: Shop) -> None:

@@ -159,7 +159,17 @@ def test_any_event_is_answered_with_a_decision_when_asked(shop: Shop, event: str
     assert (stored["score"], stored["reasons"]) == (asked["score"], asked["reasons"])
 
 
-@pytest.mark.parametrize("query", ["return_score=false", "return_score=", "return_scores=true", "score=true"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "return_score=false",
+        "return_score=",
+        "return_scores=true",
+        "score=true",
+        "no_return_score=true",
+        "return_score=truer",
+    ],
+)
 def test_other_queries_ask_for_no_decision(shop: Shop, query: str) -> None:
     assert "score" not in shop.taken("login", {"_userId": fresh("user")}, query=query)
 

@@ -11,6 +11,7 @@ import pytest
 from contract.shop import Shop, fresh
 from fourthwatch import __version__
 from fourthwatch.events import KINDS
+from served import KEY_HEADER
 
 pytestmark = pytest.mark.slow
 
@@ -151,6 +152,16 @@ def test_every_reference_points_at_something(document: dict[str, Any]) -> None:
         start, sections, group, name = reference.split("/")
         assert (start, sections) == ("#", "components")
         assert name in document["components"][group]
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
+def test_a_method_that_a_path_has_not_is_405_and_hears_of_all_that_it_has(
+    shop: Shop, document: dict[str, Any], method: str
+) -> None:
+    for path, item in document["paths"].items():
+        reply = shop.served.request(method, re.sub(r"{\w+}", "x", path), None, {KEY_HEADER: shop.key})
+        assert reply.status == 405, path
+        assert set(reply.headers["allow"].split(", ")) >= {name.upper() for name in item}, path
 
 
 def test_published_bounds_of_integers_are_exact_in_every_json_reader(document: dict[str, Any]) -> None:

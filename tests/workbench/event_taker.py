@@ -30,6 +30,8 @@ class Taker:
         self.trouble: Callable[[int, str, bytes], Trouble | None] = lambda number, event, body: None
         self.taken: list[tuple[str, dict[str, object]]] = []
         self.acknowledged: Counter[str] = Counter()
+        self.repeat_keys: list[tuple[str, str | None]] = []
+        """The `_n` of each body that was taken, and the `Idempotency-Key` that it came with."""
         self.requests = 0
         self.connections = 0
         self._open: set[object] = set()
@@ -84,6 +86,7 @@ class Taker:
             parsed = json.loads(body)
             if trouble.status == 200:
                 self.taken.append((event, parsed))
+                self.repeat_keys.append((str(parsed.get("_n")), handler.headers.get("Idempotency-Key")))
             if trouble.lose:
                 handler.close_connection = True
                 with suppress(OSError):

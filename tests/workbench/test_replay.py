@@ -133,6 +133,17 @@ def test_a_replay_killed_in_the_middle_goes_on_without_leaving_anything_out(tmp_
     assert set(taker.acknowledged) == {str(n) for n in range(3_000)}
 
 
+def test_what_has_no_time_comes_with_a_key_of_its_own_whenever_it_is_sent(tmp_path: Path, taker: Taker) -> None:
+    path = recording(tmp_path / "events.jsonl", 40)
+    taker.trouble = lambda number, event, body: Trouble(lose=number % 4 == 0)
+    replay([path], taker.url, KEY, workers=4)
+    replay([path], taker.url, KEY, workers=4, from_start=True)
+    keys = set(taker.repeat_keys)
+    assert len(taker.repeat_keys) > 80
+    assert len(keys) == len({key for _, key in keys}) == 40
+    assert all(key for _, key in keys)
+
+
 def test_refused_events_are_counted_and_the_first_ten_named(tmp_path: Path, taker: Taker) -> None:
     taker.trouble = lambda number, event, body: Trouble(status=400) if json.loads(body)["_n"] % 2 == 1 else None
     path = recording(tmp_path / "events.jsonl", 50)

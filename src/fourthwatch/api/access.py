@@ -30,6 +30,16 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     scopes: frozenset[str]
 
 
+def bare_key(presented: str) -> str:
+    """The key itself: without what an old client was told to put in front of it, and without blanks around it.
+
+    >>> bare_key("Bearer fw_1 ")
+    'fw_1'
+    """
+    words = presented.split()
+    return words[-1] if words else ""
+
+
 class Access:
     """The keys in force."""
 
@@ -87,7 +97,7 @@ class Access:
     def _find(self, presented: str) -> Caller | None:
         if len(presented) > _KEY_TEXT_MAX:
             return None
-        digest = key_hash(presented.rsplit(" ", 1)[-1])
+        digest = key_hash(bare_key(presented))
         caller = self._callers.get(digest) or self._lent.get(digest)
         if caller is None and self._clock.monotonic_s() - self._looked_s > _UNKNOWN_LOOK_S:
             self.refresh()

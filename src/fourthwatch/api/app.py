@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.neo import Neo
@@ -194,10 +194,17 @@ def _http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return _refusal(request, NotFound("there is nothing at this path; see /docs"), headers)
     if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
         return _refusal(request, MethodNotAllowed("this path is not called with this method"), headers)
     message = "the request cannot be taken"
     body = encode(ErrorReply(message, message, "refused", msgspec.UNSET))
     return Response(body, error.status_code, headers, "application/json")
+
+
+def _allowed(request: Request) -> str:
+    """The methods of every route of this path; the router itself tells those of the first alone."""
+    fitting = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in fitting for method in route.methods}))
 
 
 def _refusal(request: Request, refusal: Refused, headers: dict[str, str]) -> Response:

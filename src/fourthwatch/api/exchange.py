@@ -56,23 +56,18 @@ BODY_TOO_LARGE: Final = Refusal(413, "too_large", "The request's body is too lar
 MALFORMED: Final = Refusal(400, "malformed_http", "This is not a well-formed HTTP/1.1 request.")
 HOST_MISSING: Final = Refusal(400, "malformed_http", "An HTTP/1.1 request needs exactly one Host header.")
 ENCODING_UNKNOWN: Final = Refusal(400, "malformed_http", "The only transfer encoding taken here is chunked.")
-METHOD_REFUSED: Final = Refusal(400, "method_refused", "TRACE is not taken here.")
 UPGRADE_REFUSED: Final = Refusal(400, "upgrade_refused", "This server speaks HTTP/1.1 and does not upgrade.")
 VERSION_REFUSED: Final = Refusal(505, "http_version", "Use HTTP/1.1 or HTTP/1.0.")
 CROWDED: Final = Refusal(503, "unavailable", "Too many connections; try again shortly.", retry_after_s=1)
 FAILED: Final = Refusal(500, "internal", "The server failed to answer this request.")
 
 
-def refusal_of(
-    version: str, method: bytes, hosts: int, encoding: bytes | None, *, upgrades: bool, large: bool
-) -> Refusal | None:
+def refusal_of(version: str, hosts: int, encoding: bytes | None, *, upgrades: bool, large: bool) -> Refusal | None:
     """Why a request is refused when its head is complete; `hosts` says how often one was named."""
     if version not in ("1.1", "1.0"):
         return VERSION_REFUSED
     if upgrades:
         return UPGRADE_REFUSED
-    if method == b"TRACE":
-        return METHOD_REFUSED
     if hosts > 1 or (hosts == 0 and version == "1.1"):
         return HOST_MISSING
     if encoding is not None and (encoding != b"chunked" or version == "1.0"):

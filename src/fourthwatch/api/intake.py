@@ -107,7 +107,7 @@ class Intake:
         key = sent.get(b"idempotency-key")
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")
-        wants_score = query != b"" and b"return_score=true" in query.lower()
+        wants_score = query != b"" and b"return_score=true" in query.lower().split(b"&")
         agent = sent.get(b"user-agent", "")
         return Admitted(kind, caller, key, sent.get(b"content-encoding"), agent, wants_score, is_bulk(sent))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from fourthwatch.api.access import Caller
+from fourthwatch.api.access import Caller, bare_key
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.request import Receive, Scope, Send, decompressed, header, read_body, send_json
 from fourthwatch.clock import Clock
@@ -118,7 +118,7 @@ class Neo:
             header(scope, _KEY_HEADER) or (inside if isinstance(inside, str) else None) or _key_in(_query(scope))
         )
         caller = self._intake.admit(presented, "ingest")
-        return document, caller, (presented or "").rsplit(" ", 1)[-1]
+        return document, caller, bare_key(presented or "")
 
 
 _OK_REGISTERED = encode({"status": "ok", "message": "postback addresses registered"})

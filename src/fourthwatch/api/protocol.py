@@ -254,7 +254,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         method = self.parser.get_method()
         is_large = self._length > self.body_bytes_max
         upgrades = self.parser.should_upgrade()
-        refusal = exchange.refusal_of(version, method, self._hosts, self._encoding, upgrades=upgrades, large=is_large)
+        refusal = exchange.refusal_of(version, self._hosts, self._encoding, upgrades=upgrades, large=is_large)
         if refusal is not None:
             self._stop(refusal)
         kind = None

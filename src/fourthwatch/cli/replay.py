@@ -1,5 +1,6 @@
 """`fourthwatch replay` and `fourthwatch convert`: recordings made from other data, and sent to a server over HTTP."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def replay(
     A recording is JSON lines, {"event": "custom_event", "body": {…}}, plain or gzipped. What was settled is remembered
     beside each file (FILE.progress), so a replay that was stopped goes on where it was.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: how far it came is remembered
     if truth is not None:
         outcomes = read_truth(truth)
     with click.progressbar(length=_STEPS * len(files), label="sending", file=sys.stderr, width=30) as bar:

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from fourthwatch.clock import Clock
 from fourthwatch.console.account import Account
@@ -113,8 +113,13 @@ class Console:
 
     async def _http(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        told = "there is no such page" if error.status_code == 404 else "this page is not called this way"
-        return self._failure(request, error.status_code, told)
+        if error.status_code != 405:
+            return self._failure(request, error.status_code, "there is no such page")
+        failure = self._failure(request, 405, "this page is not called this way")
+        fitting = [route for route in self._router.routes if route.matches(request.scope)[0] is not Match.NONE]
+        methods = {method for route in fitting if isinstance(route, Route) for method in route.methods or ()}
+        failure.headers["Allow"] = ", ".join(sorted(methods))
+        return failure
 
     def _failure(self, request: Request, status: int, message: str) -> Response:
         visit = self._gate.visit(request)

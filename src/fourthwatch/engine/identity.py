@@ -59,6 +59,11 @@ def subject_of(kind: Kind, event: Event) -> str | None:
     return None
 
 
+def sets_a_state(kind: Kind, *, has_order: bool, has_user: bool) -> bool:
+    """Whether an event without a time is known again by the state of an order or a user that it sets."""
+    return kind.type is not CustomEvent and (has_order or (has_user and kind.number in _OF_USER))
+
+
 def identity_of(decoded: Decoded, idempotency_key: str | None, is_own: bool = False) -> Identity:
     """How this submission is to be recognised; one of our own never by what others may send."""
     if is_own:

@@ -42,6 +42,12 @@ def key_hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
+def _check_name(name: str) -> None:
+    """Refuse what would break the line of a list."""
+    if not name.strip() or len(name) > _NAME_CHARS_MAX or not name.isprintable():
+        raise UsageError(f"a name needs 1 to {_NAME_CHARS_MAX} printable characters")
+
+
 class KeyStore:
     """The table of keys; one connection, one thread."""
 
@@ -52,8 +58,8 @@ class KeyStore:
     def create(self, name: str, scopes: Iterable[str], tenant: str = "default", actor: str = COMMAND_LINE) -> str:
         """A new key, returned this one time. Makes the tenant when there is none of that name."""
         wanted = tuple(scope for scope in SCOPES if scope in set(scopes))
-        if not name.strip() or len(name) > _NAME_CHARS_MAX or not tenant.strip() or len(tenant) > _NAME_CHARS_MAX:
-            raise UsageError(f"a name needs 1 to {_NAME_CHARS_MAX} characters")
+        _check_name(name)
+        _check_name(tenant)
         if not wanted:
             raise UsageError("a key needs at least one scope of " + ", ".join(SCOPES))
         key = API_KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(API_KEY_RANDOM_CHARS))
@@ -99,8 +105,7 @@ class KeyStore:
 
     def create_tenant(self, name: str) -> int:
         """A new tenant, and its number; raises `UsageError` when there is one of this name."""
-        if not name.strip() or len(name) > _NAME_CHARS_MAX:
-            raise UsageError(f"a name needs 1 to {_NAME_CHARS_MAX} characters")
+        _check_name(name)
         if self.tenant_id(name) is not None:
             raise UsageError("there is a tenant of this name already; see `fourthwatch tenants list`")
         return self._tenant(name, self._clock.now_ms())

@@ -1,7 +1,7 @@
 """Sends recordings to a server and remembers how far it got, so that it can be stopped at any moment.
 
-What is remembered is a line up to which *everything* was answered: going on may send a little again, which a
-server that knows its events takes as the same, and never leaves anything out.
+What is remembered is a line up to which *everything* was answered: going on may send a little again, which the
+server knows as the same, and never leaves anything out.
 """
 
 import json
@@ -17,6 +17,7 @@ import msgspec
 from fourthwatch.clock import Clock, SystemClock
 from fourthwatch.errors import SendingStopped, UsageError
 from fourthwatch.workbench.recording import Recorded, Recording
+from fourthwatch.workbench.repeats import repeat_key
 from fourthwatch.workbench.sender import PATIENCE_S, WORKERS, Reply, Sender
 from fourthwatch.workbench.turns import Outgoing, about_of
 
@@ -178,7 +179,8 @@ class _Run:
             for recorded in recording.after(settled):
                 newest = recorded.line
                 outstanding[recorded.line] = None
-                yield Outgoing(recorded, recorded.event, recorded.body, self._due_s(), about_of(recorded.body))
+                key, due_s = repeat_key(recording.head_mark, recorded), self._due_s()
+                yield Outgoing(recorded, recorded.event, recorded.body, due_s, about_of(recorded.body), key)
 
         def settled_line() -> int:
             return next(iter(outstanding), newest + 1) - 1

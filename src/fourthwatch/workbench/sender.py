@@ -139,12 +139,14 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def post(self, event: str, body: bytes) -> Reply:
+    def post(self, event: str, body: bytes, repeat_key: str | None = None) -> Reply:
         """Send one event and wait for its reply, again and again while the server is away or busy.
 
-        Raises `SendingStopped` when it stays so for longer than `patience_s`, and when `stop` is set.
+        `repeat_key` goes along as `Idempotency-Key`. Raises `SendingStopped` when the server stays so for longer than
+        `patience_s`, and when `stop` is set.
         """
-        return self._asked("POST", f"{self.target.path}/event/v1/{event}", body)
+        more = "" if repeat_key is None else f"Idempotency-Key: {repeat_key}\r\n"
+        return self._asked("POST", f"{self.target.path}/event/v1/{event}", body, more)
 
     def get(self, path: str) -> Reply:
         """Ask for `path`, such as `/neo/v1/score?order_id=…`; otherwise like `post`."""
@@ -162,7 +164,7 @@ class Connection:
             with suppress(OSError):
                 kept.shutdown(socket.SHUT_RDWR)
 
-    def _asked(self, method: str, path: str, body: bytes) -> Reply:
+    def _asked(self, method: str, path: str, body: bytes, more: str = "") -> Reply:
         if not (path.isascii() and path.isprintable() and " " not in path):
             raise UsageError(f"{path!r} is no path of a request: it should be percent-encoded ASCII")
         started_s = self._clock.monotonic_s()
@@ -173,7 +175,7 @@ class Connection:
             if self._stop.is_set():
                 raise SendingStopped("sending was stopped")
             try:
-                status, retry_after_s, raw = self._exchange(method, path, body)
+                status, retry_after_s, raw = self._exchange(method, path, body, more)
             except ssl.SSLCertVerificationError as error:
                 raise SendingStopped(
                     f"{self.target.url}: its certificate is not trusted ({error.verify_message}); "
@@ -194,13 +196,13 @@ class Connection:
                 raise SendingStopped(f"{self.target.url} does not take events, tried {attempts} times: {trouble}")
             self._stop.wait(wait_s)
 
-    def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, float, bytes]:
+    def _exchange(self, method: str, path: str, body: bytes, more: str) -> tuple[int, float, bytes]:
         """One request on the kept connection: status, seconds to wait as the server wishes, body."""
         kept = self._kept
         if kept is None:
             kept = self._kept = self._connected()
         # Head and body leave in one write; the two of http.client's own request cost a quarter of the speed.
-        head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{self._head}{more}Content-Length: {len(body)}\r\n\r\n"
         kept.sendall(head.encode("ascii") + body)
         response = http.client.HTTPResponse(kept, method=method)
         try:
@@ -350,7 +352,8 @@ def _work(
     """A worker's life: take, send, tell. What goes wrong is told too, or the caller would wait for ever."""
     while (turn := todo.get()) is not None:
         try:
-            done.put((turn, connection.post(turn.outgoing.event, turn.outgoing.body)))
+            outgoing = turn.outgoing
+            done.put((turn, connection.post(outgoing.event, outgoing.body, outgoing.repeat_key)))
         except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
             done.put((turn, error))
     connection.close()

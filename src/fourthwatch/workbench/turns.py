@@ -24,6 +24,8 @@ class Outgoing(Generic[T]):
     body: bytes
     due_s: float | None = None
     about: frozenset[str] = frozenset()
+    repeat_key: str | None = None
+    """The `Idempotency-Key` to send it with."""
 
 
 @dataclass(slots=True, eq=False)
