@@ -4,6 +4,7 @@ Each rule is also shown to be able to fail, on a small invented module that brea
 """
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -472,6 +473,14 @@ TEST_ROOMS = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() 
 
 def test_tests_mirror_the_rooms() -> None:
     assert TEST_ROOMS - {"contract", "faults", "fuzz"} <= FLOOR_OF.keys()
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest imports each by its bare name: with two of a name nothing at all is collected, in a whole run alone."""
+    paths = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "tests").rglob("conftest.py")]
+    assert len(paths) > 200
+    by_name = Counter(path.name for path in paths)
+    assert [path for path in paths if by_name[path.name] > 1] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.name)

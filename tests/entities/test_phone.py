@@ -48,6 +48,10 @@ NUMBERS = st.builds(
         ("050 123 4567", "AE", "+971501234567"),
         ("8 (912) 345-67-89", "RU", "+79123456789"),
         ("tel:+1-415-555-0123", None, "+14155550123"),
+        ("+52 1 55 1234 5678", None, "+525512345678"),
+        ("0052 1 55 1234 5678", "US", "+525512345678"),
+        ("1 55 1234 5678", "MX", "+525512345678"),
+        ("+52 55 1234 5678", None, "+525512345678"),
     ],
 )
 def test_a_number_is_read_with_its_country(written: str, country: str | None, key: str) -> None:
@@ -74,6 +78,7 @@ def test_a_number_is_read_with_its_country(written: str, country: str | None, ke
         ("+15555555555", None),
         ("1234567890", "IN"),
         ("+1 234 567 890 123 456", None),
+        ("+52 2 55 1234 5678", None),
         ("\ud800", "IN"),
         ("+\x0091", "IN"),
     ],

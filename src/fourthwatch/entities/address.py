@@ -12,10 +12,10 @@ from functools import lru_cache
 
 import msgspec
 
-from fourthwatch.entities.version import NORMALISER_VERSION
 from fourthwatch.limits import ADDRESS_LINE_CHARS_MAX, ADDRESSES_CACHED_MAX
 
-_PREFIX = f"a{NORMALISER_VERSION}:"
+_PREFIX = "a1:"
+"""Goes up when an address that had a key has another: lists hold them."""
 _FIELD_CHARS_MAX = 128
 _DIGEST_BYTES = 16
 
@@ -58,7 +58,7 @@ def address_key(
     is never taken for the house's. Postcode and country count as they are; the city only where the postcode
     is missing, the region only where both are, because cities and regions are spelled in many ways and a
     postcode settles them.
-    None: neither line nor postcode.
+    None: neither line nor postcode; one of zeros is none.
     """
     return _key(
         _cut(address1, ADDRESS_LINE_CHARS_MAX),
@@ -162,7 +162,7 @@ def _key(address1: str, address2: str, city: str, region: str, zipcode: str, cou
     country_code = "".join(_words(country))
     country_code = _COUNTRIES.get(country_code, country_code)
     postcode = _postcode(zipcode, country_code)
-    if not tokens and not postcode:
+    if not tokens and not postcode.strip("0"):
         return None
     place = "" if postcode else " ".join(_stated(_words(city)))
     area = "" if postcode or place else " ".join(_stated(_words(region)))

@@ -23,8 +23,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # As receipts print the beginning of a number.
 _BIN = re.compile(r"([0-9]{4})[ -]?([0-9]{2})")
-# Whatever a receipt masks the other digits with, then the four.
-_LAST4 = re.compile(r"[*xX•.# -]*([0-9]{4})")
+# Whatever a receipt masks the other digits with, the issuer's perhaps left in front of it, then the four.
+_LAST4 = re.compile(r"(?:[0-9][0-9 -]{0,8}(?=[*xX•.#]))?[*xX•.# -]*([0-9]{4})")
 _MONTH_OF_TEXT = {text: month for month in range(1, 13) for text in (str(month), f"{month:02d}")}
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from fourthwatch.entities.address import address_key
 from fourthwatch.entities.card import card_key
+from fourthwatch.entities.country import country_code
 from fourthwatch.entities.email import email_key
 from fourthwatch.entities.network import ip_and_network
 from fourthwatch.entities.phone import phone_key
@@ -124,8 +125,10 @@ def _id(text: str | None) -> str | None:
 
 def _country(shipping: Address | None, billing: Address | None) -> str | None:
     for address in (shipping, billing):
-        if address is not None and address.country is not None and len(address.country) == 2:
-            return address.country.upper()
+        if address is not None and address.country is not None:
+            country = address.country.upper() if len(address.country) == 2 else country_code(address.country)
+            if country is not None:
+                return country
     return None
 
 

@@ -24,6 +24,7 @@ _PLAIN_NATIONAL = {
 }
 _CALLING_CODES = {"IN": "+91", "US": "+1", "CA": "+1"}
 _FILLERS = frozenset({"1234567890", "123456789", "0123456789"})
+_MEXICO = 52
 _PASSES_MAX = 4
 _CODES_CACHED_MAX = 1_024
 _COUNTRY_CHARS_MAX = 8
@@ -143,6 +144,11 @@ def _e164(text: str, region: str | None) -> str | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
+    national = number.national_number or 0
+    if number.country_code == _MEXICO and national // 10**10 == 1:
+        number.national_number = (
+            national - 10**10
+        )  # until 2019 a 1 stood before a mobile's number, and often still does
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
