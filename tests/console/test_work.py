@@ -123,6 +123,26 @@ def shown_beside(opened: Browser, but_not: str = "") -> str:
     return str(opened.wait(shown))
 
 
+def test_a_list_that_has_just_come_answers_to_keys_at_once(office: Office) -> None:
+    """Links that wait to be enlivened open a whole page, and the key behind it is about the order before, or lost."""
+    opened = office.browser
+    opened.open("/console/queue")
+    opened.one("tr[data-row]")
+    opened.script(
+        """
+        document.stillHere = true;
+        const strike = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        const next = () => queueMicrotask(() => { strike("j"); strike("r"); });
+        document.body.addEventListener("htmx:afterSwap", next, { once: true });
+        strike("j");
+        """
+    )
+    opened.wait(lambda: opened.script("return document.activeElement.name === 'reason'"))
+    assert opened.script("return document.stillHere") is True
+    rows = opened.script("return [...document.querySelectorAll('tr[data-row]')].map((row) => row.ariaSelected)")
+    assert rows[:2] == ["false", "true"]
+
+
 def test_marks_stay_while_orders_are_looked_at_one_after_the_other(office: Office) -> None:
     opened = office.browser
     opened.open("/console/queue")

@@ -7,15 +7,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from fourthwatch.cli.options import json_option
+from fourthwatch.cli.options import json_option, moment_of
 from fourthwatch.clock import SystemClock
 from fourthwatch.entities.supplied import read_supplied
-from fourthwatch.errors import UsageError
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.logs import set_up_logs
 from fourthwatch.settings import read_settings
 from fourthwatch.store.retention import days_kept
-from fourthwatch.wire.times import read_timestamp_ms
 from fourthwatch.workbench.dataset import EVENTS, Built, Events, Wanted
 from fourthwatch.workbench.dataset import build as build_dataset
 from fourthwatch.workbench.labels import LABEL_KINDS, LabelKind
@@ -62,7 +60,7 @@ def build(
     """
     settings = read_settings()
     wanted = Wanted(
-        tenant=tenant, from_ms=_moment("--from", from_), to_ms=_moment("--to", to), features=_names(features),
+        tenant=tenant, from_ms=moment_of("--from", from_), to_ms=moment_of("--to", to), features=_names(features),
         events=events, keys=_names(keys),
         forget_after_days=days_kept(directory, settings.forget_after_days, SystemClock()),
         supplied=read_supplied(settings.ip_file_paths, settings.card_file_path),
@@ -112,7 +110,7 @@ def telling(
         target,
         truth=None if truth is None else read_outcomes(truth),
         told_only=told_only,
-        from_ms=_moment("--from", from_),
+        from_ms=moment_of("--from", from_),
     )
     if as_json:
         cut = msgspec.structs.replace(told, features=told.features[:top])
@@ -133,12 +131,3 @@ def _head(told: Told) -> list[str]:
 
 def _names(text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _moment(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    ms = read_timestamp_ms(text)
-    if ms is None:
-        raise UsageError(f"{option} is {text!r}: it should be a time such as 2026-06-01 or 2026-06-01T12:00:00Z")
-    return ms

@@ -8,6 +8,7 @@ import click
 
 from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.store.file import FILE_NAME
+from fourthwatch.wire.times import read_timestamp_ms
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,3 +58,13 @@ def split_address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise UsageError(f"{text!r} is not HOST:PORT, for instance 127.0.0.1:8080")
     return host, int(port)
+
+
+def moment_of(option: str, text: str | None) -> int | None:
+    """Milliseconds since 1970 of what was given with an option; raises `UsageError`."""
+    if text is None:
+        return None
+    ms = read_timestamp_ms(text)
+    if ms is None:
+        raise UsageError(f"{option} is {text!r}: it should be a time such as 2026-06-01 or 2026-06-01T12:00:00Z")
+    return ms

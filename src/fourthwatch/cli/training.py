@@ -8,13 +8,11 @@ from typing import Any
 
 import click
 
-from fourthwatch.cli.options import there_option
+from fourthwatch.cli.options import moment_of, there_option
 from fourthwatch.clock import SystemClock
-from fourthwatch.errors import UsageError
 from fourthwatch.logs import set_up_logs
 from fourthwatch.store.changes import COMMAND_LINE
 from fourthwatch.store.models import ModelFiles, ModelStore
-from fourthwatch.wire.times import read_timestamp_ms
 from fourthwatch.workbench.outcomes import TARGETS
 from fourthwatch.workbench.packages import read_package
 
@@ -55,7 +53,7 @@ def train(
     """
     training: Any = import_module("fourthwatch.workbench.training")  # NumPy, SciPy and LightGBM come with it
     clock = SystemClock()
-    until_ms = _moment("--until", until)
+    until_ms = moment_of("--until", until)
     if until_ms is None:
         until_ms = clock.now_ms()
         if out is None:
@@ -63,7 +61,7 @@ def train(
     names = tuple(name.strip() for name in (features or "").split(",") if name.strip())
     plan = training.Plan(
         tenant=tenant, target="any" if target == NOVELTY else target, until_ms=until_ms,
-        from_ms=_moment("--from", from_), to_ms=_moment("--to", to),
+        from_ms=moment_of("--from", from_), to_ms=moment_of("--to", to),
         features=names, probability_at_70=red_means, seconds=seconds, threads=threads,
     )  # fmt: skip
     out = directory / "training" / f"{tenant}-{target}" if out is None else out
@@ -99,12 +97,3 @@ def keep(directory: Path, tenant: str, out: Path, model: str) -> None:
         store.add(number, model, package.manifest, files, actor=COMMAND_LINE)
     finally:
         store.close()
-
-
-def _moment(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    ms = read_timestamp_ms(text)
-    if ms is None:
-        raise UsageError(f"{option} is {text!r}: it should be a time such as 2026-06-01 or 2026-06-01T12:00:00Z")
-    return ms
