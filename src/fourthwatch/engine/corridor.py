@@ -16,6 +16,7 @@ from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
 from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
 from fourthwatch.engine.opening import Opened, open_walk
+from fourthwatch.engine.pace import Later, Pace
 from fourthwatch.engine.queues import Queues, crowded
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.rulings import InForce, Ready
@@ -44,6 +45,7 @@ class Corridor:
         settle: Callable[[Settled], None],
         on_broken: Callable[[], None],
         post: Callable[[Callable[[], None]], object],
+        later: Later | None = None,
     ) -> None:
         self._state: State = "starting"
         self._settings = settings
@@ -52,6 +54,7 @@ class Corridor:
         self._settle = settle
         self._on_broken = on_broken
         self._post = post
+        self._pace = Pace(clock, later)
         self._queues = Queues()
         self._aftermath = Aftermath(self._queues, settings.directory, clock)
         self._walking: Flight | None = None
@@ -181,7 +184,7 @@ class Corridor:
             self._write_when_due(walk, more=walked)
             if walked:
                 self._post_turn()
-            elif self._writing is None:
+            elif self._writing is None and self._walking is None:
                 self._rest(walk)
         except Exception as error:  # noqa: BLE001 (whatever it was: nobody may wait for an answer that never comes)
             self._give_up(error)
@@ -246,10 +249,12 @@ class Corridor:
         return True
 
     def _write_when_due(self, walk: Walk, *, more: bool) -> None:
-        """Begin a commit unless one is under way, or a few more events are sure to join."""
+        """Begin a commit unless one is under way, or a few more events are sure to join, or likely to."""
         flight = self._walking
         may_wait = more and flight is not None and flight.edit is None and len(flight.batch) < BATCH_WELL_FILLED
-        if flight is not None and self._writing is None and not may_wait:
+        if flight is None or self._writing is not None or may_wait:
+            return
+        if flight.edit is not None or self._pace.is_time(len(flight.batch), self._post_turn):
             self._walking, self._writing = None, flight
             flight.taken.seal(walk.ledger)  # here: on its own thread it would ask for the interpreter's lock
             self._committer.submit(self._commit, walk, flight)

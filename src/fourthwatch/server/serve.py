@@ -103,6 +103,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         settle,
         broken.set,
         loop.call_soon_threadsafe,
+        loop.call_later,
     )
     models = ModelStore(directory, clock)
     keeper = ModelKeeper(models, corridor, panel)
