@@ -67,6 +67,8 @@ def features_page() -> str:
         "*Unknown* (`null` in the API) means that the entity was not named, or that there is nothing to compare with;",
         "it is neither zero nor false. Expressions are written in [the language](reference/language.md), and a rule",
         "may use a feature by its name. The reason is the code that a decision shows; without one it is the name.",
+        "The successor's reasons `customer_phone_blocklisted`, `…_ip_…`, `…_pincode_…` and `…_email_…` have no feature:",
+        'a rule asks [a list](reference/management.md#lists) by itself, `in_list(phone, "blocked")`, and gives the reason.',
         "",
         "One order counts once, however often it is sent, and so do its state and its dispute, at the newest time of",
         "each ([ADR 27](adr/0027-what-was-folded-is-taken-back.md) has the two exceptions).",
