@@ -64,5 +64,5 @@ def shop(directory: Path, timed: list[tuple[int, bytes]]) -> Path:
 
 def learned(data: Path, out: Path, **other: object) -> Trained:
     """A model of that shop."""
-    plan = Plan(**{"until_ms": UNTIL_MS, "features": FEATURES, "seconds": 0.0, **other})  # type: ignore[arg-type]
+    plan = Plan(**{"until_ms": UNTIL_MS, "features": FEATURES, "seconds": 1.0, **other})  # type: ignore[arg-type]
     return train(data, out, plan, ManualClock(UNTIL_MS), lambda _what, _share: None)

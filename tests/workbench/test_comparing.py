@@ -54,7 +54,7 @@ class Learned:
         package = Package(self.package.manifest, body, self.package.golden)
         manifest = msgspec.structs.replace(
             self.manifest, id="noise", model_sha256=hashlib.sha256(body).hexdigest(),
-            calibration=Calibration(1.0, 0.0), score_shares=(),
+            calibration=Calibration(1.0, 0.0), score_shares=(), trees=5,
         )  # fmt: skip
         golden = _golden(package, manifest)
         manifest = msgspec.structs.replace(manifest, golden_sha256=hashlib.sha256(golden).hexdigest())

@@ -51,7 +51,7 @@ def _learned(names: tuple[str, ...], values: Floats, bad: Wholes, *, threads: in
 
 
 def _fitted(names: tuple[str, ...], values: Floats, bad: Wholes, *, threads: int = 1) -> tuple[Manifest, str, bytes]:
-    plan = Plan(until_ms=UNTIL_MS, seconds=-1.0, threads=threads)  # one setting is enough here
+    plan = Plan(until_ms=UNTIL_MS, seconds=0.0, threads=threads)  # one setting is enough here
     package, card, manifest = fit(
         _matrix(names, values, bad), (), plan, ManualClock(UNTIL_MS), lambda _what, _share: None,
         lambda _name, work: work(),
@@ -78,6 +78,15 @@ def test_a_mean_of_boosters_is_one_booster_that_gives_their_mean() -> None:
     )
     served.close()
     assert averaged(models[:1]) is models[0]
+
+
+def test_no_seconds_are_one_setting_also_by_a_clock_that_stands() -> None:
+    values, bad = _signs(np.random.default_rng(9), 1_000)
+    said: list[str] = []
+    plan = Plan(until_ms=UNTIL_MS, seconds=0.0)
+    fit(_matrix(SIGNS, values, bad), (), plan, ManualClock(UNTIL_MS), lambda what, _share: said.append(what),
+        lambda _name, work: work())  # fmt: skip
+    assert said.count("trying settings") == 1
 
 
 def test_a_model_is_the_mean_of_boosters_of_the_best_settings_within_the_bound_of_trees() -> None:

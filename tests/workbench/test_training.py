@@ -49,6 +49,7 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifes
     for title in (
         "Bad orders found, by good orders flagged", "Precision, by share of bad orders found", "Month by month",
         "What came, by what was foretold", "Money, by score above which orders are held", "<h3>Effects</h3><figure",
+        "The scores that were given then",
     ):  # fmt: skip
         assert title.encode() in card, title
     assert not (out / "work").exists()
@@ -252,7 +253,7 @@ def test_a_training_that_was_stopped_goes_on_where_it_was_and_comes_to_the_same_
         if what == "learning":
             raise KeyboardInterrupt
 
-    plan = Plan(until_ms=UNTIL_MS, features=FEATURES, seconds=0.0)
+    plan = Plan(until_ms=UNTIL_MS, features=FEATURES, seconds=1.0)
     with pytest.raises(KeyboardInterrupt):
         train(data, out, plan, ManualClock(UNTIL_MS), stop)
     assert not (out / "manifest.json").exists()

@@ -6,16 +6,29 @@ no model. The model's own file is never trusted to say what it is.
 
 import hashlib
 import math
+import re
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
 from fourthwatch.errors import ModelRefused
-from fourthwatch.limits import GOLDEN_ROWS_MAX, MODEL_BYTES_MAX, MODEL_FEATURES_MAX
+from fourthwatch.limits import (
+    FEATURE_NAME_CHARS_MAX,
+    FEATURE_SAYS_CHARS_MAX,
+    GOLDEN_ROWS_MAX,
+    MODEL_BYTES_MAX,
+    MODEL_FEATURES_MAX,
+)
 
 FORMAT = 1
 MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE, CARD_FILE = "model.txt", "manifest.json", "golden.f64", "card.html"
 ONNX_FILE = "model.onnx"
+SCORE_GROUPS = 20
+"""Groups of scores from 0 to 100, five points each."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NAMES_IN_TEXT = re.compile(rb"^feature_names=(.*)$", re.MULTILINE)
+_TREE = b"\nTree="
 
 ModelKind = Literal["lightgbm", "onnx"]
 
@@ -145,13 +158,35 @@ def read_manifest(package: Package) -> Manifest:
             f"the manifest promises {manifest.golden_rows:,} golden rows of {width} bytes,"
             f" but there are {len(package.golden):,} bytes"
         )
+    if manifest.kind == "lightgbm":
+        _check_text(manifest, package.body)
     return manifest
+
+
+def _check_text(manifest: Manifest, body: bytes) -> None:
+    """What LightGBM's text says of its trees and columns; golden rows do not show in which order these are."""
+    trees = body.count(_TREE)
+    if manifest.trees and trees != manifest.trees:
+        raise ModelRefused(f"the manifest promises {manifest.trees:,} trees, but there are {trees:,}")
+    found = _NAMES_IN_TEXT.search(body)
+    names = () if found is None else tuple(found[1].decode("utf-8", "replace").split())
+    if set(names) == set(manifest.names) and names != manifest.names:
+        wrong = next(at for at, name in enumerate(names) if name != manifest.names[at])
+        raise ModelRefused(
+            f"the manifest names its features in another order than the model: feature {wrong + 1} is"
+            f" {manifest.names[wrong]} there and {names[wrong]} in the model"
+        )
 
 
 def _check_self(manifest: Manifest) -> None:
     names = manifest.names
     if manifest.format != FORMAT:
         raise ModelRefused(f"the manifest has format {manifest.format}; this program reads {FORMAT}")
+    if not _ID.fullmatch(manifest.id):
+        raise ModelRefused(
+            "the model's id should have 1 to 100 letters of English, digits, dots, hyphens and underscores, and begin"
+            " with a letter or digit"
+        )
     if not 1 <= len(names) <= MODEL_FEATURES_MAX:
         raise ModelRefused(f"a model has 1 to {MODEL_FEATURES_MAX} features, not {len(names)}")
     if len(set(names)) != len(names):
@@ -164,8 +199,43 @@ def _check_self(manifest: Manifest) -> None:
         raise ModelRefused("the calibration's intercept is no number")
     if manifest.golden_rows > GOLDEN_ROWS_MAX:
         raise ModelRefused(f"there are more than {GOLDEN_ROWS_MAX:,} golden rows")
+    for what, text, longest in _said(manifest):
+        if len(text) > longest or not text.isprintable():
+            raise ModelRefused(f"{what} should be up to {longest} characters that can be printed")
+    _check_counts(manifest)
     for use in manifest.features:
         if use.shares and len(use.shares) != len(use.edges) + 2:
             raise ModelRefused(f"the groups of {use.name} do not fit their shares")
         if list(use.edges) != sorted(use.edges):
             raise ModelRefused(f"the groups of {use.name} are not in order")
+        if not all(0 <= share <= 1 for share in use.shares):
+            raise ModelRefused(f"the shares of {use.name} should be from 0 to 1")
+
+
+def _said(manifest: Manifest) -> Iterator[tuple[str, str, int]]:
+    """What is said to people, with what it is and how long it may be."""
+    yield "the target", manifest.target, FEATURE_NAME_CHARS_MAX
+    for number, use in enumerate(manifest.features, start=1):
+        yield f"the name of feature {number}", use.name, FEATURE_NAME_CHARS_MAX
+        yield f"the unit of feature {number}", use.unit, FEATURE_NAME_CHARS_MAX
+        yield f"the reason of feature {number}", use.reason, FEATURE_NAME_CHARS_MAX
+        yield f"what feature {number} says", use.says, FEATURE_SAYS_CHARS_MAX
+
+
+def _check_counts(manifest: Manifest) -> None:
+    """Numbers that cannot be."""
+    if not 0 <= manifest.bad <= manifest.rows or manifest.left_out < 0 or manifest.trees < 0:
+        raise ModelRefused(f"{manifest.bad:,} bad ones of {manifest.rows:,} orders: the manifest's counts cannot be")
+    if manifest.from_ms > manifest.to_ms:
+        raise ModelRefused("the last order that the model learned from lies before the first")
+    if len(manifest.score_shares) not in (0, SCORE_GROUPS):
+        raise ModelRefused(f"scores are in {SCORE_GROUPS} groups, and the manifest has {len(manifest.score_shares)}")
+    if not all(0 <= share <= 1 for share in manifest.score_shares):
+        raise ModelRefused("the shares of scores should be from 0 to 1")
+    for name, one in manifest.metrics.items():
+        if not (name.isprintable() and len(name) <= FEATURE_NAME_CHARS_MAX):
+            raise ModelRefused(
+                f"the name of a figure should be up to {FEATURE_NAME_CHARS_MAX} characters that can be printed"
+            )
+        if not all(0 <= part <= 1 for part in (one.value, one.low, one.high)):
+            raise ModelRefused(f"{name} is {one.value:g} ({one.low:g} to {one.high:g}): figures are from 0 to 1")

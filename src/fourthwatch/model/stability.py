@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fourthwatch.model.manifest import Manifest, Use
+from fourthwatch.model.manifest import SCORE_GROUPS, Manifest, Use
 
 ALARM = 0.25
 """From here on much has changed; below 0.1 little has (the usual reading in credit scoring)."""
 ROWS_MIN = 200
 """With fewer the index is chance."""
 _LEAST = 1e-4
-SCORE_GROUPS = 20
 _NEAR, _NEAR_GROUPS = 15.0, 7
 """Points of a score that are near, and in how many groups these can lie."""
 _SEEN_BEFORE = 0.5

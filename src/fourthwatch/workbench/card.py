@@ -43,7 +43,7 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         f" {manifest.trees} trees over {len(manifest.features)} features. A score of 70 stands for a chance of"
         f" {manifest.score_map.probability_at_70:.0%}.</p>",
         "<h2>How good, on the last fifth of the time</h2>",
-        _figures(manifest, len(bad), int(bad.sum())),
+        _figures(manifest, bad, matrix.score[measured]),
         _roc(bad, told, matrix.occurred_ms[measured]),
         _precision_recall(bad, told, matrix.occurred_ms[measured]),
         _calibration(bad, told),
@@ -71,7 +71,8 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
 
 
-def _figures(manifest: Manifest, rows: int, bad: int) -> str:
+def _figures(manifest: Manifest, bad: Wholes, points: Wholes) -> str:
+    """Of the model, and what the decisions of then were worth on the same orders: a model has to earn its place."""
     lines = "".join(
         f"<tr><td>{escape(name.replace('_', ' '))}</td><td class=n>{one.value:.4f}</td>"
         f"<td class=n>{one.low:.4f} – {one.high:.4f}</td></tr>"
@@ -79,7 +80,9 @@ def _figures(manifest: Manifest, rows: int, bad: int) -> str:
     )
     return (
         f"<table><tr><th>figure</th><th>value</th><th>95 % interval</th></tr>{lines}</table>"
-        f"<p>Over {rows:,} orders, {bad:,} of them bad.</p>"
+        f"<p>Over {len(bad):,} orders, {int(bad.sum()):,} of them bad. The scores that were given then, on the same"
+        f" orders: AUC {auc_of(bad, points.astype(np.float64)):.4f}, average precision"
+        f" {average_precision(bad, points.astype(np.float64)):.4f}.</p>"
     )
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from fourthwatch.clock import Clock
 from fourthwatch.errors import ModelRefused
 from fourthwatch.features.definition import Feature
-from fourthwatch.model.manifest import Manifest, Package
+from fourthwatch.model.manifest import SCORE_GROUPS, Manifest, Package
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
-from fourthwatch.model.stability import SCORE_GROUPS, chance_stability, population_stability, score_shares
+from fourthwatch.model.stability import chance_stability, population_stability, score_shares
 from fourthwatch.workbench.dataset import Progress, Wanted
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.maturity import usable

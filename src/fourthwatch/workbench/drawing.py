@@ -9,6 +9,7 @@ _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 360, 240, 56, 12, 12, 36
 _STROKES = ("#0b5cad", "#b35900", "#3f7d20", "#8250df", "#6e7781", "#cf222e")
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "4 4", "1 2")
 """Lines differ in more than colour."""
+_LEGEND_WIDE, _LEGEND_HIGH, _LEGEND_COLUMNS, _NAME_CHARS_MAX = 150, 16, 2, 20
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -41,22 +42,39 @@ def chart(title: str, lines: Sequence[Line]) -> str:
     base, end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     axes = (
         f'<path d="M{_LEFT} {_TOP}V{base}H{end}" fill="none" stroke="#57606a"/>'
-        f'<g font-size="11" fill="#1b1f24"><text x="{_LEFT - 4}" y="{_TOP + 9}" text-anchor="end">{high_y:.3g}</text>'
-        f'<text x="{_LEFT - 4}" y="{base}" text-anchor="end">{low_y:.3g}</text>'
-        f'<text x="{_LEFT}" y="{base + 14}">{low_x:.3g}</text>'
-        f'<text x="{end}" y="{base + 14}" text-anchor="end">{high_x:.3g}</text></g>'
+        '<g font-size="11" fill="#1b1f24">'
+        f'<text x="{_LEFT - 4}" y="{_TOP + 9}" text-anchor="end">{_tick(high_y)}</text>'
+        f'<text x="{_LEFT - 4}" y="{base}" text-anchor="end">{_tick(low_y)}</text>'
+        f'<text x="{_LEFT}" y="{base + 14}">{_tick(low_x)}</text>'
+        f'<text x="{end}" y="{base + 14}" text-anchor="end">{_tick(high_x)}</text></g>'
     )
-    legend = "".join(
-        f'<g font-size="11"><path d="M{_LEFT + 110 * at} {_HEIGHT - 8}h18" stroke="{_STROKES[at % 6]}"'
-        f' stroke-width="2" stroke-dasharray="{_DASHES[at % 6]}"/>'
-        f'<text x="{_LEFT + 110 * at + 22}" y="{_HEIGHT - 4}">{escape(line.name[:14])}</text></g>'
-        for at, line in enumerate(drawn[:3])
-    )
+    legend = "".join(_legend(at, line.name) for at, line in enumerate(drawn))
+    height = _HEIGHT + _LEGEND_HIGH * ((len(drawn) - 1) // _LEGEND_COLUMNS)
     label = escape(title)
     return (
         f'<figure><figcaption>{label}</figcaption><svg role="img" aria-label="{label}" width="{_WIDTH}"'
-        f' height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}">{axes}{paths}{legend}</svg></figure>'
+        f' height="{height}" viewBox="0 0 {_WIDTH} {height}">{axes}{paths}{legend}</svg></figure>'
     )
+
+
+def _legend(at: int, name: str) -> str:
+    """Stroke and name of a line; the picture grows by a row for every two."""
+    left = _LEFT + _LEGEND_WIDE * (at % _LEGEND_COLUMNS)
+    foot = _HEIGHT - 4 + _LEGEND_HIGH * (at // _LEGEND_COLUMNS)
+    return (
+        f'<g font-size="11"><path d="M{left} {foot - 4}h18" stroke="{_STROKES[at % 6]}"'
+        f' stroke-width="2" stroke-dasharray="{_DASHES[at % 6]}"/>'
+        f'<text x="{left + 22}" y="{foot}">{escape(name[:_NAME_CHARS_MAX])}</text></g>'
+    )
+
+
+def _tick(value: float) -> str:
+    """A number beside an axis.
+
+    >>> _tick(23_345.0), _tick(0.6667)
+    ('23,345', '0.667')
+    """
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e8 else f"{value:.3g}"
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:

@@ -256,7 +256,7 @@ class Learner:
             weight = weight * np.exp2(-(rows.max() - rows) / (settings["half_life"] * (rows.max() - rows.min() + 1)))
         data = lightgbm.Dataset(
             self._cut(rows, columns), self._bad[rows], weight=weight,
-            feature_name=[f"f{place}" for place in range(len(names))], params={"verbosity": -1}, free_raw_data=True,
+            feature_name=names, params={"verbosity": -1}, free_raw_data=True,
         )  # fmt: skip
         return lightgbm.train(given, data, trees)
 

@@ -73,7 +73,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     probability_at_70: float = 0.3
     threads: int = 1
     seconds: float = 60.0
-    """For the search for settings."""
+    """For the search for settings; with 0 only the first is tried."""
     delay_days: int | None = None
     """Of bad labels; `None`: as the ledger says."""
 
@@ -115,7 +115,7 @@ def fit(
     rows = usable(matrix, plan.target, plan.until_ms)
     learner = Learner(matrix.names, matrix.values[rows.rows], rows.bad, rows.weight, plan.threads)
     began_s = clock.monotonic_s()
-    learned = learner.run(journal, lambda: clock.monotonic_s() - began_s > plan.seconds, say)
+    learned = learner.run(journal, lambda: clock.monotonic_s() - began_s >= plan.seconds, say)
     say("writing", 0.98)
     package, manifest = packed(learned, matrix, rows, plan, own, clock)
     return package, card_of(manifest, learned, matrix, rows, plan), manifest
