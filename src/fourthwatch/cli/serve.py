@@ -7,8 +7,8 @@ import click
 
 from fourthwatch.cli.options import data_option, split_address
 from fourthwatch.logs import set_up_logs
-from fourthwatch.server import Listen
-from fourthwatch.server import serve as run_server
+from fourthwatch.server.serve import Listen
+from fourthwatch.server.serve import serve as run_server
 from fourthwatch.settings import read_settings
 
 

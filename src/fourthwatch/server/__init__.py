@@ -1,5 +1,4 @@
-"""Puts the parts together; nothing else constructs them."""
+"""Puts the parts together; nothing else constructs them.
 
-from fourthwatch.server.serve import Listen, serve
-
-__all__ = ["Listen", "serve"]
+Nothing is imported here: the processes beside the server are in this room, too, and need little of it.
+"""

@@ -21,8 +21,8 @@ from fourthwatch.logs import log, set_up_logs
 from fourthwatch.server.filer import LENGTH_BYTES, Message, framed, lock_index
 from fourthwatch.settings import read_settings
 
-_NICENESS = 15
-"""Whoever waits for a decision comes first: it takes what nobody else wants, and is let fall behind for the rest."""
+_NICENESS = 10
+"""Whoever waits for a decision comes first. Not 19: beside programs that keep the machine busy it would stand still."""
 _messages = msgspec.msgpack.Decoder(Derived | Commit | BeginAgain)
 
 
