@@ -18,6 +18,7 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.problems import is_management, problem_reply
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
 from fourthwatch.api.shortcut import Shortcut
+from fourthwatch.api.standby import StandBy
 from fourthwatch.engine.flight import unavailable
 from fourthwatch.errors import (
     FourthwatchError,
@@ -67,7 +68,7 @@ class Application:
 
         While `is_pressed` says so, what goes through many events is not begun: decisions go before it.
         """
-        self._is_pressed = is_pressed
+        self._stand_by = StandBy(is_pressed)
         self._event = intake.event
         self._events = event_paths()
         self.shortcut = Shortcut(intake, self._events)
@@ -115,7 +116,7 @@ class Application:
             other = self._others.get(path)
             if other is None:
                 scope["path"] = path
-                if self._is_pressed() and can_wait(path):
+                if can_wait(path) and not await self._stand_by.is_eased():
                     refusal = Unavailable("events wait for their decisions; ask again shortly", retry_after_s=1)
                     await problem_reply(refusal)(scope, receive, send)
                     return
