@@ -41,7 +41,7 @@ def test_few_that_follow_a_shared_commit_closely_wait_until_its_time_is_over() -
     assert not pace.is_time(2, lambda: turns.append("again"))
     assert not pace.is_time(3, lambda: turns.append("again"))
     assert [round(seconds, 6) for seconds in bell.set_for] == [round(COMMITS_APART_S - 0.001, 6)]  # once for both
-    clock.advance(2)
+    clock.advance(3)
     bell.ring()
     assert turns == ["again"]
     assert pace.is_time(4, lambda: None)
@@ -58,7 +58,7 @@ def test_after_a_batch_of_one_nobody_waits_again() -> None:
     pace, clock, bell, _ = _paced()
     assert pace.is_time(5, lambda: None)
     assert not pace.is_time(1, lambda: None)
-    clock.advance(3)
+    clock.advance(4)
     bell.ring()
     assert pace.is_time(1, lambda: None)
     assert pace.is_time(1, lambda: None)

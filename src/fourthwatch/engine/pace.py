@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fourthwatch.clock import Clock
 from fourthwatch.limits import BATCH_WELL_FILLED
 
-COMMITS_APART_S = 0.003
+COMMITS_APART_S = 0.004
 """From the beginning of one commit to that of the next, while events come so closely that several share one."""
 Later = Callable[[float, Callable[[], None]], object]
 """Calls back on the owner's thread after so many seconds."""

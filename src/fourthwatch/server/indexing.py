@@ -16,7 +16,7 @@ from fourthwatch.server.filer import Filer, FilerEnded, framed, lock_index
 
 _SLICE = 8
 """Events between two looks of the loop at its sockets: well under a millisecond."""
-_FEW, _MANY = 8, 32
+_FEW, _MANY = 4, 16
 """Events in hand: fewer than a few are no reason to wait, many are what full load looks like."""
 _GIVING_WAY_S = 0.01
 """Between two slices while there are some events in hand."""
