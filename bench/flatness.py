@@ -5,14 +5,15 @@ caches. In one thread, CPU time; the events that are timed are made in small por
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from bench.figures import Figure, figure
-from bench.windows import ENTITIES, NOW_MS, kernel_with_routes, orders, plan_of_windows
+from bench.windows import ENTITIES, NOW_MS, VISIT_EVENTS, kernel_with_routes, plan_of_windows, visits
+from fourthwatch.events import CreateOrder
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.keyer import signed_keys
@@ -20,13 +21,12 @@ from fourthwatch.features.observe import Present
 from fourthwatch.features.windows import Windows
 
 _STORED = (10_000, 100_000, 1_000_000, 10_000_000)
-_STORED_ORDERS = _STORED[:3]
-"""A million of them are of more entities than ten million events of the kernel's."""
 _EVENTS_PER_ENTITY = 40
+_VISITS_PER_PERSON = 40
 _TIMED = 20_000
 _PORTION = 100
 _STEP_MS = 500
-_PATTERNS = 1_000
+_PATTERNS = 300
 _MIX = 0x9E3779B97F4A7C15
 _KEY_MAX = (1 << 64) - 1
 
@@ -45,25 +45,28 @@ class _Costs(NamedTuple):
 def measure_flatness() -> list[Figure]:
     """The kernel by itself, and all that the default rule set reads."""
     kernel, windows = kernel_with_routes(), Windows()
-    of_kernel = _costs(_kernel_work(kernel), _STORED, kernel.memory_bytes)
+    of_kernel = _costs(_kernel_work(kernel), _EVENTS_PER_ENTITY, 1, kernel.memory_bytes)
     entities = len(kernel)
     del kernel
-    of_orders = _costs(_orders_work(windows), _STORED_ORDERS, lambda: windows.memory_bytes)
+    events_each = _VISITS_PER_PERSON * VISIT_EVENTS
+    of_orders = _costs(_visits_work(windows), events_each, 1 / VISIT_EVENTS, lambda: windows.memory_bytes)
     return [
         *_figures("kernel: reading 120 answers and adding to 8 entities", of_kernel, entities),
         *_figures("windows: reading and adding an order, default rule set", of_orders, len(windows)),
     ]
 
 
-def _costs(work: _Work, sizes: Sequence[int], held: Callable[[], int]) -> _Costs:
+def _costs(work: _Work, events_each: int, timed_share: float, held: Callable[[], int]) -> _Costs:
+    """`events_each` is of one person at each size, `timed_share` of the last events what `work` times."""
     costs: dict[int, float] = {}
     seq = 0
-    for stored in sizes:
-        whos = stored // _EVENTS_PER_ENTITY
+    for stored in _STORED:
+        whos = stored // events_each
         timed = min(_TIMED, stored // 2)
         for at in range(seq, stored - timed, _PORTION):
             work(at, whos, reads=False)
-        costs[stored] = sum(work(at, whos, reads=True) for at in range(stored - timed, stored, _PORTION)) / timed
+        costs[stored] = sum(work(at, whos, reads=True) for at in range(stored - timed, stored, _PORTION))
+        costs[stored] /= timed * timed_share
         seq = stored
     return _Costs(costs, held() / 2**20)
 
@@ -98,31 +101,36 @@ def _kernel_work(kernel: Kernel) -> _Work:
     return work
 
 
-def _orders_work(windows: Windows) -> _Work:
+def _visits_work(windows: Windows) -> _Work:
+    """Whole visits; what is timed is the order of each."""
     names = [name for name in DECIDING if (one := windows.book.get(name)) is not None and one.checked is not None]
     reading, plan = windows.reading_of(windows.book, names)
-    patterns, random = orders(0)[:_PATTERNS], Random(2)
-    for pattern in patterns:  # so that each has the keys that will be asked of it
+    patterns, random = visits(0, _PATTERNS), Random(2)
+    for pattern in (one for visit in patterns for one in visit):  # so that each has the keys that will be asked of it
         windows.read(reading, plan, pattern)
         windows.add(pattern)
+    first = _PATTERNS * VISIT_EVENTS + 1
 
     def work(seq: int, whos: int, *, reads: bool) -> float:
-        presents = [
-            _of_somebody_else(patterns[at % len(patterns)], at + len(patterns) + 1, random.randrange(whos))
-            for at in range(seq, seq + _PORTION)
-        ]
-        began = time.thread_time_ns()
-        for present in presents:
-            if reads:
+        spent_ns = 0
+        for at in range(seq, seq + _PORTION, VISIT_EVENTS):
+            who, visit = random.randrange(whos), patterns[at // VISIT_EVENTS % len(patterns)]
+            for number, one in enumerate(visit):
+                present = _of_somebody_else(one, first + at + number, who)
+                if not reads or type(one.subject.event) is not CreateOrder:
+                    windows.add(present)
+                    continue
+                began = time.thread_time_ns()
                 windows.read(reading, plan, present)
-            windows.add(present)
-        return (time.thread_time_ns() - began) / 1_000
+                windows.add(present)
+                spent_ns += time.thread_time_ns() - began
+        return spent_ns / 1_000
 
     return work
 
 
 def _of_somebody_else(one: Present, seq: int, who: int) -> Present:
-    """The same order at another time, with other things in it: those of `who`."""
+    """The same event at another time, with other things in it: those of `who`."""
     keys = {name: tuple([(key ^ who * _MIX) & _KEY_MAX or 1 for key in of]) for name, of in one.keys.items()}
     told = {name: signed_keys(keys[name]) if name in keys else marks for name, marks in one.told.items()}
     subject = replace(one.subject, seq=seq, occurred_ms=NOW_MS + seq * _STEP_MS)

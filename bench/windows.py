@@ -33,6 +33,7 @@ from fourthwatch.wire.decode import decode_event
 from fourthwatch.workbench.simulator import DemoShop
 
 TENANT = 1
+VISIT_EVENTS = 10
 _ORDERS = 6_000
 ENTITIES = 8
 _OBSERVATIONS = 10
@@ -94,6 +95,26 @@ def orders(seed: int) -> list[Present]:
             presents.append(subjects.present(TENANT, seq, decoded.kind, decoded.event, decoded.occurred_ms))
         ledger.close()
     return presents
+
+
+def visits(seed: int, number: int) -> list[list[Present]]:
+    """So many visits of `VISIT_EVENTS` events each, of which one is the order."""
+    with scratch() as directory:
+        KeyStore(directory, SystemClock()).close()
+        ledger = Ledger(directory)
+        subjects, load = Subjects(ledger, Windows()), Load(Random(seed), tag())
+        found, seq = [], 0
+        for _ in range(number):
+            presents = []
+            for name, body in load.visit(Millis(NOW_MS + seq * 20)):
+                seq += 1
+                decoded = decode_event(body, KIND_OF_NAME[name], Millis(NOW_MS + seq * 20))
+                presents.append(
+                    subjects.present(TENANT, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name)
+                )
+            found.append(presents)
+        ledger.close()
+    return found
 
 
 def _walked(presents: Sequence[Present]) -> tuple[float, float]:
