@@ -4,9 +4,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
+
+from loopback import Handler, Loopback, Taken, hang_up
 
 PATIENCE_S = 30.0
 LOST = 0
@@ -41,10 +42,8 @@ class Receiver:
         self.answer = answer
         outside = self
 
-        class _Request(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
+        class _Request(Handler):
+            def do_POST(self) -> None:  # noqa: N802 (so it is called)
                 body = self.rfile.read(int(self.headers.get("content-length", "0")))
                 heard = Heard(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 with outside._arrival:
@@ -60,22 +59,9 @@ class Receiver:
                 self.end_headers()
                 self.wfile.write(told.body)
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        class _Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-            def handle_error(self, *args: Any) -> None:
-                pass  # whoever hung up has its reasons
-
-        self._server = _Server(("127.0.0.1", 0), _Request)
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self.port: int = self._server.server_address[1]
-        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._server = Loopback(_Request, tls)
+        self.port = self._server.port
+        self.url = self._server.url
 
     @property
     def named(self) -> frozenset[tuple[str, int]]:
@@ -89,13 +75,11 @@ class Receiver:
             return next(filter(is_it, self.heard))
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.close()
 
 
 class Rogue:
@@ -108,20 +92,19 @@ class Rogue:
         self.port: int = self._sock.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
         self.named = frozenset({(host, self.port)})
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._serve, daemon=True)]
+        self._taken: Taken = []
+        """The accepting thread's own until that has ended."""
+        self._accepting = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
-        self._threads[0].start()
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._sock.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._sock.close()
-        for sock in self._open:
-            sock.close()
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
+        hang_up(self._taken, socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         while True:
@@ -131,9 +114,8 @@ class Rogue:
                 return
             self.connections += 1
             sock.settimeout(PATIENCE_S)
-            self._open.append(sock)
             thread = threading.Thread(target=self._one, args=(sock,), daemon=True)
-            self._threads.append(thread)
+            self._taken.append((sock, thread))
             thread.start()
 
     def _one(self, sock: socket.socket) -> None:

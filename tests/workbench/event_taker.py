@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR
 from ssl import SSLContext
+
+from loopback import Handler, Loopback
 
 KEY = "fw_invented"
 
@@ -34,12 +36,10 @@ class Taker:
         """The `_n` of each body that was taken, and the `Idempotency-Key` that it came with."""
         self.requests = 0
         self.connections = 0
-        self._open: set[object] = set()
         self._lock = threading.Lock()
         taker = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        class Request(Handler):
             disable_nagle_algorithm = True
             wbufsize = -1
 
@@ -47,35 +47,20 @@ class Taker:
                 super().setup()
                 with taker._lock:
                     taker.connections += 1
-                    taker._open.add(self.connection)
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802 (so it is called)
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 taker._answer(self, self.path.removeprefix("/event/v1/"), body)
 
-            def do_GET(self) -> None:
+            def do_GET(self) -> None:  # noqa: N802 (so it is called)
                 taker._answer(self, self.path, b"{}")
 
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, *_: object) -> None:
-                """Clients that go are part of these tests."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        scheme = "https" if tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server = Loopback(Request, tls)
+        self.url = self._server.url
+        self._server.start()
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def _answer(self, handler: BaseHTTPRequestHandler, event: str, body: bytes) -> None:
         with self._lock:
