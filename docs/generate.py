@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from fourthwatch.cli.main import root
+from fourthwatch.cli.options import WITHOUT_JSON
 from fourthwatch.decision import Policy
 from fourthwatch.features.catalogue import CATALOGUE, FEATURES_VERSION, THEMES, built_in
 from fourthwatch.features.definition import Defined, Feature
@@ -196,6 +197,11 @@ def commands_page() -> str:
         "",
         "Data goes to standard output, talk to standard error. Exit codes: 0 all is well, 1 something was found or",
         "failed, 2 the command was called wrongly. Every command answers `--help`.",
+        "",
+        "With `--json` standard output is JSON and nothing else: one value, or one object per line where a command",
+        "tells of several things as they happen. Every command that prints anything has it, but for these:",
+        "",
+        *[f"* `{name}` {why}" for name, why in WITHOUT_JSON.items()],
     ]
     for path, command in commands(root, "fourthwatch"):
         lines += ["", *_command_lines(path, command)]

@@ -83,7 +83,8 @@ def test_a_set_is_compared_pushed_and_pulled(tmp_path: Path, server: Served) -> 
     assert pushed.stdout.splitlines()[-1] == "published as version 1", pushed.stderr
     assert run("rules", "diff", file, *to).returncode == 0
     other = str(tmp_path / "other.toml")
-    assert run("rules", "pull", other, "--dry-run", *to).returncode == 1
+    dry_pull = run("rules", "pull", other, "--dry-run", "--json", *to)
+    assert (dry_pull.returncode, json.loads(dry_pull.stdout)) == (1, {"file": other, "rules": 1, "changed": True})
     assert not Path(other).exists()
     assert run("rules", "pull", other, *to).returncode == 0
     assert run("rules", "pull", other, "--dry-run", *to).returncode == 0

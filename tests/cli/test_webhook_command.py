@@ -4,6 +4,7 @@ import http.client
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,15 +19,20 @@ pytestmark = pytest.mark.slow
 SECRET = new_secret()
 
 
+@contextmanager
+def listener(*options: str) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+    command = [str(PROGRAM), "webhook", "listen", "--port", "0", "--secret", SECRET, "--key", "fw_key", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr if "--json" in options else process.stdout
+        assert said is not None
+        yield int(said.readline().rsplit(":", 1)[1]), process
+        process.kill()
+
+
 @pytest.fixture
 def listening() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
-    command = [str(PROGRAM), "webhook", "listen", "--port", "0", "--secret", SECRET, "--key", "fw_key"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    yield int(process.stdout.readline().rsplit(":", 1)[1]), process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with listener() as found:
+        yield found
 
 
 def posted(port: int, body: bytes, headers: dict[str, str]) -> int:
@@ -55,6 +61,18 @@ def test_what_arrives_is_shown_verified(listening: tuple[int, "subprocess.Popen[
         assert [process.stdout.readline() for _ in range(3)][1].strip() == '"type": "order.scored"'
 
 
+def test_programs_are_told_one_object_per_line() -> None:
+    with listener("--json") as (port, process):
+        assert process.stdout is not None
+        for body, shown in (
+            (b'{"type": "order.scored"}', {"type": "order.scored"}),
+            (b"no \xff JSON", "no \ufffd JSON"),
+        ):
+            assert posted(port, body, {"X-THIRDWATCH-API-KEY": "fw_key"}) == 200
+            row = {"kind": "postback", "id": None, "path": "/hook", "verdict": "verified", "body": shown}
+            assert json.loads(process.stdout.readline()) == row
+
+
 def test_what_is_too_large_is_refused(listening: tuple[int, "subprocess.Popen[str]"]) -> None:
     assert posted(listening[0], b"", {"Content-Length": "99999999"}) == 413
 
@@ -75,6 +93,8 @@ def test_an_endpoint_is_tried_from_the_command_line_and_the_answer_told(tmp_path
             tried = run("webhook", "test", endpoint, *server)
             assert tried.returncode == 0, tried.stderr
             assert tried.stdout.startswith(f"{endpoint}: delivered, ")
+            (attempt,) = json.loads(run("webhook", "test", endpoint, *server, "--json").stdout)
+            assert (attempt["receiver"], attempt["outcome"], attempt["status"]) == (endpoint, "delivered", 200)
             receiver.answer = lambda heard: Told(503)
             tried = run("webhook", "test", endpoint, *server)
             assert (tried.returncode, tried.stdout.split(", ")[0]) == (1, f"{endpoint}: answered 503")

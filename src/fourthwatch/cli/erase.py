@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import click
+import msgspec
 
-from fourthwatch.cli.options import there_option
+from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.engine.person import events_of
 from fourthwatch.store.changes import COMMAND_LINE
@@ -17,7 +18,8 @@ from fourthwatch.store.file import lock_directory
 @click.option("--user", "user_id", required=True, help="As in _userId.")
 @click.option("--tenant", default="default", show_default=True, help="The merchant whose user it is.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def erase_user(directory: Path, user_id: str, tenant: str, yes: bool) -> None:
+@json_option
+def erase_user(directory: Path, user_id: str, tenant: str, yes: bool, as_json: bool) -> None:
     """Erase everything that a user sent: events, decisions, and what was derived from them.
 
     Stop the server first; the next start reads the whole log. Nothing brings it back but a backup, and a server that is
@@ -27,6 +29,8 @@ def erase_user(directory: Path, user_id: str, tenant: str, yes: bool) -> None:
     try:
         found = events_of(directory, check_tenant(directory, tenant), user_id)
         if not found.seqs:
+            if as_json:
+                click.echo(msgspec.json.encode({"id": None, "events": 0}))
             click.echo("nothing was heard of this user", err=True)
             return
         if not yes:
@@ -34,5 +38,5 @@ def erase_user(directory: Path, user_id: str, tenant: str, yes: bool) -> None:
         erased = erase(directory, found, COMMAND_LINE, SystemClock())
     finally:
         lock.close()
-    click.echo(erased.id)
+    click.echo(msgspec.json.encode({"id": erased.id, "events": len(erased.events)}) if as_json else erased.id)
     click.echo(f"{len(erased.events):,} events were erased. Keep erasures.jsonl with your backups.", err=True)

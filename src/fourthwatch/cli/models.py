@@ -103,46 +103,62 @@ def compare(directory: Path, model: str, tenant: str, as_json: bool) -> None:
 @_tenant_option
 @click.option("--override", metavar="WHY", help="Promote whatever the gates say; the reason goes into the audit trail.")
 @click.option("--by", metavar="NAME", help="Who overrides them.")
-def promote(directory: Path, model: str, tenant: str, override: str | None, by: str | None) -> None:
+@json_option
+def promote(directory: Path, model: str, tenant: str, override: str | None, by: str | None, as_json: bool) -> None:
     """Let a model decide from now on, if it passes the gates of `compare`; the champion before it retires."""
     if override is not None and not by:
         raise UsageError("--override needs --by: who promotes a model that does not pass is written down")
+    report = None
     if override is None:
         report = _compared(directory, tenant, model)
-        _say(report)
+        if not as_json:
+            _say(report)
         if not report.passed:
+            if as_json:
+                click.echo(msgspec.json.encode({"model": model, "state": None, "report": report}))
             raise FourthwatchError("the model does not pass; --override WHY --by NAME promotes it all the same")
     why = "passed its gates" if override is None else f"gates overridden by {by}: {override}"
     _move(directory, tenant, model, "champion", why)
+    if as_json:
+        click.echo(msgspec.json.encode({"model": model, "state": "champion", "report": report}))
 
 
 @models.command(epilog="Example: fourthwatch models shadow --data ./data chargeback-20260601-0a1b2c3d")
 @there_option
 @click.argument("model")
 @_tenant_option
-def shadow(directory: Path, model: str, tenant: str) -> None:
+@json_option
+def shadow(directory: Path, model: str, tenant: str, as_json: bool) -> None:
     """Let a model judge every order without effect."""
     _move(directory, tenant, model, "shadow", "")
+    if as_json:
+        click.echo(msgspec.json.encode({"model": model, "state": "shadow"}))
 
 
 @models.command(epilog="Example: fourthwatch models retire --data ./data chargeback-20260601-0a1b2c3d")
 @there_option
 @click.argument("model")
 @_tenant_option
-def retire(directory: Path, model: str, tenant: str) -> None:
+@json_option
+def retire(directory: Path, model: str, tenant: str, as_json: bool) -> None:
     """Take a model out of use; without a champion the scorecard of rules decides."""
     _move(directory, tenant, model, "retired", "")
+    if as_json:
+        click.echo(msgspec.json.encode({"model": model, "state": "retired"}))
 
 
 @models.command(epilog="Example: fourthwatch models rollback --data ./data --why 'more reviews than people'")
 @there_option
 @_tenant_option
 @click.option("--why", default="", help="Goes into the audit trail.")
-def rollback(directory: Path, tenant: str, why: str) -> None:
+@json_option
+def rollback(directory: Path, tenant: str, why: str, as_json: bool) -> None:
     """Let the champion before this one decide again, or without one the scorecard."""
     with _store(directory, tenant) as (store, number):
         change, before = store.rolled_back(number, actor=COMMAND_LINE, why=why)
         store.apply(change)
+    if as_json:
+        click.echo(msgspec.json.encode({"champion": before}))
     click.echo(f"{before or 'the scorecard'} decides again", err=True)
 
 
@@ -150,7 +166,8 @@ def rollback(directory: Path, tenant: str, why: str) -> None:
 @there_option
 @click.argument("package", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_tenant_option
-def import_model(directory: Path, package: Path, tenant: str) -> None:
+@json_option
+def import_model(directory: Path, package: Path, tenant: str, as_json: bool) -> None:
     """Take in a model directory as a candidate: manifest.json, model.txt or model.onnx, golden.f64.
 
     It is tried in a process apart first: it must load, and give its golden rows the probabilities they say.
@@ -160,6 +177,8 @@ def import_model(directory: Path, package: Path, tenant: str) -> None:
     with _store(directory, tenant) as (store, number):
         files = ModelFiles(read.body, read.golden, card)
         store.add(number, manifest.id, read.manifest, files, actor=COMMAND_LINE)
+    if as_json:
+        click.echo(msgspec.json.encode({"model": manifest.id, "state": "candidate"}))
     click.echo(f"{manifest.id} is a candidate now", err=True)
 
 

@@ -12,6 +12,15 @@ from fourthwatch.wire.times import read_timestamp_ms
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+WITHOUT_JSON = {
+    "serve": "prints one line, the address, which is the sign that events are taken",
+    "demo": "is for people to look at; the server that it starts answers programs",
+    "events export": "prints JSON lines anyhow",
+    "audit export": "prints JSON lines anyhow",
+    "lists export": "prints CSV, which `lists import` reads; `lists show --json` has the same entries",
+}
+"""The commands that have no `--json`, and why; every other that prints anything has it."""
+
 
 def data_option(command: Command) -> Command:
     """`--data DIR`: where the data file lives."""
@@ -44,7 +53,7 @@ def _with_file(_context: click.Context, _option: click.Parameter, directory: Pat
 
 def json_option(command: Command) -> Command:
     """`--json`: data for programs."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
 
 
 def split_address(text: str) -> tuple[str, int]:

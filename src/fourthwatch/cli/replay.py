@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.options import json_option
 from fourthwatch.workbench.fraudecom import convert as convert_fraudecom
 from fourthwatch.workbench.fraudecom import read_truth
 from fourthwatch.workbench.handbook import convert as convert_handbook
@@ -33,7 +34,7 @@ _STEPS = 1_000
 @click.option("--insecure", is_flag=True, help="Do not verify the server's certificate (self-signed).")
 @click.option("--truth", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="CSV of order_id,class: prints how well the scores tell the classes apart.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 def replay(
     files: tuple[Path, ...], to: str, key: str, rate: float | None, workers: int, from_start: bool,
     insecure: bool, truth: Path | None, as_json: bool,
@@ -103,11 +104,14 @@ def _report(done: Replayed, quality: dict[str, float | int | None] | None, *, as
 )
 @click.option("--truth", required=True, type=click.Path(dir_okay=False, path_type=Path), help="CSV of order_id,class.")
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after so many rows.")
-def convert(form: str, source: Path, out: Path, truth: Path, limit: int | None) -> None:
+@json_option
+def convert(form: str, source: Path, out: Path, truth: Path, limit: int | None, as_json: bool) -> None:
     """Turn a public data set into a recording, and keep its labels aside.
 
     fraudecom: web shop purchases of 2015 (user, sign-up and purchase time, value, device, IP, class), CSV. handbook:
     simulated card payments of 2018 (customer, terminal, amount, fraud), Parquet.
     """
     done = (convert_fraudecom if form == "fraudecom" else convert_handbook)(source, out, truth, limit)
+    if as_json:
+        click.echo(msgspec.json.encode(done))
     click.echo(f"{done.rows:,} rows, {done.bad:,} of them bad, became {sum(done.events.values()):,} events", err=True)

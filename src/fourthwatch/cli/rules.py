@@ -95,17 +95,24 @@ def test(files: tuple[Path, ...], features: tuple[Path, ...], as_json: bool) -> 
 @click.option(
     "--check", is_flag=True, help="Only say which files are not in the one form; exit code 1 when one is not."
 )
-def fmt(files: tuple[Path, ...], check: bool) -> None:
-    """Write files in the one form: keys in their order, expressions in canonical text. Comments are lost."""
-    changed = 0
+@json_option
+def fmt(files: tuple[Path, ...], check: bool, as_json: bool) -> None:
+    """Write files in the one form: keys in their order, expressions in canonical text. Comments are lost.
+
+    Prints the names of those that were not in it.
+    """
+    changed: list[str] = []
     for file in files:
-        text = file.read_text("utf-8")
+        text = _text(file)
         formed = write_file(read_file(str(file), text))
         if formed != text:
-            changed += 1
-            click.echo(str(file))
+            changed.append(str(file))
+            if not as_json:
+                click.echo(str(file))
             if not check:
                 file.write_text(formed, "utf-8")
+    if as_json:
+        click.echo(msgspec.json.encode({"checked": len(files), "changed": changed}))
     if check and changed:
         sys.exit(1)
 
@@ -113,8 +120,15 @@ def fmt(files: tuple[Path, ...], check: bool) -> None:
 @rules.command(epilog="Example: fourthwatch rules starter --preset fashion > rules.toml")
 @click.option("--preset", "name", type=click.Choice(tuple(PRESETS)), default="general", show_default=True,
               help="The kind of shop.")  # fmt: skip
-def starter(name: str) -> None:
-    """Print a preset of the rules that come with the program, as a file to begin with."""
+@json_option
+def starter(name: str, as_json: bool) -> None:
+    """Print a preset of the rules that come with the program, as a file to begin with.
+
+    With --json as the management API shows and takes a set.
+    """
+    if as_json:
+        click.echo(msgspec.json.encode(preset(name)))
+        return
     click.echo(write_file(preset(name)), nl=False)
 
 
@@ -200,13 +214,16 @@ def try_out(files: tuple[Path, ...], to: str, key: str, insecure: bool, last: in
     "--version", "version", default="current", show_default=True, help="Of the rule set; 0 is the starter set."
 )
 @click.option("--dry-run", is_flag=True, help="Only say whether the file would change; exit code 1 when it would.")
-def pull(file: Path, to: str, key: str, insecure: bool, version: str, dry_run: bool) -> None:
+@json_option
+def pull(file: Path, to: str, key: str, insecure: bool, version: str, dry_run: bool, as_json: bool) -> None:
     """Write a server's rule set to a file."""
     rule_set, _ = _in_force(Server(to, key, insecure=insecure), version)
     text = write_file(rule_set)
-    is_new = not file.exists() or file.read_text("utf-8") != text
+    is_new = not file.exists() or _text(file) != text
     if is_new and not dry_run:
         file.write_text(text, "utf-8")
+    if as_json:
+        click.echo(msgspec.json.encode({"file": str(file), "rules": len(rule_set.rules), "changed": is_new}))
     click.echo(f"{file}: {len(rule_set.rules):,} rules, " + ("changed" if is_new else "as it was"), err=True)
     if is_new and dry_run:
         sys.exit(1)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
-from fourthwatch.cli.options import moment_of, there_option
+from fourthwatch.cli.options import json_option, moment_of, there_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.logs import set_up_logs
 from fourthwatch.store.changes import COMMAND_LINE
@@ -41,9 +42,11 @@ NOVELTY = "novelty"
 @click.option("--tenant", default="default", show_default=True, help="Whose log.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path),
               help="The model directory; below --data if not given.")  # fmt: skip
+@json_option
 def train(
     directory: Path, target: str, until: str | None, from_: str | None, to: str | None, features: str | None,
     red_means: float, seconds: float, threads: int, tenant: str, out: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Learn a model from the log, and keep it as a candidate.
 
@@ -78,10 +81,13 @@ def train(
         else:
             trained = training.train(directory, out, plan, clock, say)
     keep(directory, tenant, out, trained.id)
-    for name, one in trained.manifest.metrics.items():
-        click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
     for name in trained.manifest.suspects:
         click.echo(f"too good to be believed: {name} tells bad from good nearly by itself; is it a leak?", err=True)
+    if as_json:
+        click.echo(msgspec.json.encode({"id": trained.id, "directory": str(out), "manifest": trained.manifest}))
+        return
+    for name, one in trained.manifest.metrics.items():
+        click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
     click.echo(f"{trained.id}: {len(trained.manifest.features)} features, {trained.manifest.trees} trees, in {out}")
 
 

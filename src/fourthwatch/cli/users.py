@@ -45,7 +45,8 @@ def list_users(directory: Path, as_json: bool) -> None:
 @click.option("--role", type=click.Choice(ROLES), help="For a new user; `admin` if it is the first.")
 @click.option("--tenant", default="default", show_default=True, help="The merchant a new user belongs to.")
 @click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Where the server is reached.")
-def create_link(directory: Path, name: str, role: str | None, tenant: str, url: str) -> None:
+@json_option
+def create_link(directory: Path, name: str, role: str | None, tenant: str, url: str, as_json: bool) -> None:
     """Print a link with which a user chooses a password: once, within a day. Makes the user when new.
 
     For a user who is there it resets the password; who holds the link can sign in as the user.
@@ -59,20 +60,26 @@ def create_link(directory: Path, name: str, role: str | None, tenant: str, url: 
         if user.disabled_ms is not None:
             store.set_disabled(user, disabled=False)
         secret = store.link_for(user.tenant, user)
-    click.echo(f"{url.rstrip('/')}/console/welcome/{secret}")
+        user = store.named(name) or user  # as it is now
+    link = f"{url.rstrip('/')}/console/welcome/{secret}"
+    click.echo(msgspec.json.encode({**_told(user), "link": link}) if as_json else link)
     click.echo("It works once, within a day. Give it to nobody else.", err=True)
 
 
 @users.command(epilog="Example: fourthwatch users disable --data ./data asha@example.com")
 @there_option
 @click.argument("name")
-def disable(directory: Path, name: str) -> None:
+@json_option
+def disable(directory: Path, name: str, as_json: bool) -> None:
     """Lock a user out; sessions and links end at once."""
     with _store(directory) as store:
         user = store.named(name) or store.user(name)
         if user is None:
             raise FourthwatchError(f"no user has the name or id {name!r}; see `fourthwatch users list`")
         store.set_disabled(user, disabled=True)
+        user = store.user(user.id) or user  # as it is now
+    if as_json:
+        click.echo(msgspec.json.encode(_told(user)))
     click.echo(f"disabled {user.name}", err=True)
 
 

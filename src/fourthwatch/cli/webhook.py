@@ -2,12 +2,16 @@
 
 import json
 import sys
+from functools import partial
 from threading import Event
+from typing import Any
 from urllib.parse import quote
 
 import click
+import msgspec
 
 from fourthwatch.cli.features import server_options
+from fourthwatch.cli.options import json_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.webhooks.listening import Arrival, listener
@@ -28,24 +32,26 @@ def webhook() -> None:
 @click.option("--secret", "secrets", multiple=True, help="Of the endpoint; may be given more than once.")
 @click.option("--key", help="The shop's key, which postbacks carry.")
 @click.option("--answer", type=click.IntRange(200, 599), default=200, show_default=True, help="Status of every reply.")
-def listen(port: int, secrets: tuple[str, ...], key: str | None, answer: int) -> None:
+@json_option
+def listen(port: int, secrets: tuple[str, ...], key: str | None, answer: int, as_json: bool) -> None:
     """Print what arrives, and whether it is from us.
 
     Listens on this machine alone until it is stopped. Give the server leave to call it, in
-    FOURTHWATCH_PRIVATE_RECEIVERS, and register its address as an endpoint or in a plugin.
+    FOURTHWATCH_PRIVATE_RECEIVERS, and register its address as an endpoint or in a plugin. With --json one object per
+    line; where it listens is said on standard error then.
     """
     if not all(map(is_secret, secrets)):
         raise UsageError("a secret looks like whsec_ and 32 bytes in base64")
     try:
-        server = listener(port, secrets, key, SystemClock(), _show, answer)
+        server = listener(port, secrets, key, SystemClock(), partial(_show, as_json=as_json), answer)
     except OSError as error:
         raise UsageError(f"cannot listen on port {port}: {error.strerror}") from error
     with server:
-        click.echo(f"listening on http://127.0.0.1:{server.server_port}")
+        click.echo(f"listening on http://127.0.0.1:{server.server_port}", err=as_json)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            click.echo("stopped")
+            click.echo("stopped", err=True)
 
 
 @webhook.command(
@@ -53,10 +59,11 @@ def listen(port: int, secrets: tuple[str, ...], key: str | None, answer: int) ->
 )
 @click.argument("receiver", metavar="ENDPOINT")
 @server_options
-def test(receiver: str, to: str, key: str, insecure: bool) -> None:
+@json_option
+def test(receiver: str, to: str, key: str, insecure: bool, as_json: bool) -> None:
     """Try an endpoint out, or with `postbacks` the addresses of a Magento shop, and tell what was answered.
 
-    An endpoint may be tried before it is enabled.
+    An endpoint may be tried before it is enabled. Exit code 1 when anything did not arrive.
     """
     server = Server(to, key, insecure=insecure)
     path = (
@@ -67,28 +74,44 @@ def test(receiver: str, to: str, key: str, insecure: bool) -> None:
     asked = server.ask("POST", path)
     if asked.status != 202:
         raise FourthwatchError(asked.message)
-    arrived = [_outcome(server, delivery_id) for delivery_id in asked.body["deliveries"]]
-    if not all(arrived):
+    attempts = [_attempt(server, delivery_id, as_json=as_json) for delivery_id in asked.body["deliveries"]]
+    if as_json:
+        click.echo(msgspec.json.encode(attempts))
+    if not all(one["outcome"] == "delivered" for one in attempts):
         sys.exit(1)
 
 
-def _outcome(server: Server, delivery_id: str) -> bool:
-    """Wait for the first attempt, and tell what came of it; whether it arrived."""
+def _attempt(server: Server, delivery_id: str, *, as_json: bool) -> dict[str, Any]:
+    """Wait for the first attempt, and tell what came of it."""
     waiting = Event()
     for _ in range(_LOOKS):
         told = server.ask("GET", f"/api/v1/deliveries/{delivery_id}")
         for attempt in told.body.get("attempts", ()):
             to = told.body["delivery"]["receiver"]
-            click.echo(f"{to}: {attempt['outcome']}, {attempt['took_ms']} ms, {attempt['address'] or 'no address'}")
-            return bool(attempt["outcome"] == "delivered")
+            if not as_json:
+                click.echo(f"{to}: {attempt['outcome']}, {attempt['took_ms']} ms, {attempt['address'] or 'no address'}")
+            return {"delivery": delivery_id, "receiver": to, **attempt}
         waiting.wait(_LOOK_EVERY_S)
     raise FourthwatchError(f"{delivery_id} was not tried within {_LOOKS * _LOOK_EVERY_S:g} s; is a sender at work?")
 
 
-def _show(arrival: Arrival) -> None:
+def _show(arrival: Arrival, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(_row(arrival)))
+        return
     name = "" if arrival.message_id is None else f" {arrival.message_id}"
     click.echo(f"{arrival.kind}{name} to {arrival.path}: {arrival.verdict}")
     try:
         click.echo(json.dumps(json.loads(arrival.body), indent=2, ensure_ascii=False))
     except ValueError:
         click.echo(repr(arrival.body[:1_000]))
+
+
+def _row(arrival: Arrival) -> dict[str, Any]:
+    try:
+        body = json.loads(arrival.body)
+    except ValueError:
+        body = arrival.body.decode("utf-8", "replace")
+    return {
+        "kind": arrival.kind, "id": arrival.message_id, "path": arrival.path, "verdict": arrival.verdict, "body": body,
+    }  # fmt: skip
