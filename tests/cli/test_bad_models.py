@@ -143,3 +143,50 @@ def _disputed(line: bytes, at_ms: int) -> bytes:
             "_originTimestamp": str(at_ms),
         },
     )  # fmt: skip
+
+
+def test_a_model_of_features_that_are_not_there_may_be_retired_and_does_not_look_on(data: Path, tmp_path: Path) -> None:
+    gone = (*USES[:7], Use(name="phase_of_the_tide"))
+    write_package(tmp_path / "m", _package(id="tidal", features=gone), "")
+    _run("models", "import", "--data", str(data), str(tmp_path / "m"))
+    sentence = "the model reads the feature phase_of_the_tide, which is not there"
+    _refused(data, sentence, "models", "shadow", "--data", str(data), "tidal")
+    override = ("--override", "a test", "--by", "asha")
+    _refused(data, sentence, "models", "promote", "--data", str(data), "tidal", *override)
+    _run("models", "retire", "--data", str(data), "tidal")
+
+
+def test_a_champion_before_that_cannot_judge_any_more_does_not_come_back(tmp_path: Path, data: Path) -> None:
+    other = shop(tmp_path, events(orders=80))
+    gone = (*USES[:7], Use(name="phase_of_the_tide"))
+    write_package(tmp_path / "m", _package(id="tidal", features=gone), "")
+    _run("models", "import", "--data", str(other), str(tmp_path / "m"))
+    store = ModelStore(other, ManualClock(UNTIL_MS))
+    store.apply(store.moved(1, "tidal", "champion", actor="a test"))  # it was there then
+    store.close()
+    _champion_of(other, tmp_path)
+    _refused(other, "tidal, the champion before, cannot decide again", "models", "rollback", "--data", str(other))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("--from", "2026-11-20"), "--from should lie before --until"),
+        (("--from", "2026-11-02", "--to", "2026-11-01"), "--from should lie before --to"),
+        (("--tenant", "nobody"), "there is no tenant 'nobody'"),
+        (("--target", "rto"), "by the labels of rto that came before 2026-11-20"),
+        (("--features", "amuont"), "there is no feature 'amuont'; did you mean `amount`?"),
+    ],
+)
+def test_what_cannot_be_learned_of_is_named_as_it_was_given(
+    given: tuple[str, ...], sentence: str, data: Path, tmp_path: Path
+) -> None:
+    _refused(data, sentence, *_train(data, tmp_path / "m", *given))
+
+
+def test_who_overrides_the_gates_says_who_and_why(data: Path) -> None:
+    promote = ("models", "promote", "--data", str(data), CHAMPION)
+    _refused(data, "--override needs --by", *promote, "--override", "so")
+    _refused(data, "--override wants the reason", *promote, "--override", " ", "--by", "asha")
+    _refused(data, "--by goes with --override", *promote, "--by", "asha")
+    _refused(data, "this model is champion already", *promote)

@@ -165,7 +165,11 @@ def test_a_model_whose_feature_has_vanished_is_told_and_the_champion_stays(tmp_p
         good = small_model(20)
         uses = tuple(Use(name=one) for one in ("loyalty_points", *NAMES[1:]))
         shop.add(package_of(good.body, good.golden, 300, id="stale", features=uses), "stale")
-        shop.ask("POST", "/api/v1/models/stale/state", {"state": "champion", "override": "a test"})
+        sentence = "the model reads the feature loyalty_points, which is not there"
+        for state in ("shadow", "champion"):
+            refused = shop.ask("POST", "/api/v1/models/stale/state", {"state": state, "override": "a test"})
+            assert (refused.status, refused.json["detail"]) == (409, sentence)
+        shop.store.apply(shop.store.moved(1, "stale", "champion", actor="a test"))  # as when it was there then
         alerts: list[dict[str, Any]] = []
         for _ in range(PATIENCE):
             shop.decision()
@@ -173,7 +177,7 @@ def test_a_model_whose_feature_has_vanished_is_told_and_the_champion_stays(tmp_p
             if alerts:
                 break
         (alert,) = alerts
-        assert "loyalty_points, which the model reads, is not there any more" in alert["says"]
+        assert sentence in alert["says"]
         assert shop.store.held(1)[-1].model == "first"
         assert shop.parts(shop.decision())["model"] == "first"
         shop.store.close()

@@ -10,7 +10,10 @@ from starlette.routing import Route
 from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import iso_ms
-from fourthwatch.errors import InUse, Malformed
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.engine.panel import wanted_by
+from fourthwatch.errors import InUse, Malformed, ModelRefused
+from fourthwatch.model.manifest import Manifest
 from fourthwatch.store.models import ModelRow, ModelStore
 
 _WHY_CHARS_MAX = 500
@@ -78,8 +81,9 @@ class ModelMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Models:
     """Handlers of `/api/v1/models`."""
 
-    def __init__(self, changes: Changes, models: ModelStore, cursors: Cursors) -> None:
+    def __init__(self, changes: Changes, models: ModelStore, cursors: Cursors, corridor: Corridor) -> None:
         self._changes = changes
+        self._corridor = corridor
         self._models = models
         self._cursors = cursors
 
@@ -119,11 +123,21 @@ class Models:
             asked.over(_etag(row))
             if wanted.state == "champion" and not why and not _passed(row):
                 raise InUse("the model has not passed its gates: run `fourthwatch models compare`, or say `override`")
+            if wanted.state != "retired":
+                self._check(asked.caller.tenant, row)
             said = f"gates overridden: {why}" if why else ""
             change = self._models.moved(asked.caller.tenant, model, wanted.state, actor=asked.caller.key_id, why=said)
             return Made(change=change, view=_view(msgspec.structs.replace(row, state=wanted.state)))
 
         return await self._changes.take(request, "manage", make)
+
+    def _check(self, tenant: int, row: ModelRow) -> None:
+        """A model that reads what is not there would be refused later, where nobody is told."""
+        book = self._corridor.definitions.book_of(tenant)
+        try:
+            wanted_by(msgspec.json.decode(row.manifest, type=Manifest), tenant, book)
+        except ModelRefused as error:
+            raise InUse(str(error)) from error
 
     def _detail(self, tenant: int, model: str) -> ModelDetailView:
         row = self._models.get(tenant, model)

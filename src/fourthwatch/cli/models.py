@@ -12,7 +12,7 @@ import msgspec
 
 from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.clock import SystemClock, iso_ms
-from fourthwatch.errors import FourthwatchError, UsageError
+from fourthwatch.errors import FourthwatchError, ModelRefused, UsageError
 from fourthwatch.logs import set_up_logs
 from fourthwatch.model.manifest import Manifest, Package
 from fourthwatch.model.probe import try_out
@@ -20,6 +20,7 @@ from fourthwatch.store.changes import COMMAND_LINE
 from fourthwatch.store.models import ModelFiles, ModelRow, ModelStore
 from fourthwatch.workbench.packages import read_package
 
+_WHY_CHARS_MAX = 500
 _tenant_option = click.option("--tenant", default="default", show_default=True, help="Whose models.")
 
 
@@ -108,6 +109,12 @@ def promote(directory: Path, model: str, tenant: str, override: str | None, by: 
     """Let a model decide from now on, if it passes the gates of `compare`; the champion before it retires."""
     if override is not None and not by:
         raise UsageError("--override needs --by: who promotes a model that does not pass is written down")
+    if override is not None and not 0 < len(override.strip()) <= _WHY_CHARS_MAX:
+        raise UsageError(f"--override wants the reason, in up to {_WHY_CHARS_MAX} characters")
+    if override is None and by is not None:
+        raise UsageError("--by goes with --override alone: who passes the gates needs nobody's word")
+    with _store(directory, tenant) as (store, number):
+        store.moved(number, model, "champion", actor=COMMAND_LINE)  # told before the ledger is walked, if it cannot be
     report = None
     if override is None:
         report = _compared(directory, tenant, model)
@@ -156,6 +163,12 @@ def rollback(directory: Path, tenant: str, why: str, as_json: bool) -> None:
     """Let the champion before this one decide again, or without one the scorecard."""
     with _store(directory, tenant) as (store, number):
         change, before = store.rolled_back(number, actor=COMMAND_LINE, why=why)
+        if before is not None:
+            try:
+                _check(directory, number, _package(store, number, store.get(number, before)))
+            except ModelRefused as refused:
+                told = f"{before}, the champion before, cannot decide again: {refused}; retire this one instead"
+                raise ModelRefused(told) from refused
         store.apply(change)
     if as_json:
         click.echo(msgspec.json.encode({"champion": before}))
@@ -213,9 +226,20 @@ def _say(report: Any) -> None:
 
 def _move(directory: Path, tenant: str, model: str, state: Any, why: str) -> None:
     with _store(directory, tenant) as (store, number):
-        try_out(_package(store, number, store.get(number, model)))
-        store.apply(store.moved(number, model, state, actor=COMMAND_LINE, why=why))
+        change = store.moved(number, model, state, actor=COMMAND_LINE, why=why)
+        if state != "retired":  # which what is damaged may always be
+            _check(directory, number, _package(store, number, store.get(number, model)))
+        store.apply(change)
     click.echo(f"{model} is {state} now", err=True)
+
+
+def _check(directory: Path, tenant: int, package: Package) -> None:
+    """What a server would refuse to let judge is refused here, where somebody is told."""
+    manifest = try_out(package)
+    panel: Any = import_module("fourthwatch.engine.panel")  # the engine comes with them
+    definitions: Any = import_module("fourthwatch.engine.definitions")
+    book = definitions.Shelf(definitions.stored_features(directory, SystemClock())).of(tenant)
+    panel.wanted_by(manifest, tenant, book)
 
 
 def _package(store: ModelStore, number: int, row: ModelRow) -> Package:

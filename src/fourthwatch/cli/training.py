@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import msgspec
 
 from fourthwatch.cli.options import json_option, moment_of, there_option
 from fourthwatch.clock import SystemClock
+from fourthwatch.errors import UsageError
 from fourthwatch.logs import set_up_logs
 from fourthwatch.store.changes import COMMAND_LINE
 from fourthwatch.store.models import ModelFiles, ModelStore
@@ -62,12 +65,18 @@ def train(
         if out is None:
             until_ms -= until_ms % 3_600_000  # so that the same command, given again within the hour, goes on
     names = tuple(name.strip() for name in (features or "").split(",") if name.strip())
+    from_ms, to_ms = moment_of("--from", from_), moment_of("--to", to)
+    _check_range(from_ms, to_ms, until_ms, until)
+    if until_ms > clock.now_ms():
+        click.echo("--until lies in the future: orders whose bad labels are still to come may count as good", err=True)
     plan = training.Plan(
         tenant=tenant, target="any" if target == NOVELTY else target, until_ms=until_ms,
-        from_ms=moment_of("--from", from_), to_ms=moment_of("--to", to),
+        from_ms=from_ms, to_ms=to_ms,
         features=names, probability_at_70=red_means, seconds=seconds, threads=threads,
     )  # fmt: skip
     out = directory / "training" / f"{tenant}-{target}" if out is None else out
+    with _models(directory) as store:
+        store.tenant_id(tenant)  # or it is told now that there is none
     set_up_logs(level="warning")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with click.progressbar(length=_STEPS, label="training", file=sys.stderr, width=30) as bar:
@@ -94,12 +103,29 @@ def train(
 def keep(directory: Path, tenant: str, out: Path, model: str) -> None:
     """Put a model directory into the data file as a candidate."""
     package, card = read_package(out)
-    store = ModelStore(directory, SystemClock())
-    try:
+    with _models(directory) as store:
         number = store.tenant_id(tenant)
         if model in {row.id for row in store.all(number)}:
             return  # the same bytes were learned before
         files = ModelFiles(package.body, package.golden, card)
         store.add(number, model, package.manifest, files, actor=COMMAND_LINE)
+
+
+@contextmanager
+def _models(directory: Path) -> Iterator[ModelStore]:
+    store = ModelStore(directory, SystemClock())
+    try:
+        yield store
     finally:
         store.close()
+
+
+def _check_range(from_ms: int | None, to_ms: int | None, until_ms: int, until: str | None) -> None:
+    """Raises `UsageError` with the names of what was given, when no order can lie in the range."""
+    if from_ms is None:
+        return
+    if to_ms is not None and to_ms <= min(from_ms, until_ms):
+        raise UsageError("the range is empty: --from should lie before --to")
+    if from_ms >= until_ms:
+        named = "now, for there is no --until" if until is None else "--until"
+        raise UsageError(f"no order can lie in the range: --from should lie before {named}")

@@ -134,7 +134,7 @@ def wanted_by(manifest: Manifest, tenant: int, book: Book) -> WantedFeatures:
         except LanguageError as error:
             raise ModelRefused(f"the model's feature {use.name} does not hold any more: {error}") from error
         if use.name not in own:
-            raise ModelRefused(f"the feature {use.name}, which the model reads, is not there any more")
+            raise ModelRefused(f"the model reads the feature {use.name}, which is not there")
     return WantedFeatures(own, manifest.names)
 
 

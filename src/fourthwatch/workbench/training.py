@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fourthwatch.clock import DAY_MS, Clock
+from fourthwatch.clock import DAY_MS, Clock, iso_ms
 from fourthwatch.engine.definitions import Shelf
 from fourthwatch.errors import ModelRefused
 from fourthwatch.features.catalogue import FEATURES_VERSION
@@ -94,7 +94,10 @@ def train(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Tra
     say("looking at labels", 0.0)
     found = look(directory, plan.tenant, plan.target, plan.until_ms)
     if not found.bad and not any(kind in ("bad", "promo_abuse", "account_abuse") for kind in LABELS_OF[plan.target]):
-        raise ModelRefused(f"no order is known to be bad by the labels of {plan.target}: there is nothing to learn yet")
+        raise ModelRefused(
+            f"no order is known to be bad by the labels of {plan.target} that came before {iso_ms(plan.until_ms)[:10]}:"
+            " there is nothing to learn yet"
+        )
     delay = found.delay_days if plan.delay_days is None else plan.delay_days
     own = history_of(plan.target, delay)
     work = _Work(out / "work", hashlib.sha256(f"{found.mark}{plan}{own}{FEATURES_VERSION}".encode()).hexdigest())
