@@ -52,11 +52,13 @@ def test_what_came_of_orders_that_chance_let_pass_is_summed_up(tmp_path: Path) -
         assert found == {
             "drawn": drawn, "released": 10, "released_minor": 100_000, "bad": 4, "good": 2, "unknown": 4
         }  # fmt: skip
-        assert report["false_positive_share"] == pytest.approx(2 / 6)
-        assert 0 < report["low"] < 2 / 6 < report["high"] < 1
-        assert report["good_turned_away"] == pytest.approx((drawn - 10) / 3)
+        assert report["matured"] == 0  # bad ends are told first, so what is told of young ones is no share
+        assert {report[name] for name in ("false_positive_share", "low", "high", "good_turned_away")} == {None}
         old = _ask(served, key, "GET", "/insights/exploration?matured_days=0").json
-        assert (old["bad"], old["good"], old["unknown"]) == (4, 6, 0)
+        assert (old["bad"], old["good"], old["unknown"], old["matured"]) == (4, 6, 0, 10)
+        assert old["false_positive_share"] == pytest.approx(0.6)
+        assert 0 < old["low"] < 0.6 < old["high"] < 1
+        assert old["good_turned_away"] == pytest.approx((drawn - 10) * 0.6)
 
 
 @pytest.mark.parametrize(

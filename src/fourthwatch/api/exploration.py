@@ -1,7 +1,8 @@
 """`/api/v1/insights/exploration`: of the orders that were let pass by chance, how many were good: what declining costs.
 
 Each order that was let pass stands for as many as its propensity says (Horvitz and Thompson, 1952): the estimate is of
-all that the score declined while chance had room, though nobody knows what would have come of those.
+all that the score declined while chance had room, though nobody knows what would have come of those. Bad ends are told
+sooner than good ones, so only orders that are old enough for either go into it.
 """
 
 import math
@@ -44,8 +45,10 @@ class ExplorationView(msgspec.Struct, frozen=True):
     good: int
     unknown: int
     """Not told yet, and too young."""
+    matured: int
+    """Of those let pass, so many are older than `matured_days`: the estimate is made of them alone."""
     false_positive_share: float | None
-    """Estimated share of good ones in what the score declines; null while nothing is known."""
+    """Estimated share of good ones in what the score declines; null while none of those let pass is old enough."""
     low: float | None
     """Bounds of its 95 % interval (Wilson)."""
     high: float | None
@@ -83,12 +86,9 @@ class ExplorationReport:
             fresh=truth_in(request, "fresh") is True,
         )
         matured_ms = self._clock.now_ms() - matured_days * DAY_MS
-        ends = [
-            (draw, _is_bad(lines.get(draw.order_id), matured=draw.at_ms <= matured_ms))
-            for draw in draws
-            if draw.released
-        ]
-        share, low, high = estimated([(1 / draw.propensity, bad) for draw, bad in ends if bad is not None])
+        ends = [(draw, _is_bad(lines.get(draw.order_id))) for draw in draws if draw.released]
+        old = [(1 / draw.propensity, bad is True) for draw, bad in ends if draw.at_ms <= matured_ms]
+        share, low, high = estimated(old)
         return json_reply(
             ExplorationView(
                 from_at=iso_ms(from_ms),
@@ -98,8 +98,9 @@ class ExplorationReport:
                 released=len(ends),
                 released_minor=sum(draw.amount_minor for draw, _ in ends),
                 bad=sum(bad is True for _, bad in ends),
-                good=sum(bad is False for _, bad in ends),
-                unknown=sum(bad is None for _, bad in ends),
+                good=sum(bad is False or (bad is None and draw.at_ms <= matured_ms) for draw, bad in ends),
+                unknown=sum(bad is None and draw.at_ms > matured_ms for draw, bad in ends),
+                matured=len(old),
                 false_positive_share=share,
                 low=low,
                 high=high,
@@ -134,12 +135,12 @@ def _looked_up(
     return draws, lines_of([draw.order_id for draw in draws if draw.released])
 
 
-def _is_bad(line: OrderLine | None, *, matured: bool) -> bool | None:
-    """What the insights call bad and good; an old order of which nothing was told is good."""
+def _is_bad(line: OrderLine | None) -> bool | None:
+    """What the insights call bad and good; `None`: nothing was told yet."""
     if line is not None:
         fraud = next((one for one in (line.chargeback, line.fraud, line.bad) if one is not None), None)
         if fraud == 1 or line.rto == 1:
             return True
         if fraud == 0 or line.rto == 0:
             return False
-    return False if matured else None
+    return None

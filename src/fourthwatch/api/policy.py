@@ -170,8 +170,8 @@ def _wanted(document: dict[str, Any], before: Policy) -> Policy:
         sent = msgspec.convert(document, PolicyChoice)
     except msgspec.ValidationError as error:
         pointer = str(error).partition(" - at `$")[2].rstrip("`").replace(".", "/")
-        raise Malformed("a policy has red_above, decline_above, deadline_ms and costs, in whole numbers, and four_eyes",
-                        pointer=pointer, code="bad_value") from None  # fmt: skip
+        raise Malformed("a policy has red_above, decline_above, deadline_ms, costs and exploration, in whole numbers,"
+                        " and four_eyes", pointer=pointer, code="bad_value") from None  # fmt: skip
     costs = sent.costs
     exploration = before.exploration if sent.exploration is None else sent.exploration
     checks = (
