@@ -183,13 +183,15 @@ def rollback(directory: Path, tenant: str, why: str, as_json: bool) -> None:
 def import_model(directory: Path, package: Path, tenant: str, as_json: bool) -> None:
     """Take in a model directory as a candidate: manifest.json, model.txt or model.onnx, golden.f64.
 
-    It is tried in a process apart first: it must load, and give its golden rows the probabilities they say.
+    It is tried in a process apart first: it must load, and give its golden rows the probabilities they say. Drift is
+    measured against these rows (from 200 on) where the manifest does not say how its features and scores were spread.
     """
     read, card = read_package(package)
     manifest = try_out(read)
+    spread: Any = import_module("fourthwatch.workbench.spread")  # NumPy comes with it
     with _store(directory, tenant) as (store, number):
         files = ModelFiles(read.body, read.golden, card)
-        store.add(number, manifest.id, read.manifest, files, actor=COMMAND_LINE)
+        store.add(number, manifest.id, spread.completed(read, manifest), files, actor=COMMAND_LINE)
     if as_json:
         click.echo(msgspec.json.encode({"model": manifest.id, "state": "candidate"}))
     click.echo(f"{manifest.id} is a candidate now", err=True)

@@ -10,7 +10,7 @@ from statistics import quantiles
 import msgspec
 import numpy as np
 
-from fourthwatch.clock import Clock
+from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.errors import ModelRefused
 from fourthwatch.features.definition import Feature
 from fourthwatch.model.manifest import SCORE_GROUPS, Manifest, Package
@@ -35,6 +35,8 @@ RED_ABOVE = 70
 MEASURED_SHARE = 0.2
 """Of the rows that a model was made of, those that its shares of scores are of."""
 _TIMED = 2_000
+_STANDING_IN = ("auc", "average_precision", "calibration_error")
+"""Figures of a manifest that stand in while too few fresh orders are mature."""
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -88,11 +90,23 @@ def compare(
     now_ms = clock.now_ms()
     since_ms = manifest.measured_from_ms or manifest.to_ms
     matrix = _matrix_of(directory, tenant, manifest, since_ms, progress)
-    known = usable(matrix, manifest.target, now_ms)
+    try:
+        known = usable(matrix, manifest.target, now_ms)
+    except ModelRefused:
+        raise ModelRefused(
+            f"of the orders since {iso_ms(since_ms)[:19]}, by which the model can be judged, none is known to be bad:"
+            " there is nothing to compare by yet"
+        ) from None
     bad_at = np.zeros(len(matrix), np.int64)
     bad_at[known.rows] = known.bad
     fresh = known.rows[matrix.occurred_ms[known.rows] > manifest.to_ms]
     is_fresh = len(fresh) >= FRESH_ROWS_MIN and FRESH_BAD_MIN <= bad_at[fresh].sum() < len(fresh)
+    if not is_fresh and any(name not in manifest.metrics for name in _STANDING_IN):
+        raise ModelRefused(
+            f"of the orders after those that the model learned from {len(fresh):,} have a known outcome,"
+            f" {bad_at[fresh].sum():,} of them bad; without figures in its manifest a comparison takes {FRESH_ROWS_MIN}"
+            f" and {FRESH_BAD_MIN}"
+        )
     rows = fresh if is_fresh else known.rows[matrix.occurred_ms[known.rows] <= manifest.to_ms]
     if not len(rows) or not 0 < bad_at[rows].sum() < len(rows):
         raise ModelRefused("there are no orders with known outcomes to compare on")
@@ -114,7 +128,7 @@ def _report(
     manifest: Manifest, ours: Side, theirs: Side, told: tuple[Wholes, Floats, Floats], micros: float, *, is_fresh: bool
 ) -> Report:
     bad, probability, scores = told
-    error = calibration_error(bad, probability) if is_fresh else _measured(manifest, "calibration_error")
+    error = calibration_error(bad, probability) if is_fresh else manifest.metrics["calibration_error"].value
     shares = score_shares(scores.tolist())
     has_moved = is_fresh and len(manifest.score_shares) == len(shares)  # the measured slice is what they were made of
     drift = population_stability(manifest.score_shares, shares) if has_moved else 0.0
@@ -175,9 +189,4 @@ def _side(name: str, bad: Wholes, order: Floats, scores: Floats, amount: Floats)
 
 def _as_measured(ours: Side, manifest: Manifest) -> Side:
     """The figures of the manifest: the model itself has learned from these rows."""
-    return Side(ours.name, _measured(manifest, "auc"), _measured(manifest, "average_precision"), ours.cost)
-
-
-def _measured(manifest: Manifest, name: str) -> float:
-    found = manifest.metrics.get(name)
-    return float("nan") if found is None else found.value
+    return Side(ours.name, manifest.metrics["auc"].value, manifest.metrics["average_precision"].value, ours.cost)

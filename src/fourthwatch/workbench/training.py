@@ -48,12 +48,12 @@ from fourthwatch.workbench.ranking import (
     measured,
     recall_at_false_positives,
 )
+from fourthwatch.workbench.spread import spread_of
 
 Say = Callable[[str, float], None]
 """What is being done, and the share of it that is."""
 
 GOLDEN_ROWS = 1_000
-GROUPS = 10
 SUSPECT_AUC = 0.9
 _SAMPLE_GOLDEN = 17
 
@@ -206,10 +206,7 @@ def metrics_of(bad: Wholes, told: Floats) -> dict[str, Measured]:
 def use_of(name: str, own: tuple[Feature, ...], column: Floats, gain: float, monotone: Sign = 0) -> Use:
     """A feature as the manifest names it, with how its values were spread."""
     defined = {one.name: one for one in own}.get(name)
-    known = column[~np.isnan(column)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, GROUPS + 1)[1:-1])) if len(known) else np.empty(0)
-    counts = np.bincount(np.searchsorted(edges, known, "right"), minlength=len(edges) + 1)
-    shares = np.append(counts, len(column) - len(known)) / max(1, len(column))
+    edges, shares = spread_of(column)
     shown = _catalogue(name) if defined is None else defined
     return Use(
         name=name,
@@ -219,8 +216,8 @@ def use_of(name: str, own: tuple[Feature, ...], column: Floats, gain: float, mon
         reason=name if shown is None else shown.reason,
         monotone=monotone,
         gain=round(gain, 6),
-        edges=tuple(float(edge) for edge in edges),
-        shares=tuple(round(float(share), 6) for share in shares),
+        edges=edges,
+        shares=shares,
     )
 
 
