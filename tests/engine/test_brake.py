@@ -81,14 +81,18 @@ def test_a_rule_that_hits_far_more_often_than_usual_drops_to_shadow_and_names_wh
     assert house.walk.rulings.in_force(1).version == 2
 
 
-def test_what_is_usual_is_learned_from_what_is_stored(house: House) -> None:
+def test_what_is_usual_is_learned_from_what_is_stored_and_anew_for_a_rule_that_is_put_back(house: House) -> None:
     house.publish((DEAR,))
     for number in range(BRAKE_LEARNED_MIN + BRAKE_RECENT):
         order(house, number, 500 if number % 50 == 0 else 100)
     house.restart(snapshot=True)
     brake = brake_of(house)
     brake.learn(house.walk, [1])
-    assert noted(brake, house, 5_000, [500] * 40)
+    edits = noted(brake, house, 5_000, [500] * 40)
+    assert isinstance(edits[0](house.walk.last_seq + 1), Edited)
+    house.publish((DEAR,))
+    assert noted(brake, house, 6_000, [500]) == [], "the same hits do not brake it again"
+    assert edits[-1](house.walk.last_seq + 1) is None, "nor does what was to brake it then"
 
 
 @pytest.mark.slow

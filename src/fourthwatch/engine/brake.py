@@ -1,7 +1,8 @@
 """The brake: a rule that hits far more often than it used to drops to shadow, and says which orders it touched.
 
 Looks at decisions that are durable, of tenants whose rules have a brake. What is usual is learned from the decisions
-before the newest ones; after a start from those that are stored.
+before the newest ones; after a start from those that are stored. A rule that was braked begins anew: whoever puts it
+back has seen what it hit, and is not contradicted by the same hits.
 """
 
 from collections import deque
@@ -125,8 +126,8 @@ class Brake:
         def edit(seq: int) -> Edited | object:
             in_force = walk.rulings.in_force(tenant)
             rule = in_force.checked.rule_set.named(name)
-            if rule != habit.rule:
-                return None  # somebody was faster
+            if rule != habit.rule or self._habits.get((tenant, name)) is not habit:
+                return None  # somebody was faster, or it was braked for these hits already
             shadow = msgspec.structs.replace(habit.rule, state="shadow", percentage=100)
             checked = msgspec.structs.replace(
                 in_force.checked,
@@ -144,6 +145,7 @@ class Brake:
             )  # fmt: skip
             orders = [walk.ledger.stored(position)[0].event_id for position in touched]
             self._publish(tenant, InForce(row.version, checked))
+            del self._habits[tenant, name]
             log.warning("rule_braked", tenant=tenant, rule=name, hits=len(touched), of=len(habit.recent))
             RULES_BRAKED.inc()
             after = {"rule": name, "state": "shadow", "why": told, "touched": orders}
