@@ -83,6 +83,20 @@ def test_the_smallest_change_that_flips_the_verdict_is_one_input_that_was_known(
     )  # fmt: skip
 
 
+def test_no_rule_more_against_an_order_is_told_to_soften_what_the_score_declined(house: House) -> None:
+    worse = rule("worse", "amount > 510", "review")
+    house.publish((rule("dear", "amount > 100", weight=40.0), worse))
+    house.tell("createOrder", NOW_MS, **ORDER)
+    found = explained(house).flip()
+    assert found is not None
+    assert (found.verdict, [one.would_be for one in found.changes]) == ("approve", [100])
+    house.publish((rule("all", "true", weight=60.0), worse))
+    house.tell("createOrder", NOW_MS + 1, **{**ORDER, "_userId": "bela", "_orderId": "o-2"})
+    found = explained(house).flip()
+    assert found is not None, "where nothing else flips it"
+    assert (found.verdict, [one.what for one in found.changes]) == ("review", ["amount"])
+
+
 def test_what_is_unknown_is_not_invented(house: House) -> None:
     house.publish((rule("device", "count(order, by device) >= 0", "block"),))
     house.tell("createOrder", NOW_MS, **ORDER)

@@ -1,7 +1,9 @@
 """What would have had to be otherwise: the smallest change of known inputs that flips the verdict, decided again.
 
 Inputs are what the rules read, each moved by itself while all others stay as they were. Unknown ones stay unknown:
-nothing is invented. Few changes are better than small ones.
+nothing is invented. Few changes are better than small ones. A review rule goes before the score, so an order that its
+score declines would get away with a review if one more rule spoke against it: such a flip is told only where there is
+no other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,8 @@ from fourthwatch.rules.trace import Values
 Decide = Callable[[Judgement, Sequence[Any]], str]
 """A judgement over values of the inputs to a verdict, by the thresholds and the model of then."""
 
+_SEVERITY = ("approve", "review", "decline")
+"""Verdicts, the mildest first."""
 
 Move = tuple[int, Any]
 """Place of an input, and another value for it."""
@@ -73,6 +77,11 @@ class Rejudge:
         letters = "".join(HIT if one else MISS if one is False else UNKNOWN for one in told)
         return Judgement(letters, tuple(hits), points, (), (), None, ())
 
+    def against(self, values: Sequence[Any], subject: Subject) -> int:
+        """How many rules of the classes block and review count."""
+        counted = self.judged(values, subject).counted
+        return sum(self.rules[at].rule_class in ("block", "review") for at in counted)
+
 
 def counts(rule: Rule, subject: Subject) -> bool:
     """Whether the rule has a say when it hits."""
@@ -87,26 +96,38 @@ def flip(checked: CheckedSet, again: Rejudge, values: Values, subject: Subject, 
     """
     now = [values.get(one) for one in again.inputs]
     verdict = decide(again.judged(now, subject), now)
+    against = again.against(now, subject)
     moves = list(_moves(checked, again.inputs, now))
 
     def with_moves(chosen: Sequence[Move]) -> str:
-        changed = list(now)
-        for at, value in chosen:
-            changed[at] = value
+        changed = _moved(now, chosen)
         return decide(again.judged(changed, subject), changed)
 
+    def is_natural(chosen: Sequence[Move], would_be: str) -> bool:
+        more = again.against(_moved(now, chosen), subject) - against
+        return more <= 0 if _SEVERITY.index(would_be) < _SEVERITY.index(verdict) else more >= 0
+
+    odd: list[Sequence[Move]] = []
     for size in (1, 2):
         tried = moves if size == 1 else moves[:COUNTERFACTUAL_PAIRS_MAX]
         found = [
-            chosen
+            (chosen, told)
             for chosen in combinations(tried, size)
-            if len({at for at, _ in chosen}) == size and with_moves(chosen) != verdict
+            if len({at for at, _ in chosen}) == size and (told := with_moves(chosen)) != verdict
         ]
-        if found:
-            best = min(found, key=lambda chosen: sum(_distance(now[at], value) for at, value in chosen))
+        natural = [chosen for chosen, told in found if is_natural(chosen, told)]
+        if natural:
+            best = _least(natural, now)
             return _flip(best, now, again.inputs, with_moves(best))
-    walked = _walked(again, subject, now, moves, with_moves, verdict)
+        odd = odd or [chosen for chosen, _ in found]
+    walked: Sequence[Move] | None = _walked(again, subject, now, moves, with_moves, verdict)
+    if odd and (walked is None or not is_natural(walked, with_moves(walked))):
+        walked = _least(odd, now)
     return None if walked is None else _flip(walked, now, again.inputs, with_moves(walked))
+
+
+def _least(found: Sequence[Sequence[Move]], now: list[Any]) -> Sequence[Move]:
+    return min(found, key=lambda chosen: sum(_distance(now[at], value) for at, value in chosen))
 
 
 def _walked(
@@ -131,12 +152,16 @@ def _walked(
 
 
 def _points(again: Rejudge, subject: Subject, now: list[Any], chosen: Sequence[Move]) -> float:
+    judgement = again.judged(_moved(now, chosen), subject)
+    heavy = {"allow": -1_000.0, "block": 1_000.0, "review": 500.0, "score": 0.0}
+    return judgement.points + sum(heavy[again.rules[at].rule_class] for at in judgement.counted)
+
+
+def _moved(now: list[Any], chosen: Sequence[Move]) -> list[Any]:
     changed = list(now)
     for at, value in chosen:
         changed[at] = value
-    judgement = again.judged(changed, subject)
-    heavy = {"allow": -1_000.0, "block": 1_000.0, "review": 500.0, "score": 0.0}
-    return judgement.points + sum(heavy[again.rules[at].rule_class] for at in judgement.counted)
+    return changed
 
 
 def _flip(chosen: Sequence[Move], now: list[Any], inputs: Sequence[Input], verdict: str) -> Flip:
