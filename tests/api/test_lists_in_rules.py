@@ -89,8 +89,8 @@ def test_a_hit_is_a_decision_that_found_the_entry_and_survives_a_kill(merchant: 
         merchant.order(ip=ip)
         told.append(merchant.says())
     assert told[1:] == [
-        "ip in list bad_networks and email not in list vip: hit",
-        "ip not in list bad_networks and email not in list vip: miss",
+        "ip 203.0.113.9 in list bad_networks and email asha@example.com not in list vip: hit",
+        "ip 192.0.2.1 not in list bad_networks and email asha@example.com not in list vip: miss",
     ]
     merchant.served.kill()
     merchant.served.start()

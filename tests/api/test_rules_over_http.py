@@ -126,7 +126,8 @@ def test_one_rule_is_changed_and_removed_and_each_change_is_a_version(team: Team
     assert made.status == 201, made.body
     assert [(one["kind"], one["keys"]) for one in made.json["differences"]] == [("changed", ["state"])]
     assert_error(team.ask("PUT", f"/api/v1/rules/{LOOK['name']}", LOOK, if_match=shown.headers["etag"]), 412)
-    assert team.ask("DELETE", f"/api/v1/rules/{LOOK['name']}").status == 201
+    removed = team.ask("DELETE", f"/api/v1/rules/{LOOK['name']}", if_match=made.headers["etag"])
+    assert removed.status == 201, "what an edit answers with is the ETag of the rule, good for the next one"
     assert_error(team.ask("GET", f"/api/v1/rules/{LOOK['name']}"), 404)
     assert [one["version"] for one in team.found("/api/v1/rule-sets")["rule_sets"]] == [3, 2, 1, 0]
     told = team.found("/api/v1/rule-sets/3/differences?against=1")
@@ -141,7 +142,8 @@ def test_a_rule_that_is_only_to_be_made_takes_no_others_place(team: Team) -> Non
     assert make(LOOK).status == 201
     assert_error(make({**LOOK, "state": "shadow"}), 412)
     assert "state" not in team.found(f"/api/v1/rules/{LOOK['name']}")["rule"]
-    assert_error(team.ask("PUT", "/api/v1/rules/another", {**LOOK, "name": "another"}, if_match='"seen"'), 412)
+    told = assert_error(team.ask("PUT", "/api/v1/rules/another", {**LOOK, "name": "another"}, if_match='"seen"'), 412)
+    assert "If-None-Match" in told["detail"]
 
 
 def test_a_condition_is_told_as_a_tree_and_taken_as_one(team: Team) -> None:

@@ -76,7 +76,10 @@ def test_an_example_that_does_not_hold_is_named() -> None:
     book = built_in()
     told = [finding.message for finding in findings_of(try_examples(check_set(RuleSet((one,)), book, 1), book))]
     assert len(told) == 4
-    assert told[:2] == ["example 2 should be a hit, and is miss", "example 3 should be a miss, and is unknown"]
+    assert told[:2] == [
+        "example 2 should be a hit, and is miss (amount 5 > 400)",
+        "example 3 should be a miss, and is unknown (amount unknown > 400: unknown: no amount)",
+    ]
     assert "no event" in told[2]
     assert "`orders_by_ip_24h` is given" in told[3]
 

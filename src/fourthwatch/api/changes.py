@@ -63,6 +63,8 @@ class Asked(msgspec.Struct, frozen=True):
         """The same for what may be done unseen; raises `Changed`."""
         if self.if_match is not None and self.if_match.strip() != "*":
             seen = {one.strip() for one in self.if_match.split(",")}
+            if etag is None:
+                raise Changed("there is none of this name; send If-None-Match: * to make it")
             if etag not in seen:
                 raise Changed("it was changed since you have seen it; look again, then send this with the new ETag")
 

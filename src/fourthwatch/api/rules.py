@@ -140,7 +140,7 @@ class Rules:
             asked.over(None if standing is None else etag_of(standing))
             return now.with_rule(rule_sent(asked.document, name)), ""
 
-        return await self._take(request, changed, "rule.changed")
+        return await self._take(request, changed, "rule.changed", of=name)
 
     async def remove_rule(self, request: Request) -> Response:
         """Publish the set in force without one of its rules."""
@@ -249,9 +249,12 @@ class Rules:
 
     async def _take(
         self, request: Request, changed: Callable[[Asked], tuple[RuleSet, str]], action: str, *, dry_run: bool = False,
-        proposal: list[ProposalRow] | None = None,
+        proposal: list[ProposalRow] | None = None, of: str | None = None,
     ) -> Response:  # fmt: skip
-        """A set on its way to be published: checked and tried on another thread, then stored, then in force."""
+        """A set on its way to be published: checked and tried on another thread, then stored, then in force.
+
+        `of` names the rule whose `ETag` the answer has, in place of the set's.
+        """
         prepared: list[tuple[RuleSet, str, _Checked]] = []
 
         def prepare(asked: Asked) -> None:
@@ -266,7 +269,7 @@ class Rules:
                 return json_reply(_checked_view(checked))
             if proposal is None and self._wants_four_eyes(asked.caller.tenant):
                 return self._proposed(asked, rule_set, note, checked)
-            return self._published(asked, seq, rule_set, note, checked, action, proposal[0] if proposal else None)
+            return self._published(asked, seq, rule_set, note, checked, action, proposal[0] if proposal else None, of)
 
         return await self._changes.take_between_events(request, "manage", make, prepare=prepare)
 
@@ -287,7 +290,7 @@ class Rules:
 
     def _published(
         self, asked: Asked, seq: int, rule_set: RuleSet, note: str, one: _Checked, action: str,
-        proposal: ProposalRow | None,
+        proposal: ProposalRow | None, of: str | None,
     ) -> Made:  # fmt: skip
         tenant = asked.caller.tenant
         version = self._in_force(tenant).version + 1
@@ -306,7 +309,10 @@ class Rules:
             change=rule_set_published(row, action, *_told(one.found), None if proposal is None else proposal.id),
             view=PublishedView(version, None, views),
             status=201,
-            headers={"Location": f"/api/v1/rule-sets/{version}", "ETag": _etag(in_force)},
+            headers={
+                "Location": f"/api/v1/rule-sets/{version}",
+                "ETag": _etag(in_force) if of is None else etag_of(rule_set.named(of)),
+            },
         )
 
     def _proposed(self, asked: Asked, rule_set: RuleSet, note: str, one: _Checked) -> Made:

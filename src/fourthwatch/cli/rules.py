@@ -82,8 +82,7 @@ def test(files: tuple[Path, ...], features: tuple[Path, ...], as_json: bool) -> 
         click.echo(msgspec.json.encode({"examples": len(tried), "failed": failed}))
     else:
         for one in failed:
-            told = one.told or f"no event: {one.why}"
-            click.echo(f"{one.rule}: example {one.number} should be a {one.expected}, and is {told}")
+            click.echo(f"{one.rule}: {one.says}")
         without = sum(not one.rule.examples for one in checked.rules)
         click.echo(f"{len(tried):,} examples, {len(failed):,} failed; {without:,} rules have none", err=True)
     if failed:
@@ -144,7 +143,7 @@ def diff(files: tuple[Path, ...], to: str, key: str, insecure: bool, as_json: bo
     else:
         for one in found:
             click.echo(f"{one.kind:<8} {one.rule or 'the set'}" + (f": {', '.join(one.keys)}" if one.keys else ""))
-        click.echo(f"{len(found):,} differences", err=True)
+        click.echo(f"{len(found):,} difference{'' if len(found) == 1 else 's'}", err=True)
     if found:
         sys.exit(1)
 

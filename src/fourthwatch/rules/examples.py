@@ -20,6 +20,7 @@ from fourthwatch.language import FieldInput, inputs_of
 from fourthwatch.rules.check import CheckedSet
 from fourthwatch.rules.rule import Example, Expected
 from fourthwatch.rules.ruling import HIT, MISS, UNKNOWN, Ruling
+from fourthwatch.rules.trace import sentence
 from fourthwatch.wire.decode import decode_event
 
 AT_MS = 1_800_000_000_000
@@ -38,10 +39,17 @@ class Tried(msgspec.Struct, frozen=True):
     told: Expected | None
     """`None` when the example could not be tried."""
     why: str = ""
+    """Of one that failed: the condition with its values, or what kept it from being tried."""
 
     @property
     def passed(self) -> bool:
         return self.told == self.expected
+
+    @property
+    def says(self) -> str:
+        """Of one that failed, for people."""
+        told = f"{self.told} ({self.why})" if self.told is not None else f"no event: {self.why}"
+        return f"example {self.number} should be a {self.expected}, and is {told}"
 
 
 def try_examples(checked: CheckedSet, book: Book) -> list[Tried]:
@@ -60,16 +68,7 @@ def try_examples(checked: CheckedSet, book: Book) -> list[Tried]:
 
 def findings_of(tried: list[Tried]) -> list[Finding]:
     """What is wrong about examples."""
-    return [
-        Finding(
-            one.rule,
-            "example",
-            f"example {one.number} should be a {one.expected}, and is "
-            + (one.told if one.told is not None else f"no event: {one.why}"),
-        )
-        for one in tried
-        if not one.passed
-    ]
+    return [Finding(one.rule, "example", one.says) for one in tried if not one.passed]
 
 
 class _Bench:
@@ -82,12 +81,21 @@ class _Bench:
     def tried(self, at: int, number: int, example: Example) -> Tried:
         rule = self._checked.rules[at].rule
         try:
-            told = self._letter(at, example)
+            ruling, subject, values = self._told_to(at, example)
         except (Malformed, _NotRead) as error:
             return Tried(rule.name, number, example.expect, None, str(error))
-        return Tried(rule.name, number, example.expect, _WORDS[told])
+        told = _WORDS[ruling.judged(values, subject).results[at]]
+        why = "" if told == example.expect else self._why(at, ruling, subject, values, told)
+        return Tried(rule.name, number, example.expect, told, why)
 
-    def _letter(self, at: int, example: Example) -> str:
+    def _why(self, at: int, ruling: Ruling, subject: Subject, values: list[Any], told: Expected) -> str:
+        one = self._checked.rules[at]
+        read = {each: values[ruling.place_of(each)] for each in one.when.inputs}
+        said = sentence(one, read, told, subject, self._own[self._checked.tenant], ())
+        return said.removesuffix(f": {told}")
+
+    def _told_to(self, at: int, example: Example) -> tuple[Ruling, Subject, list[Any]]:
+        """The windows after what comes before, the event as it is judged, and what the rules read then."""
         if example.before:
             ruling = self._ruling()
             shop = _Shop(ruling.windows, self._checked.tenant)
@@ -100,7 +108,7 @@ class _Bench:
             if key not in self._told:
                 self._told[key] = self._values(ruling, _Shop(ruling.windows, self._checked.tenant), example)
             subject, values = self._told[key]
-        return ruling.judged(self._with_given(at, ruling, example, list(values)), subject).results[at]
+        return ruling, subject, self._with_given(at, ruling, example, list(values))
 
     def _values(self, ruling: Ruling, shop: "_Shop", example: Example) -> tuple[Subject, list[Any]]:
         present = Present(shop.subject(example.event, example.body or _ANYBODY, AT_MS), {})

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from fourthwatch.features.definition import Book
+from fourthwatch.features.fields import reader_of
 from fourthwatch.features.inputs import text_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import THINGS
@@ -37,6 +38,7 @@ Result = Literal["hit", "miss", "unknown", "not evaluated"]
 Values = Mapping[Input, Any]
 _PLURALS = {"delivery": "deliveries", "chargeback": "disputes", "signup": "accounts", "custom": "custom events"}
 _UNSAID = "_placeholder_"
+_VALUE_CHARS_MAX = 60
 
 
 class ReadValue(msgspec.Struct, frozen=True):
@@ -128,7 +130,9 @@ def _told(read: Input, value: Any, subject: Subject) -> str:
     text = shown(value) if not isinstance(value, list | dict) else "…"
     if isinstance(read, ListInput):
         whether = "in" if value else "not in" if value is False else "perhaps in"
-        return f"{'.'.join(read.path)} {whether} list {read.name}"
+        asked = reader_of(read.path)(subject)
+        item = "" if asked is None or isinstance(asked, list | dict) else f" {shown(asked)[:_VALUE_CHARS_MAX]}"
+        return f"{'.'.join(read.path)}{item} {whether} list {read.name}"
     if not isinstance(read, AggregateInput):
         return f"{text_of(read)} {text}"
     node = read.node
@@ -173,7 +177,7 @@ def _events(events: Events) -> str:
 def _thing(name: str, subject: Subject) -> str:
     """An entity with its value, cut where it is long: `ip 203.0.113.9`."""
     texts = THINGS[name].texts(subject)
-    return f"{name} {texts[0].partition(':')[2][:60]}" if texts else f"no {name}"
+    return f"{name} {texts[0].partition(':')[2][:_VALUE_CHARS_MAX]}" if texts else f"no {name}"
 
 
 def _why(read: Input, subject: Subject, book: Book, lacking: Collection[str]) -> str | None:
