@@ -17,8 +17,9 @@ from fourthwatch.events.values import is_cash
 from fourthwatch.limits import AMOUNT_CHARS_MAX, AMOUNTS_CACHED_MAX
 
 _AMOUNT_MINOR_MAX = 10**15
-_ZERO_DECIMALS = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
-_THREE_DECIMALS = frozenset({"BHD", "KWD", "OMR", "JOD", "TND"})
+_ZERO_DECIMALS = ("JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX")
+_THREE_DECIMALS = ("BHD", "KWD", "OMR", "JOD", "TND")
+_MINOR_PER_MAIN = dict.fromkeys(_ZERO_DECIMALS, 1) | dict.fromkeys(_THREE_DECIMALS, 1_000)
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -108,11 +109,19 @@ def minor_units(amount: str | None, currency: str | None) -> int | None:
     return None if amount is None else _minor_units(amount[:AMOUNT_CHARS_MAX], currency and currency[:3])
 
 
+def minor_per_main(currency: str | None) -> int:
+    """How many minor units are one main unit of a currency.
+
+    >>> minor_per_main("INR"), minor_per_main("JPY"), minor_per_main(None)
+    (100, 1, 100)
+    """
+    return 100 if currency is None else _MINOR_PER_MAIN.get(currency[:3], 100)
+
+
 @lru_cache(maxsize=AMOUNTS_CACHED_MAX)
 def _minor_units(amount: str, currency: str | None) -> int | None:
-    places = 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
     try:
-        exact = Decimal(amount.strip().replace(",", "")).scaleb(places)
+        exact = Decimal(amount.strip().replace(",", "")) * minor_per_main(currency)
         return int(exact) if exact.is_finite() and abs(exact) <= _AMOUNT_MINOR_MAX else None
     except ArithmeticError:  # no number, or one with an exponent past all reason
         return None

@@ -4,7 +4,7 @@ from fourthwatch.clock import DAY_MS
 from fourthwatch.entities.country import country_code
 from fourthwatch.events import AddToCart, CreateOrder, Item, RemoveFromCart
 from fourthwatch.features.facts.fact import Compute, Fact, country_of, said, truth
-from fourthwatch.features.subject import Subject, minor_units
+from fourthwatch.features.subject import Subject, minor_per_main, minor_units
 from fourthwatch.limits import ITEMS_MAX
 from fourthwatch.wire.times import read_timestamp_ms
 
@@ -49,16 +49,20 @@ def _category_count(subject: Subject) -> float | None:
     return len(categories) or None
 
 
-def _prices(subject: Subject) -> list[int] | None:
-    items = _items(subject)
-    prices = [minor_units(item.price, item.currency_code) for item in items or ()]
-    known = [price for price in prices if price is not None and price >= 0]
-    return known if known and len(known) == len(prices) else None
+def _prices(subject: Subject) -> list[float] | None:
+    """In main units; unknown as soon as one line does not say."""
+    prices = []
+    for item in _items(subject) or ():
+        price = minor_units(item.price, item.currency_code)
+        if price is None or price < 0:
+            return None
+        prices.append(price / minor_per_main(item.currency_code))
+    return prices or None
 
 
 def _dearest(subject: Subject) -> float | None:
     prices = _prices(subject)
-    return None if prices is None else max(prices) / 100
+    return None if prices is None else max(prices)
 
 
 def _dearest_share(subject: Subject) -> float | None:

@@ -7,13 +7,14 @@ from fourthwatch.entities.card import avs_agrees, cvv_agrees, issuer_digits, mon
 from fourthwatch.entities.country import is_usual_currency
 from fourthwatch.entities.person_name import share_a_word
 from fourthwatch.entities.words import word_set
-from fourthwatch.events import Promotion, Transaction
+from fourthwatch.events import PaymentMethod, Promotion, Transaction
 from fourthwatch.events.values import outcome_of
 from fourthwatch.features.facts.fact import Compute, Fact, buyer_name, country_of, said, truth
-from fourthwatch.features.subject import Subject, minor_units
+from fourthwatch.features.subject import Subject, minor_per_main, minor_units
 from fourthwatch.limits import ITEMS_MAX
 
-_ROUND_MINOR = 100 * 100
+_ROUND = 100
+"""Main units."""
 _TYPE_CHARS_MAX = 64
 
 _CARDS = word_set("creditcard debitcard card credit_card debit_card masterpass")
@@ -24,20 +25,25 @@ _LATER = word_set("financing invoice paylater bnpl klarna afterpay simpl")
 
 
 def amount_main_units(subject: Subject) -> float | None:
-    """Hundredths of the minor units, whatever the currency."""
+    """Of the order's currency: yen as yen, rupees with two decimals."""
     amount = subject.amount_minor()
-    return None if amount is None else amount / 100
+    return None if amount is None else amount / minor_per_main(_currency_code(subject))
 
 
 def _is_round(subject: Subject) -> float | None:
     amount = subject.amount_minor()
-    return None if not amount else truth(amount % _ROUND_MINOR == 0)
+    return truth(amount % (_ROUND * minor_per_main(_currency_code(subject))) == 0) if amount else None
+
+
+def _currency_code(subject: Subject) -> str | None:
+    """As it was written."""
+    source = subject.order if subject.order is not None else subject.event
+    currency: str | None = getattr(source, "currency_code", None)
+    return currency
 
 
 def _currency(subject: Subject) -> str | None:
-    source = subject.order if subject.order is not None else subject.event
-    currency: str | None = getattr(source, "currency_code", None)
-    return said(currency)
+    return said(_currency_code(subject))
 
 
 def _is_currency_unusual(subject: Subject) -> float | None:
@@ -105,18 +111,17 @@ def _discount_share(subject: Subject) -> float | None:
     return 1 - left
 
 
-def _types(subject: Subject) -> list[str]:
-    return [
-        method.payment_type.strip().lower().removeprefix("_")
-        for method in subject.payment_methods()[:ITEMS_MAX]
-        if method.payment_type is not None and len(method.payment_type) <= _TYPE_CHARS_MAX
-    ]
+def _type(method: PaymentMethod) -> str | None:
+    word = None if method.payment_type is None else method.payment_type[:_TYPE_CHARS_MAX].strip().lower()
+    return word.removeprefix("_") if word else None
 
 
 def _is_paid_by(kinds: frozenset[str]) -> Compute:
+    """1 when any method is one of the kinds, 0 when all say that they are others."""
+
     def compute(subject: Subject) -> float | None:
-        types = _types(subject)
-        return truth(not kinds.isdisjoint(types)) if types else None
+        types = [_type(method) for method in subject.payment_methods()[:ITEMS_MAX]]
+        return 1.0 if not kinds.isdisjoint(types) else 0.0 if types and None not in types else None
 
     return compute
 
@@ -130,14 +135,15 @@ def _method_count(subject: Subject) -> float | None:
 
 
 def _card_count(subject: Subject) -> float | None:
-    if not subject.payment_methods():
-        return None
-    bins = {
-        (issuer, method.card_last4)
-        for method in subject.payment_methods()[:ITEMS_MAX]
-        if (issuer := issuer_digits(method.card_bin)) is not None
-    }
-    return len(bins)
+    """Unknown as soon as a method may be a card that was not told."""
+    cards = set()
+    for method in subject.payment_methods()[:ITEMS_MAX]:
+        issuer = issuer_digits(method.card_bin)
+        if issuer is not None:
+            cards.add((issuer, method.card_last4))
+        elif (kind := _type(method)) is None or kind in _CARDS:
+            return None
+    return len(cards) if subject.payment_methods() else None
 
 
 def _is_card_told(subject: Subject) -> float | None:
@@ -145,7 +151,7 @@ def _is_card_told(subject: Subject) -> float | None:
     methods = subject.payment_methods()[:ITEMS_MAX]
     if any(issuer_digits(method.card_bin) is not None for method in methods):
         return 1.0
-    return 0.0 if not _CARDS.isdisjoint(_types(subject)) else None
+    return 0.0 if any(_type(method) in _CARDS for method in methods) else None
 
 
 def _months_to_expiry(subject: Subject) -> float | None:

@@ -136,14 +136,22 @@ def _profile_completeness(subject: Subject) -> float | None:
 
 
 def _is_confirmed(attribute: str, key: str) -> Compute:
+    """A word that nobody knows says neither yes nor no."""
+
     def compute(subject: Subject) -> float | None:
         status: str | None = getattr(subject.event, attribute, None)
-        if status is not None:
-            return truth(outcome_of(status) == "success")
-        word = custom_text(subject, (key,))
-        return None if word is None else truth(word.lower() == "verified")
+        outcome = "other" if status is None else outcome_of(status)
+        if outcome != "other":
+            return truth(outcome == "success")
+        word = status if status is not None else custom_text(subject, (key,))
+        told = "" if word is None else word.strip().lower().removeprefix("_")
+        return 1.0 if told in _CONFIRMED else 0.0 if told in _NOT_CONFIRMED else None
 
     return compute
+
+
+_CONFIRMED = frozenset({"verified", "confirmed", "true", "yes"})
+_NOT_CONFIRMED = frozenset({"unverified", "not verified", "not_verified", "unconfirmed", "pending", "false", "no"})
 
 
 def _has_social_sign_on(subject: Subject) -> float | None:
