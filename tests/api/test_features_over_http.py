@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fourthwatch.clock import iso_ms
 from served import KEY_HEADER, Reply, Served
 
 pytestmark = pytest.mark.slow
@@ -292,6 +293,11 @@ def test_an_entity_is_shown_with_its_features_links_and_timeline(small: Merchant
     assert (facts["email_length"], facts["email_is_disposable"], facts["email_has_tag"]) == (4, 0, 0)
     assert not facts.keys() & {"amount", "email_missing", "order_lines"}
     assert small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={START_MS}").json["features"]
+    then = small.ask("GET", f"/api/v1/entities/ip/203.0.113.44?at={iso_ms(at)}&limit=2").json
+    assert (then["as_of"], then["features"]) == (iso_ms(at), shown["features"]), "a time may be written out"
+    told = small.ask("GET", "/api/v1/entities/city/austin")
+    assert told.status == 404
+    assert "`US austin`" in told.json["detail"]
 
 
 def test_what_is_part_of_very_many_events_is_shown_from_the_newest_of_all(small: Merchant) -> None:

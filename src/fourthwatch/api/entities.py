@@ -14,7 +14,7 @@ from fourthwatch.api.access import Access
 from fourthwatch.api.aside import Aside, Readers
 from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.api.management import EventView, event_view
-from fourthwatch.api.paging import Cursors, Page, number_in
+from fourthwatch.api.paging import Cursors, Page, time_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.portrait import (
@@ -24,13 +24,14 @@ from fourthwatch.engine.portrait import (
     Trace,
     facts_of,
     features_of,
+    how_written,
     no_text,
     text_of,
     value_of,
 )
-from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.errors import NotFound
 from fourthwatch.features.things import key_of, mark_of_key
-from fourthwatch.limits import AT_MS_MAX, LINKS_MAX, NEAR_EVENTS_MAX, PASSING_EVENTS_MAX
+from fourthwatch.limits import LINKS_MAX, NEAR_EVENTS_MAX, PASSING_EVENTS_MAX
 from fourthwatch.store.reader import Entry, LedgerReader
 
 _ROWS = 50
@@ -92,13 +93,12 @@ class Entities:
         return [Route("/api/v1/entities/{type}/{value:path}", self.one, methods=["GET"])]
 
     async def one(self, request: Request) -> Response:
-        """One thing; `at` (epoch milliseconds) says as of when, `cursor` and `limit` page through its events."""
+        """One thing; `at` says as of when, `cursor` and `limit` page through its events."""
         caller = caller_of(self._access, request, "read")
         kind, value = request.path_params["type"], request.path_params["value"]
         walk = self._corridor.definitions.walk
-        at_ms = number_in(request, "at", self._clock.now_ms())
-        if at_ms >= AT_MS_MAX:
-            raise Malformed("at must be a time in milliseconds since 1970", code="bad_query")
+        told_ms = time_in(request, "at")
+        at_ms = self._clock.now_ms() if told_ms is None else told_ms
         text = text_of(kind, value, broad=True)
         if text is None:
             raise NotFound(no_text(kind, broad=True))
@@ -109,7 +109,7 @@ class Entities:
         timeline = self._passing if kind in BROAD else self._timeline
         entries, after = await timeline(trace, caller.tenant, text, before, page.limit)
         if first_ms is None and not entries and after is None:
-            raise NotFound("nothing was heard of this entity")
+            raise NotFound("nothing was heard of this entity" + how_written(kind))
         book = self._corridor.definitions.book_of(caller.tenant)
         return json_reply(
             EntityView(

@@ -20,6 +20,7 @@ from fourthwatch.errors import Forbidden, LanguageError, Malformed, NameTaken, N
 from fourthwatch.features.definition import Feature, Window
 from fourthwatch.features.vocabulary import EVENT_WORDS, OUR_FUNCTIONS, schema_with
 from fourthwatch.language import FORM_OF, render
+from fourthwatch.language.diagnose import did_you_mean, quoted
 from fourthwatch.limits import (
     EXPRESSION_CHARS_MAX,
     FEATURE_NAME_CHARS_MAX,
@@ -86,7 +87,7 @@ class FeatureView(msgspec.Struct, frozen=True):
     done: int
     """How many hundredths of the log were counted for it."""
     total: int
-    """100 while there is, or was, something to count; else 0."""
+    """Always 100."""
     uses: tuple[str, ...]
     """Features and facts that it is made of."""
     cost: dict[str, int]
@@ -189,8 +190,9 @@ class Features:
 
 def definition_of(document: dict[str, Any]) -> FeatureDefinition:
     """A definition as it was sent; raises `Malformed`."""
-    for key in document.keys() - _LENGTHS.keys():
-        raise Malformed("only name, text, unit, says and reason are understood", pointer=f"/{key}", code="bad_value")
+    for key in sorted(document.keys() - _LENGTHS.keys()):
+        hint = did_you_mean(key, _LENGTHS) or "there are name, text, unit, says and reason"
+        raise Malformed(f"there is no key {quoted(key)}; {hint}", pointer=f"/{key}", code="bad_value")
     for key, longest in _LENGTHS.items():
         value = document.get(key, "")
         if not isinstance(value, str) or len(value) > longest:

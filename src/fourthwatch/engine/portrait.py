@@ -47,9 +47,11 @@ _NORMAL: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
         "bin": lambda text: text[:6] if text[:6].isdigit() and len(text) >= 6 else None,
         "category": lambda text: text.casefold().strip() or None,
         "currency": lambda text: text.strip().upper()[:3] or None,
+        "city": lambda text: text[:2].upper() + text[2:].casefold() if text[2:3] == " " else text.casefold(),
         "shop": lambda text: "" if text == WHOLE_SHOP else None,
     }
 )
+_WITH_COUNTRY = MappingProxyType({"city": "US austin", "postcode": "IN 411009", "region": "IN MH", "area": "IN 411"})
 _GUEST = "guest:"
 
 
@@ -82,6 +84,12 @@ def no_text(kind: str, *, broad: bool = False) -> str:
         return f"this cannot be the value of {kind}: it has no normal form"
     hint = did_you_mean(kind, kinds) or "there are " + ", ".join(sorted(kinds))
     return f"there is no such type of entity; {hint}"
+
+
+def how_written(kind: str) -> str:
+    """What to add where nothing was found of a kind whose values people write otherwise than it is known by."""
+    example = _WITH_COUNTRY.get(kind)
+    return "" if example is None else f"; {kind} is written behind its country, as in `{example}`"
 
 
 class Known(msgspec.Struct, frozen=True):
