@@ -49,7 +49,7 @@ def test_faults_and_failed_examples_are_told_with_their_rule(tmp_path: Path) -> 
     assert (finding["rule"], finding["diagnostics"][0]["hint"]) == ("look", "did you mean `amount`?")
     failed = run("rules", "test", written(tmp_path, RULES.replace('"miss"', '"hit"')))
     assert failed.returncode == 1
-    assert failed.stdout.strip() .startswith("look: example 1 should be a hit, and is miss (")
+    assert failed.stdout.strip().startswith("look: example 1 should be a hit, and is miss (")
     assert run("rules", "lint", written(tmp_path, "[[rule]]\nname = 3")).returncode == 1
 
 
