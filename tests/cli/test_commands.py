@@ -117,7 +117,8 @@ def test_a_certificate_that_is_none_is_told_before_the_log_is_read(tmp_path: Pat
     told = ("--tls-cert", str(certificate), "--tls-key", str(certificate))
     ended = run("serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", *told)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert re.fullmatch(r"fourthwatch: --tls-cert and --tls-key are no certificate .*\n", ended.stderr)
+    assert re.fullmatch(r"fourthwatch: --tls-cert: .*certificate.pem holds no certificate in PEM\n", ended.stderr)
+    assert not (tmp_path / "data").exists()
 
 
 def test_an_export_to_a_full_disk_or_a_closed_pipe_ends_with_1_and_without_a_trace(tmp_path: Path) -> None:

@@ -5,11 +5,20 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from structlog.testing import capture_logs
 
 from fourthwatch.clock import DAY_MS, SECOND_MS, ManualClock
-from fourthwatch.server.certificate import self_signed
+from fourthwatch.errors import UsageError
+from fourthwatch.server.certificate import check_pair, self_signed
 
 NOW_MS = 1_790_000_000_000
 
@@ -92,3 +101,52 @@ def test_a_client_that_trusts_the_file_trusts_the_server(tmp_path: Path) -> None
             except ssl.SSLWantReadError:
                 continue
     assert done == {0, 1}
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    return self_signed(tmp_path, ManualClock(NOW_MS))
+
+
+def refusal(certificate: Path, key: Path) -> str:
+    with pytest.raises(UsageError) as refused:
+        check_pair(certificate, key, ManualClock(NOW_MS))
+    return str(refused.value)
+
+
+def test_a_pair_that_is_given_is_taken_in_two_files_or_in_one(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    check_pair(*pair, ManualClock(NOW_MS))
+    both = tmp_path / "both.pem"
+    both.write_bytes(pair[1].read_bytes() + pair[0].read_bytes())
+    check_pair(both, both, ManualClock(NOW_MS))
+
+
+def test_what_is_no_pair_is_refused_with_the_file_that_is_at_fault(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    certificate, key = pair
+    (tmp_path / "other").mkdir()
+    _, other = self_signed(tmp_path / "other", ManualClock(NOW_MS))
+    assert refusal(certificate, other) == (
+        f"--tls-key: {other} is not the key of {certificate}, whose first certificate has to be the key's"
+    )
+    assert refusal(certificate, certificate).startswith(f"--tls-key: {certificate} holds no private key in PEM")
+    assert refusal(key, key) == f"--tls-cert: {key} holds no certificate in PEM"
+    assert refusal(certificate, tmp_path) == f"--tls-key: {tmp_path} cannot be read: Is a directory"
+    assert (
+        refusal(tmp_path / "none", key) == f"--tls-cert: {tmp_path / 'none'} cannot be read: No such file or directory"
+    )
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    private, sealed = load_pem_private_key(pair[1].read_bytes(), None), tmp_path / "sealed.pem"
+    cipher = BestAvailableEncryption(b"a passphrase")
+    sealed.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, cipher))
+    assert refusal(pair[0], sealed) == (
+        f"--tls-key: {sealed} has a passphrase; give the key without one (openssl pkey -in sealed.pem -out …)"
+    )
+
+
+def test_a_certificate_that_has_run_out_is_served_and_the_log_says_so(pair: tuple[Path, Path]) -> None:
+    with capture_logs() as told:
+        check_pair(*pair, ManualClock(NOW_MS + 900 * DAY_MS))
+    ((event, level),) = ((one["event"], one["log_level"]) for one in told)
+    assert (event, level) == ("tls_certificate_not_valid_now", "warning")

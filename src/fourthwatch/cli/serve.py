@@ -31,6 +31,8 @@ def serve(directory: Path, listen: str, tls_self_signed: bool, tls_cert: Path | 
     host, port = split_address(listen)
     if tls_self_signed and (tls_cert is not None or tls_key is not None):
         raise click.UsageError("--tls-self-signed does not go with --tls-cert and --tls-key")
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
     settings = read_settings()
     set_up_logs(level=settings.log_level)
     where = Listen(host=host, port=port, tls_self_signed=tls_self_signed, tls_certificate=tls_cert, tls_key=tls_key)

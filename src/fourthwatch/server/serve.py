@@ -9,7 +9,6 @@ import gc
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +30,7 @@ from fourthwatch.errors import UsageError
 from fourthwatch.limits import KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
 from fourthwatch.server.assembly import Assembly
-from fourthwatch.server.certificate import self_signed
+from fourthwatch.server.certificate import check_pair, self_signed
 from fourthwatch.server.erasing import erase_first
 from fourthwatch.server.garbage import tend_garbage
 from fourthwatch.server.keeping import ModelKeeper
@@ -67,6 +66,8 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
 
 def serve(directory: Path, listen: Listen, settings: Settings, announce: Callable[[str], None]) -> int:
     """Serve until told to stop; returns the exit code. `announce` gets the URL once events are taken."""
+    if listen.tls_certificate is not None and listen.tls_key is not None:
+        check_pair(listen.tls_certificate, listen.tls_key, SystemClock())  # before anything is made or read
     lock = lock_directory(directory)
     try:
         erase_first(directory, SystemClock())
@@ -208,17 +209,6 @@ def _config(application: Application, certificate: Path | None, key: Path | None
 def _tls_files(directory: Path, listen: Listen, clock: SystemClock) -> tuple[Path | None, Path | None]:
     if listen.tls_self_signed:
         return self_signed(directory, clock)
-    if (listen.tls_certificate is None) != (listen.tls_key is None):
-        raise UsageError("--tls-cert and --tls-key go together")
-    if listen.tls_certificate is not None:
-        try:
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-                listen.tls_certificate, listen.tls_key, lambda: ""
-            )
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"--tls-cert and --tls-key are no certificate and its key in PEM, without a passphrase: {error}"
-            ) from error
     return listen.tls_certificate, listen.tls_key
 
 
