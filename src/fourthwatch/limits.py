@@ -6,6 +6,7 @@ What is bounded here is bounded for everybody; what an operator may choose is in
 # One request.
 BODY_BYTES_MAX = 256 * 1024
 """Body after decompression; counted while streaming. Contract clients send up to about 4 kB."""
+GZIP_MEMBERS_MAX = 64
 HEADER_BYTES_MAX = 32 * 1024
 HEADER_COUNT_MAX = 100
 HEAD_KNOWN_BYTES_MAX = 2_048
@@ -36,8 +37,7 @@ WARNINGS_MAX = 32
 ITEMS_MAX = 200
 """Order lines, payment methods or promotions of one event that are looked at; the rest is kept, not counted."""
 MASKING_WORK_MAX = 20_000
-"""Windows of digits looked at for card numbers in one body; beyond it every long run of digits is masked whole.
-Enough to read a text as large as a body twice over."""
+"""Windows of digits looked at for cards in one body, as large as two; beyond it every long run is masked whole."""
 
 # Time.
 FUTURE_SLACK_MS = 5 * 60 * 1000

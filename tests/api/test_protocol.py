@@ -96,6 +96,10 @@ class App:
         if path == "/held":
             while not self.release.is_set():
                 await asyncio.sleep(0.01)
+        if path == "/large":
+            await _answer(send, 200, b"a" * 16_000_000)
+            self.seen.put("answered /large")
+            return
         if path == "/endless":
             await self._answer_without_end(receive, send)
             return
@@ -544,6 +548,13 @@ def test_a_peer_that_never_reads_its_answer_is_cut(serve: Serve) -> None:
     served = serve(timeout_keep_alive=1)
     served.connect().say(b"GET /endless HTTP/1.1\r\n" + HEAD + b"\r\n")
     served.waits_for("http.disconnect /endless")
+
+
+def test_a_peer_that_asks_on_and_never_reads_is_cut(serve: Serve) -> None:
+    served = serve(timeout_keep_alive=1)
+    served.connect().say((b"GET /large HTTP/1.1\r\n" + HEAD + b"\r\n") * 2)
+    served.waits_for("answered /large")
+    served.waits_for("answered /large")  # which had to wait for the one before, until the peer was cut off
 
 
 # Framing.

@@ -14,6 +14,8 @@ import msgspec
 from uvicorn._types import ASGISendEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from fourthwatch import limits
+
 Phase = Literal["head", "body", "chunks", "answer", "drain", "closed"]
 """What a connection waits for: a request's head, the rest of a body of known length or of a chunked body, our
 own answer to a request that is wholly read, the end of an upload nobody will read, its own end."""
@@ -49,10 +51,13 @@ class Refusal(NamedTuple):
 
 
 _H2C_OFFER = re.compile(rb"\r\n(?:upgrade:[ \t]*h2c[ \t]*\r\n)+", re.IGNORECASE)
-HEADERS_TOO_LARGE: Final = Refusal(431, "headers_too_large", "The request's header section is too large.")
+HEADERS_TOO_LARGE: Final = Refusal(
+    431, "headers_too_large",
+    f"The request's headers have more than {limits.HEADER_BYTES_MAX} bytes or {limits.HEADER_COUNT_MAX} fields.",
+)  # fmt: skip
 HEADERS_TOO_SLOW: Final = Refusal(408, "header_timeout", "The request's headers did not arrive in time.")
 BODY_TOO_SLOW: Final = Refusal(408, "body_timeout", "The request's body did not arrive in time.")
-BODY_TOO_LARGE: Final = Refusal(413, "too_large", "The request's body is too large.")
+BODY_TOO_LARGE: Final = Refusal(413, "too_large", f"the body is larger than {limits.BODY_BYTES_MAX} bytes")
 MALFORMED: Final = Refusal(400, "malformed_http", "This is not a well-formed HTTP/1.1 request.")
 HOST_MISSING: Final = Refusal(400, "malformed_http", "An HTTP/1.1 request needs exactly one Host header.")
 ENCODING_UNKNOWN: Final = Refusal(400, "malformed_http", "The only transfer encoding taken here is chunked.")

@@ -34,8 +34,7 @@ _turned_away: WeakKeyDictionary[ServerState, int] = WeakKeyDictionary()
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. The limits are attributes of the class, so that a subclass may have its own.
 
-    The idle time between two requests is uvicorn's `timeout_keep_alive`, which also bounds how long a
-    peer may leave an answer unread.
+    The idle time between two requests is uvicorn's `timeout_keep_alive`; so long may an answer lie unread, too.
     """
 
     header_bytes_max: int = limits.HEADER_BYTES_MAX
@@ -290,8 +289,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._stop(exchange.BODY_TOO_LARGE)
         cycle = self.cycle
         if not cycle.response_complete:
-            # Never paused: what may pile up here is bounded by `body_bytes_max`, and a peer that is kept from
-            # sending cannot be held to a deadline.
+            # Never paused: `body_bytes_max` bounds it, and who is kept from sending cannot be held to a deadline.
             cycle.body += body
             cycle.message_event.set()
 
@@ -302,6 +300,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._await_request()
         else:
             self._phase = "answer"
+            if self.flow.write_paused:  # by the answer before: this one waits until the peer has read of that
+                self._deadline.set(self.timeout_keep_alive)
             cycle.more_body = False
             cycle.message_event.set()
 

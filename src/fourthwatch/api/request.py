@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fourthwatch.errors import Malformed, Refused, TooLarge
-from fourthwatch.limits import BODY_BYTES_MAX
+from fourthwatch.limits import BODY_BYTES_MAX, GZIP_MEMBERS_MAX
 from fourthwatch.wire.reply import error_body
 
 Scope = MutableMapping[str, Any]
@@ -71,16 +71,32 @@ def decompressed(body: bytes, encoding: str | None) -> bytes:
         return body
     if word not in ("gzip", "x-gzip", "deflate"):
         raise Malformed("this Content-Encoding is not understood; send gzip or none", code="unknown_encoding")
-    unpacker = zlib.decompressobj(_ZLIB_WINDOW if word == "deflate" else _GZIP_WINDOW)
+    if word == "deflate":
+        plain, rest = _member(body, _ZLIB_WINDOW, BODY_BYTES_MAX)
+    else:
+        plain, rest = _member(body, _GZIP_WINDOW, BODY_BYTES_MAX)
+        for _ in range(GZIP_MEMBERS_MAX - 1):  # one behind the other are one file (RFC 1952, 2.2)
+            if not rest:
+                break
+            more, rest = _member(rest, _GZIP_WINDOW, BODY_BYTES_MAX - len(plain))
+            plain += more
+    if rest:
+        raise Malformed("the compressed body has something behind it, or too many members", code="bad_encoding")
+    return plain
+
+
+def _member(packed: bytes, window: int, room: int) -> tuple[bytes, bytes]:
+    """What was packed, inflated no further than `room`, and what lies behind it."""
+    unpacker = zlib.decompressobj(window)
     try:
-        plain = unpacker.decompress(body, BODY_BYTES_MAX + 1)
+        plain = unpacker.decompress(packed, room + 1)
     except zlib.error:
         raise Malformed("the body is not what its Content-Encoding says", code="bad_encoding") from None
-    if len(plain) > BODY_BYTES_MAX:
+    if len(plain) > room:
         raise _too_large()
-    if not unpacker.eof or unpacker.unused_data:
-        raise Malformed("the compressed body is cut off or has something behind it", code="bad_encoding")
-    return plain
+    if not unpacker.eof:
+        raise Malformed("the compressed body is cut off", code="bad_encoding")
+    return plain, unpacker.unused_data
 
 
 async def send_json(send: Send, status: int, body: bytes, *extra: Pair) -> None:
