@@ -7,7 +7,19 @@ from random import Random
 import pytest
 
 from fourthwatch.limits import JSON_DEPTH_MAX
-from fourthwatch.wire.scan import CARD, COLONS_FROM, COMPILED, EMPTY, SHAPE, colons, may_hold_nothing, scan, specified
+from fourthwatch.wire.masking import mask
+from fourthwatch.wire.scan import (
+    CARD,
+    COLONS_FROM,
+    COMPILED,
+    EMPTY,
+    SHAPE,
+    colons,
+    may_hold_card_data,
+    may_hold_nothing,
+    scan,
+    specified,
+)
 
 _FRAGMENTS = (
     *('"', '""', ":", ",", "{", "}", "[", "]", " ", "\n", "-", ".", "/", "_", "+", "\\", "\\\\", '\\"', "\\/", "%"),
@@ -82,6 +94,42 @@ def test_ordinary_orders_raise_no_doubt() -> None:
         assert scan(body.encode()) & (CARD | EMPTY | SHAPE) == 0, body
     php = json.dumps(order).replace("/", "\\/")
     assert scan(php.encode()) & (CARD | EMPTY | SHAPE) == 0
+
+
+def test_ids_of_shops_raise_no_doubt_unless_they_are_card_numbers_by_their_check_digit() -> None:
+    random = Random(11)
+    raised = 0
+    for _ in range(2_000):
+        digits = random.randint(12, 22)
+        ids = {
+            "_orderId": f"ord-5{random.randrange(10**3):03d}-11-28-{random.randrange(10**8):08d}",
+            "_itemId": f"4{random.randrange(10**digits):0{digits}d}",
+            "_own": 5 * 10**12 + random.randrange(10**12),
+        }
+        body = json.dumps(ids).encode()
+        is_card = mask(ids)[1] != []
+        assert may_hold_card_data(body) == is_card, body
+        raised += scan(body) & CARD
+    assert raised < 700  # of 2,000: one in ten for each of three ids, whatever their scheme
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_digits_and_separators_no_doubt_of_the_specification_is_left_out_and_it_leaves_out_no_card(
+    seed: int,
+) -> None:
+    random = Random(seed)
+    for _ in range(2_000):
+        pieces = random.choices(("4111111111111111", "5500005555555559", "4", "37", "6011", "123", "00", "9"), k=9)
+        text = "".join(piece + random.choice(("", "", " ", "-", ".", "x", "é", "नः", "/", '"')) for piece in pieces)
+        for body in (json.dumps([text]).encode(), json.dumps([text], ensure_ascii=False).encode()):
+            assert specified(body) & ~scan(body) & CARD == 0, body
+            assert specified(body) & CARD or not mask([text])[1], body
+
+
+def test_a_number_that_is_rounded_to_that_of_a_card_raises_a_doubt() -> None:
+    body = b'{"_a":4111111111111110.9999}'
+    assert mask(json.loads(body))[1]
+    assert scan(body) & specified(body) & CARD
 
 
 def test_nine_in_ten_recorded_requests_raise_no_doubt_that_the_specification_has_not() -> None:

@@ -10,6 +10,7 @@
 
 enum { CARD = 1, EMPTY = 2, SHAPE = 4, COLONS_FROM = 3 };
 enum { BRACKETS_MAX = 32, CARD_DIGITS = 13, LONG_DIGITS = 19, POINTS = 0x20000, UNITS = 0x10000 };
+enum { RUN_DIGITS = 32, CHUNKS = 16, TRIED_MAX = 256 };
 
 /* Classes of a byte. */
 enum { DIGIT = 1, PASSED_OVER = 2, QUAD_1 = 4, QUAD_2 = 8, QUAD_3 = 16, QUAD_4 = 32, SPECIAL = 64, STARTS_CARD = 128 };
@@ -140,22 +141,58 @@ static int character(const uint8_t *at, const uint8_t *end, unsigned *doubts) {
     return wrong ? 1 : length;
 }
 
+/* Digits with nothing but what is passed over between them, the newest of them, and where chunks of them begin. */
+typedef struct {
+    Py_ssize_t digits; /* so far */
+    unsigned chunks;
+    unsigned tried; /* places in the body where a card's number may have begun */
+    uint8_t digit[RUN_DIGITS];
+    Py_ssize_t chunk[CHUNKS];
+} Run;
+
+/* Whether the last digit of a number is the one that the others call for. */
+static bool has_check_digit(const Run *run, Py_ssize_t first) {
+    unsigned sum = 0, doubled = 0;
+    for (Py_ssize_t i = run->digits; i-- > first; doubled ^= 1) {
+        unsigned digit = run->digit[i % RUN_DIGITS] - '0';
+        sum += doubled ? digit * 2 - (digit > 4 ? 9 : 0) : digit;
+    }
+    return sum % 10 == 0;
+}
+
+/* Whether a card's number may end with the chunk that ends here: it begins with one, too. `stop`: what stands behind. */
+static bool may_end_card(Run *run, uint8_t stop) {
+    Py_ssize_t newest = run->chunk[(run->chunks - 1) % CHUNKS];
+    if (stop == '.' && run->digits - newest >= CARD_DIGITS) return true; /* as a number it may be rounded */
+    for (unsigned back = 1; back <= run->chunks; back++) {
+        if (back > CHUNKS) return true;
+        Py_ssize_t first = run->chunk[(run->chunks - back) % CHUNKS], count = run->digits - first;
+        if (newest - first > LONG_DIGITS) return false;
+        if (count < CARD_DIGITS || !(class_of[run->digit[first % RUN_DIGITS]] & STARTS_CARD)) continue;
+        if (newest - first < CARD_DIGITS && ++run->tried > TRIED_MAX) return true;
+        if (count <= LONG_DIGITS && has_check_digit(run, first)) return true;
+    }
+    return false;
+}
+
 static unsigned long long scan(const uint8_t *begin, const uint8_t *end) {
     unsigned doubts = 0;
     unsigned long long colons = 0;
     Py_ssize_t brackets = 0, straight = 0;
-    uint32_t starts = 0; /* of the digits of a run, the newest last: whether a card's number may begin with it */
+    Run run = {0};
+    const uint8_t *unescaped = NULL; /* where an escape ends, which is made of digits, too */
     for (const uint8_t *at = begin; at < end;) {
         uint8_t c = *at, class = class_of[c];
         if (class & DIGIT) {
-            starts = (starts << 1 | (class & STARTS_CARD ? 1 : 0)) & ((1u << CARD_DIGITS) - 1);
-            if (starts >> (CARD_DIGITS - 1)) doubts |= CARD;
-            if (++straight >= LONG_DIGITS) doubts |= SHAPE;
-            at++;
+            if (!straight++ || at == unescaped) run.chunk[run.chunks++ % CHUNKS] = run.digits;
+            run.digit[run.digits++ % RUN_DIGITS] = c;
+            if (straight >= LONG_DIGITS) doubts |= SHAPE;
+            if (++at == end && may_end_card(&run, 0)) doubts |= CARD;
             continue;
         }
+        if (straight && run.digits >= CARD_DIGITS && may_end_card(&run, c)) doubts |= CARD;
         straight = 0;
-        if (!(class & PASSED_OVER)) starts = 0;
+        if (!(class & PASSED_OVER)) run.digits = 0, run.chunks = 0;
         if ((class & QUAD_1) && may_be_base64(at, end)) doubts |= CARD;
         if (!(class & SPECIAL)) {
             at++;
@@ -166,7 +203,10 @@ static unsigned long long scan(const uint8_t *begin, const uint8_t *end) {
         case ':': colons++; break;
         case '{': case '[': brackets++; break;
         case '"': if (at + 1 < end && at[1] == '"') doubts |= EMPTY; break;
-        case '\\': doubts |= escaped(at, end); break;
+        case '\\':
+            doubts |= escaped(at, end);
+            unescaped = at + 6;
+            break;
         case '%': if (end - at > 2 && is_hex(at[1]) && is_hex(at[2])) doubts |= CARD; break;
         case 'n': if (end - at > 3 && !memcmp(at, "null", 4)) doubts |= EMPTY; break;
         case 'c': case 'C': if (may_name_cvv(at, begin, end)) doubts |= CARD; break;

@@ -6,7 +6,15 @@ The one rule: it may be wrong only in saying yes; whatever it lets pass, `maskin
 
 import re
 
-from fourthwatch.wire.card_numbers import BASE64_DIGITS, CVV_RARE_WORDS, FOLD, SEPARATORS, read
+from fourthwatch.wire.card_numbers import (
+    BASE64_DIGITS,
+    CVV_RARE_WORDS,
+    FOLD,
+    SEPARATORS,
+    has_check_digit,
+    lengths_of,
+    read,
+)
 
 # The prefilter's views of a body. Squashed: lower case, without separators, quotes and backslashes ("\/" is a
 # slash in JSON). Blurred: the same with every digit a 0, and a and s as v, so that one literal finds runs of
@@ -25,11 +33,16 @@ _HINTED_WORDS = frozenset((b"csc", b"cav", b"cvn", b"cvd", b"car"))
 _HINTS_MAX = 2_048
 """Words that may be one for a verification value; a body that has more is suspected without looking at each."""
 _SQUASHED_RUN = re.compile(rb"[0-9]*?[2-68][0-9]{12}")
+# From a chunk of digits on, up to 19 of them; in the text that is meant no more than these may be one number.
 _RAW_RUN = re.compile(
     rb"(?:(?<![0-9])|(?<=\\u[0-9a-fA-F]{4}))"
-    rb"(?:[3-6]|2[ \t\n\r\-./_+\\]{0,12}(?=[2-7])|8[ \t\n\r\-./_+\\]{0,12}(?=[12]))"
-    rb"(?:[ \t\n\r\-./_+\\]{0,12}[0-9]){12}"
+    rb"(?=((?:[3-6]|2[ \t\n\r\-./_+\\]{0,12}(?=[2-7])|8[ \t\n\r\-./_+\\]{0,12}(?=[12]))"
+    rb"(?:[ \t\n\r\-./_+\\]{0,12}[0-9]){12,18})([0-9.]?))"
 )
+_TRIED_MAX = 256
+"""Places where a number may begin; a body that has more is suspected without looking at each."""
+_RAW_SEPARATORS = SEPARATORS.encode() + b"\\"
+_RAW_ROUNDED = re.compile(rb"[0-9]{13,}\.")
 _RAW_CVV_RARE_WORD = re.compile(CVV_RARE_WORDS.encode(), re.IGNORECASE)
 _RAW_LAWFUL_KEY_END = b'_cvvResponseCode":'
 _RAW_LAWFUL_KEY = b'"_cvvResponseCode"'
@@ -69,7 +82,7 @@ def suspects(raw: bytes) -> bool:
 def _looks_suspicious(raw: bytes) -> bool:
     squashed = raw.translate(_SQUASH_TABLE, _SQUASH_AWAY)
     blurred = squashed.translate(_BLUR_TABLE)
-    if _has_long_run(squashed, blurred) and _RAW_RUN.search(raw) is not None:
+    if _has_long_run(squashed, blurred) and _may_hold_number(raw):
         return True
     if _may_name_cvv(raw, squashed, blurred):
         return True
@@ -95,6 +108,28 @@ def _has_long_run(squashed: bytes, blurred: bytes) -> bool:
             after = after if rest is None else rest.end()
         place = blurred.find(_BLURRED_RUN, after)
     return False
+
+
+def _may_hold_number(raw: bytes) -> bool:
+    return any(tried >= _TRIED_MAX or _may_be_card(run) for tried, run in enumerate(_RAW_RUN.finditer(raw)))
+
+
+def _may_be_card(run: re.Match[bytes]) -> bool:
+    """Whether its digits, from the first on, are a card's number; a JSON number may yet be rounded to one."""
+    window, stop = run.groups()
+    if _RAW_ROUNDED.match(window + stop) is not None:
+        return True
+    digits = window.translate(None, _RAW_SEPARATORS).decode("ascii")
+    return any(
+        length <= len(digits) and has_check_digit(digits[:length]) and _ends_after(length, window + stop)
+        for length in lengths_of(digits[:6])
+    )
+
+
+def _ends_after(count: int, window: bytes) -> bool:
+    """Whether no further digit stands right behind the `count`-th."""
+    after = [place for place, char in enumerate(window, 1) if char not in _RAW_SEPARATORS][count - 1]
+    return not window[after : after + 1].isdigit()
 
 
 def _may_name_cvv(raw: bytes, squashed: bytes, blurred: bytes) -> bool:

@@ -1,11 +1,12 @@
 """A document to what its kind's type demands: odd values are coerced or left out with a warning, never refused.
 
-Only events that the typed decoder did not take come here, so this may be slow; the ledger keeps what was sent.
+Only events that the typed decoder did not take come here; the ledger keeps what was sent.
 """
 
 import re
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,64 +18,88 @@ _FALSE = frozenset({"false", "0", "no"})
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")
 """Magento writes quantities as `1.0000`."""
 _NUMBER_CHARS_MAX = 40
+_Read = Callable[[Any, str, list[BodyWarning]], Any]
+"""Value, pointer to it and where to warn: the value as it is used, or `None`."""
+
+
+class _Field(NamedTuple):
+    """A field as it is declared."""
+
+    name: str
+    step: str
+    """The same as a step of a pointer."""
+    as_it_is: type | None
+    """The type of values that need no look."""
+    read: _Read
 
 
 def coerced(document: dict[str, Any], target: type[msgspec.Struct], warnings: list[BodyWarning]) -> dict[str, Any]:
     """The known fields of `document` in the types that `target` declares; adds a warning for each one changed."""
-    result: dict[str, Any] = _object(document, "", warnings, _declared(target))
-    return result
+    return _fields_of(document, "", warnings, _declared(target))
 
 
 @cache
-def _declared(target: type[msgspec.Struct]) -> Any:
-    return msgspec.inspect.type_info(target)  # takes a millisecond: as long as the rest of the event
+def _declared(target: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    info: Any = msgspec.inspect.type_info(target)  # takes a millisecond: as long as all of the event
+    return tuple(
+        _Field(field.encode_name, pointer_to("", field.encode_name), *_reading(field.type)) for field in info.fields
+    )
 
 
-def _object(document: Any, pointer: str, warnings: list[BodyWarning], info: Any) -> Any:
-    if type(document) is not dict:
-        warnings.append(BodyWarning(pointer, "ignored", "an object is expected here; the value is kept but not used"))
-        return None
-    result = {}
-    for field in info.fields:
-        if field.encode_name in document:
-            value = _value(document[field.encode_name], pointer_to(pointer, field.encode_name), warnings, field.type)
-            if value is not None:
-                result[field.encode_name] = value
-    return result
-
-
-def _value(value: Any, pointer: str, warnings: list[BodyWarning], info: Any) -> Any:
-    if value is None:
-        return None
+def _reading(info: Any) -> tuple[type | None, _Read]:
+    """Which values of the declared type may pass, and what reads all others."""
     if isinstance(info, msgspec.inspect.UnionType):
         info = next(member for member in info.types if not isinstance(member, msgspec.inspect.NoneType))
     if isinstance(info, msgspec.inspect.StrType):
-        return _text(value, pointer, warnings)
+        return str, _text
     if isinstance(info, msgspec.inspect.BoolType):
-        return _truth(value, pointer, warnings)
+        return bool, _truth
     if isinstance(info, msgspec.inspect.IntType):
-        return _integer(value, pointer, warnings)
+        return int, _integer
     if isinstance(info, msgspec.inspect.VarTupleType):
-        return _list(value, pointer, warnings, info.item_type)
+        return None, partial(_list, item=_reading(info.item_type))
     if isinstance(info, msgspec.inspect.StructType):
-        return _object(value, pointer, warnings, info)
+        return None, partial(_object, fields=_declared(info.cls))
+    return dict, _no_object
+
+
+def _fields_of(
+    document: dict[str, Any], pointer: str, warnings: list[BodyWarning], fields: tuple[_Field, ...]
+) -> dict[str, Any]:
+    result = {}
+    for name, step, as_it_is, read in fields:
+        value = document.get(name)
+        if value is not None and type(value) is not as_it_is:
+            value = read(value, pointer + step, warnings)
+        if value is not None:
+            result[name] = value
+    return result
+
+
+def _object(value: Any, pointer: str, warnings: list[BodyWarning], fields: tuple[_Field, ...]) -> dict[str, Any] | None:
     if type(value) is dict:
-        return value
-    warnings.append(BodyWarning(pointer, "ignored", "an object is expected here; the value is kept but not used"))
+        return _fields_of(value, pointer, warnings, fields)
+    _no_object(value, pointer, warnings)
     return None
 
 
-def _list(value: Any, pointer: str, warnings: list[BodyWarning], item: Any) -> list[Any]:
+def _no_object(_: Any, pointer: str, warnings: list[BodyWarning]) -> None:
+    warnings.append(BodyWarning(pointer, "ignored", "an object is expected here; the value is kept but not used"))
+
+
+def _list(value: Any, pointer: str, warnings: list[BodyWarning], item: tuple[type | None, _Read]) -> list[Any]:
     if type(value) is not list:
         warnings.append(BodyWarning(pointer, "coerced", "a list is expected here; read as a list of one"))
         value = [value]
-    elements = (_value(element, f"{pointer}/{index}", warnings, item) for index, element in enumerate(value))
+    as_it_is, read = item
+    elements = (
+        element if element is None or type(element) is as_it_is else read(element, f"{pointer}/{index}", warnings)
+        for index, element in enumerate(value)
+    )
     return [element for element in elements if element is not None]
 
 
 def _text(value: Any, pointer: str, warnings: list[BodyWarning]) -> str | None:
-    if type(value) is str:
-        return value
     if type(value) is bool:
         warnings.append(BodyWarning(pointer, "coerced", "text is expected here; the boolean was read as text"))
         return "true" if value else "false"
@@ -86,8 +111,6 @@ def _text(value: Any, pointer: str, warnings: list[BodyWarning]) -> str | None:
 
 
 def _truth(value: Any, pointer: str, warnings: list[BodyWarning]) -> bool | None:
-    if type(value) is bool:
-        return value
     word = str(value).strip().lower() if type(value) in (str, int) else ""
     if word in _TRUE or word in _FALSE:
         warnings.append(BodyWarning(pointer, "coerced", "true or false is expected here; the value was read as such"))
@@ -97,8 +120,6 @@ def _truth(value: Any, pointer: str, warnings: list[BodyWarning]) -> bool | None
 
 
 def _integer(value: Any, pointer: str, warnings: list[BodyWarning]) -> int | None:
-    if type(value) is int:
-        return value
     number: int | None = None
     if type(value) is str:
         whole = _WHOLE_NUMBER.fullmatch(value.strip()) if len(value) <= _NUMBER_CHARS_MAX else None

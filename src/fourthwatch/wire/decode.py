@@ -6,6 +6,7 @@ anchor or without a key that their kind formally requires.
 
 import hashlib
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -23,11 +24,14 @@ from fourthwatch.wire.times import read_timestamp_ms
 
 ANCHORS = ("_userId", "_sessionId", "_orderId", "_transactionId", "_itemId", "_userEmail", "_phone", "_deviceId")
 """An event must carry one of these, as text or number (contract, section 9, row 6)."""
+_NAMES_SOMEBODY = frozenset(ANCHORS)
 
 _NAME_KEYS = ("_eventName", "_event", "_name", "_type")
 _DEVICE_KEYS = ("deviceId", "device_id", "_deviceId")
 _NAME_CHARS_MAX = 100
 _UNKNOWN_HINTED_MAX = 8
+_UNKNOWN_REMEMBERED = 1_024
+_NONE: frozenset[str] = frozenset()
 _ONE_MORE = BodyWarning("", "unknown_key", "this key is not in the contract; it is kept")
 _PLAIN = frozenset({str, int, float, bool})
 
@@ -147,10 +151,10 @@ def _decode(
     _tidy(document, _SHAPES[kind.type], "", warnings, open_keys=kind.type is _CUSTOM)
     if from_go:
         _fill_go_booleans(document, kind)
+    _require(document, kind)
     name = _custom_name(document) if kind.type is _CUSTOM else None
     _gather_own_fields(document, kind)
     event = _typed(document, kind.type, warnings)
-    _require(document, kind)
     sent_ms = _sent_ms(document, warnings)
     return Decoded(
         kind=kind,
@@ -212,13 +216,20 @@ _DECODERS = {kind.type: msgspec.json.Decoder(kind.type) for kind in KINDS}
 def _tidy(
     document: dict[str, Any], shape: _Shape, pointer: str, warnings: list[BodyWarning], *, open_keys: bool
 ) -> None:
-    """Drop what means absent (`""`, null) and warn about keys that nobody knows, in the document and its parts."""
+    """Drop what means absent (`""`, null), and keys that nobody knows with a warning, in the document and its parts.
+
+    Anchors stay, and the keys of a shop's own event. `open_keys`: nobody is warned.
+    """
     values = document.values()
     if "" in values or None in values:
         for key in [key for key, value in document.items() if value is None or value == ""]:
             del document[key]
-    if not open_keys and not shape.keys.issuperset(document):
-        _warn_unknown(document, shape, pointer, warnings)
+    if not shape.keys.issuperset(document):
+        if not open_keys:
+            _warn_unknown(document, shape, pointer, warnings)
+        if shape is not _SHAPES[_CUSTOM]:
+            for key in document.keys() - shape.keys - _NAMES_SOMEBODY:
+                del document[key]
     for key, part in shape.parts:
         inner = document.get(key)
         if type(inner) is dict:
@@ -237,13 +248,17 @@ def _warn_unknown(document: dict[str, Any], shape: _Shape, pointer: str, warning
         if len(warnings) >= WARNINGS_MAX:  # only counted in the reply, so no work is spent on them
             warnings.append(_ONE_MORE)
             continue
-        message = "this key is not in the contract; it is kept"
-        if len(warnings) < _UNKNOWN_HINTED_MAX and len(key) <= TEXT_ID_MAX:
-            near = get_close_matches(key, shape.keys, 1, 0.8)
-            message += f"; did you mean {near[0]}?" if near else ""
-        # A key is the sender's text too and may hold anything: the pointer shows a cut and masked form of it.
-        shown = masking.mask_text(key[:TEXT_ID_MAX])
+        is_hinted = len(warnings) < _UNKNOWN_HINTED_MAX and len(key) <= TEXT_ID_MAX
+        shown, message = _unknown(key[:TEXT_ID_MAX], shape.keys if is_hinted else _NONE)
         warnings.append(BodyWarning(pointer_to(pointer, shown), "unknown_key", message))
+
+
+@lru_cache(maxsize=_UNKNOWN_REMEMBERED)
+def _unknown(key: str, known: frozenset[str]) -> tuple[str, str]:
+    """What is said of a key that nobody knows; a shop sends the same ones with every event."""
+    near = get_close_matches(key, known, 1, 0.8)
+    # A key is the sender's text too and may hold anything: the pointer shows a cut and masked form of it.
+    return masking.mask_text(key), f"{_ONE_MORE.message}; did you mean {near[0]}?" if near else _ONE_MORE.message
 
 
 def _require(document: dict[str, Any], kind: Kind) -> None:
@@ -356,7 +371,7 @@ def _gather_own_fields(document: dict[str, Any], kind: Kind) -> None:
         return
     info = document.get("_customInfo")
     known = _SHAPES[_CUSTOM].keys
-    own = {key.removeprefix("_"): document[key] for key in document if key not in known}
+    own = {key.removeprefix("_"): document.pop(key) for key in [key for key in document if key not in known]}
     if own and (info is None or type(info) is dict):
         document["_customInfo"] = own if info is None else {**own, **info}
 
