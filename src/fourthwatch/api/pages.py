@@ -40,7 +40,13 @@ class Pages:
 
     async def index(self, request: Request) -> Response:
         """Where to go from here."""
-        places = {"docs": "/docs", "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz"}
+        places = {
+            "console": "/console",
+            "docs": "/docs",
+            "openapi": "/openapi.json",
+            "health": "/healthz",
+            "ready": "/readyz",
+        }
         return _json({"name": "fourthwatch", "version": __version__, **places})
 
     async def health(self, request: Request) -> Response:
