@@ -50,6 +50,7 @@ def learn_novelty(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say
     `plan.target` is what it is measured by, where any outcome is known: learned from the first four fifths of the time,
     measured on the last one.
     """
+    _library()  # or it is told before the ledger is walked
     wanted = Wanted(
         tenant=plan.tenant, from_ms=plan.from_ms, to_ms=min(plan.until_ms, plan.to_ms or plan.until_ms),
         features=plan.features or DECIDING, known_by_ms=plan.until_ms,
@@ -99,12 +100,17 @@ def margins(body: bytes, values: Floats) -> Floats:
     return np.array(found)
 
 
-def forest_text(values: Floats) -> bytes:
-    """An isolation forest of these rows, in LightGBM's form; unknown goes where the middle of the known goes."""
+def _library() -> Any:
+    """Raises `ModelRefused` where it is not installed."""
     try:
-        ensemble: Any = import_module("sklearn.ensemble")
+        return import_module("sklearn.ensemble")
     except ImportError as error:
         raise ModelRefused("novelty is learned with scikit-learn: pip install 'fourthwatch[novelty]'") from error
+
+
+def forest_text(values: Floats) -> bytes:
+    """An isolation forest of these rows, in LightGBM's form; unknown goes where the middle of the known goes."""
+    ensemble = _library()
     known = ~np.isnan(values)
     middle = np.array(
         [np.median(column[has]) if has.any() else 0.0 for column, has in zip(values.T, known.T, strict=True)]
