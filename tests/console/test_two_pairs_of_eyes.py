@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from html import unescape
 from typing import Any, NamedTuple
 
 import pytest
@@ -92,6 +93,19 @@ def test_what_a_key_sent_its_maker_does_not_approve_at_the_console(team: Team) -
     other = team.waiting()[0]["proposal"]
     assert ravi.visitor.post(f"/console/rules/proposals/{other}", {"approve": "no"}).status == 303
     assert team.waiting() == []
+
+
+def test_what_was_typed_into_a_rule_that_is_refused_is_still_there_and_a_number_to_its_last_digit(team: Team) -> None:
+    visitor = team.asha.visitor
+    typed = {**RULE, "name": "typed", "class": "score", "weight": "1234.5678", "examples": "[{'expect': \"hit\"]"}
+    refused = visitor.post("/console/rules/edit/new", typed)
+    assert refused.status == 400
+    page = unescape(refused.body.decode())
+    assert typed["examples"] in page
+    assert 'name="weight" inputmode="decimal" value="1234.5678"' in page
+    sent = team.with_key(team.asha.keys[0], "PUT", "rules/typed", {**typed, "weight": 12.345678, "examples": []})
+    assert team.ravi.visitor.post(f"/console/rules/proposals/{sent.json['proposal']}", {"approve": "yes"}).status == 303
+    assert 'value="12.345678"' in visitor.get("/console/rules/edit/typed").body.decode()
 
 
 def test_whatever_waits_is_said_to_wait_and_a_new_rule_takes_no_others_place(team: Team) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from fourthwatch.console.entities import TITLES
+from fourthwatch.console.entities import LIST_TYPES, TITLES
 from fourthwatch.console.gate import Page
 from fourthwatch.console.looks import Looks, address_of, ms_of
 from fourthwatch.console.masking import Personal
@@ -15,7 +15,6 @@ from fourthwatch.errors import Malformed
 _LABEL_CHARS = 24
 _DRAWN = ("id", "kind", "label", "tone", "hub", "root", "hops", "href")
 """Of a row, what the script that draws it is given."""
-_LIST_TYPE = {"billing_address": "address"}
 
 
 class LinkGraph:
@@ -36,7 +35,7 @@ class LinkGraph:
         """Put what was marked, and is of the list's type, into a list."""
         name = visit.form.get("list")
         found = await visit.get("lists", name)
-        things = [value for kind, value in _things(visit) if _LIST_TYPE.get(kind, kind) == found["type"]]
+        things = [value for kind, value in _things(visit) if LIST_TYPES.get(kind, kind) == found["type"]]
         added = 0
         for value in things:
             body = {"value": value, "reason": visit.form.get("reason") or "marked in the console"}

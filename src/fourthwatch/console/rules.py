@@ -8,7 +8,7 @@ from starlette.responses import Response
 from fourthwatch.clock import DAY_MS, Clock
 from fourthwatch.console.features import every_feature
 from fourthwatch.console.gate import Page
-from fourthwatch.console.looks import Looks, address_of
+from fourthwatch.console.looks import Looks, address_of, pretty
 from fourthwatch.console.notices import then
 from fourthwatch.console.visit import Visit
 from fourthwatch.errors import Malformed, NotFound
@@ -17,6 +17,8 @@ from fourthwatch.language import FORMS, FUNCTIONS
 CLASSES = ("allow", "block", "review", "score")
 STATES = ("draft", "shadow", "percentage", "live", "paused")
 _TEXTS = ("when", "says", "reason", "shows", "owner")
+_NUMBERS = {"weight": 0, "percentage": 100, "brake": 0}
+"""With what they are when nothing is said."""
 _NEW = "new"
 _DAYS = 7
 _LAST = 1_000
@@ -200,11 +202,14 @@ class Rules:
     async def _editor(
         self, visit: Visit, rule: dict[str, Any], etag: str, *, status: int = 200, fault: str = "", rendered: str = ""
     ) -> Response:
+        rule = whole(rule)
+        # What was typed and refused is shown as it was typed, so that nothing of it is lost.
+        typed = {"examples": pretty(rule["examples"]), "actions": pretty(rule["actions"]) if rule["actions"] else ""}
+        typed |= {name: "" if rule[name] == usual else f"{rule[name]:.15g}" for name, usual in _NUMBERS.items()}
+        typed |= dict(visit.form.pairs)
         return self._looks.page(
-            "rule.html", visit, status=status, rule=whole(rule), etag=etag, fault=fault, rendered=rendered,
-            classes=CLASSES,
-            states=STATES, is_new=visit.request.path_params["name"] == _NEW,
-            examples=msgspec.json.format(msgspec.json.encode(rule.get("examples", [])), indent=2).decode(),
+            "rule.html", visit, status=status, rule=rule, typed=typed, etag=etag, fault=fault, rendered=rendered,
+            classes=CLASSES, states=STATES, is_new=visit.request.path_params["name"] == _NEW,
             names=await _names(visit) if visit.may("manager") else [],
         )  # fmt: skip
 
@@ -240,8 +245,7 @@ async def every_rule(visit: Visit) -> list[dict[str, Any]]:
 def whole(rule: dict[str, Any]) -> dict[str, Any]:
     """A rule with what the API leaves out because it is as usual."""
     return {
-        "weight": 0, "reason": "", "shows": "", "state": "live", "percentage": 100, "actions": [], "owner": "",
-        "examples": [], "brake": 0, **rule,
+        "reason": "", "shows": "", "state": "live", "actions": [], "owner": "", "examples": [], **_NUMBERS, **rule,
     }  # fmt: skip
 
 
