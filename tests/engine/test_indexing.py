@@ -27,7 +27,7 @@ ORDER: dict[str, Any] = {
     "_orderId": "ord-1", "_userId": "asha", "_amount": "500", "_currencyCode": "INR", "_deviceIp": "203.0.113.9",
     "_userEmail": "asha@example.com",
     "_paymentMethods": [{"_paymentType": "_creditCard", "_cardBin": "411111", "_cardLast4": "1111"}],
-    "_shippingAddress": {"_city": "Pune", "_zipcode": "411001", "_country": "IN", "_address1": "1 MG Road"},
+    "_shippingAddress": {"_city": "Pune", "_zipcode": "411001", "_country": "India", "_address1": "1 MG Road"},
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fourthwatch.features.subject import mark_of, minor_units
+from fourthwatch.features.things import THINGS
 from story import Story
 
 ADDRESS = {"_address1": "12 Lotus Street", "_city": "Pune", "_country": "IN", "_zipcode": "411001"}
@@ -23,6 +24,7 @@ ADDRESS = {"_address1": "12 Lotus Street", "_city": "Pune", "_country": "IN", "_
         (" 7 ", "USD", 700),
         ("500", "JPY", 500),
         ("500.9", "JPY", 500),
+        ("500", "jpy", 500),
         ("1.234", "KWD", 1_234),
         ("12", None, 1_200),
         ("12", "???", 1_200),
@@ -135,3 +137,17 @@ def test_the_instrument_of_the_payment_goes_before_those_of_the_order() -> None:
     of_order = story.subject("transaction", _orderId="ord-1").payment_methods()
     assert [method.card_last4 for method in own] == ["3333"]
     assert [method.card_last4 for method in of_order] == ["1111", "2222"]
+
+
+@pytest.mark.parametrize("country", ["US", "us", "USA", "United States"])
+def test_a_place_is_the_same_however_its_country_is_written(country: str) -> None:
+    address = {"_city": "New  York", "_zipcode": "10001", "_country": country}
+    subject = Story().subject("createOrder", _orderId="ord-1", _userId="asha", _shippingAddress=address)
+    told = {name: THINGS[name].texts(subject) for name in ("city", "postcode", "area")}
+    assert told == {"city": ("city:US new york",), "postcode": ("postcode:US 10001",), "area": ("area:US 100",)}
+
+
+def test_what_is_no_country_is_not_taken_for_one_that_begins_alike() -> None:
+    address = {"_city": "Poseidonis", "_country": "Atlantis"}
+    subject = Story().subject("createOrder", _orderId="ord-1", _userId="asha", _shippingAddress=address)
+    assert THINGS["city"].texts(subject) == ("city: poseidonis",)

@@ -12,6 +12,7 @@ from fourthwatch.api.aside import Aside, Readers
 from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.api.paging import Cursors, Page, number_in, time_in, truth_in, word_in
 from fourthwatch.clock import iso_ms
+from fourthwatch.entities.country import country_code
 from fourthwatch.errors import Malformed
 from fourthwatch.limits import TEXT_ID_MAX
 from fourthwatch.store.index_rows import OrderLine
@@ -164,6 +165,7 @@ def order_query(request: Request, *, sort: Sort = "time") -> OrderQuery:
     told: dict[str, Any] = {name: _text_in(request, name) for name in _TEXTS}
     for name in ("postcode", "country", "currency"):
         told[name] = None if told[name] is None else told[name].upper()
+    told["country"] = country_code(told["country"]) or told["country"]
     for name in ("payment_type", "city"):
         told[name] = None if told[name] is None else told[name].lower()
     return OrderQuery(

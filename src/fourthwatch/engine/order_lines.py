@@ -10,6 +10,7 @@ import msgspec
 
 from fourthwatch.engine.consequences import analyst_verdict_of, can_open, end_of_case
 from fourthwatch.engine.labels import LABEL_EVENT, is_lost, told_by_state
+from fourthwatch.entities.country import country_code
 from fourthwatch.events import Chargeback, CreateOrder, CustomEvent, OrderStatus
 from fourthwatch.events.values import order_state_of
 from fourthwatch.features.subject import Subject
@@ -130,7 +131,7 @@ def _submitted(subject: Subject) -> dict[str, str | int | None]:
         "on_delivery": None if on_delivery is None else int(on_delivery),
         "city": None if address is None else _word(address.city),
         "postcode": None if address is None else _word(address.zipcode, upper=True),
-        "country": None if address is None else _word(address.country, upper=True),
+        "country": None if address is None else country_code(address.country) or _word(address.country, upper=True),
     }
 
 

@@ -112,10 +112,10 @@ def minor_units(amount: str | None, currency: str | None) -> int | None:
 def minor_per_main(currency: str | None) -> int:
     """How many minor units are one main unit of a currency.
 
-    >>> minor_per_main("INR"), minor_per_main("JPY"), minor_per_main(None)
+    >>> minor_per_main("INR"), minor_per_main("jpy"), minor_per_main(None)
     (100, 1, 100)
     """
-    return 100 if currency is None else _MINOR_PER_MAIN.get(currency[:3], 100)
+    return 100 if currency is None else _MINOR_PER_MAIN.get(currency[:3].upper(), 100)
 
 
 @lru_cache(maxsize=AMOUNTS_CACHED_MAX)

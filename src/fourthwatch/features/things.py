@@ -12,7 +12,7 @@ import xxhash
 
 from fourthwatch.entities.country import country_code
 from fourthwatch.entities.places import state_code
-from fourthwatch.events import Item
+from fourthwatch.events import Address, Item
 from fourthwatch.features.keyer import Keyer, keyer
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import ITEMS_MAX, TEXT_ID_MAX
@@ -98,7 +98,7 @@ def _postcode(subject: Subject) -> tuple[str, ...]:
     if address is None or address.zipcode is None:
         return ()
     form = "".join(address.zipcode.split()).upper()[:16]
-    return (f"postcode:{(address.country or '').upper()[:2]} {form}",) if form else ()
+    return (f"postcode:{_country(address)} {form}",) if form else ()
 
 
 def _area(subject: Subject) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def _area(subject: Subject) -> tuple[str, ...]:
     if address is None or address.zipcode is None:
         return ()
     form = "".join(address.zipcode.split()).upper()
-    return (f"area:{(address.country or '').upper()[:2]} {form[:3]}",) if len(form) > 3 else ()
+    return (f"area:{_country(address)} {form[:3]}",) if len(form) > 3 else ()
 
 
 def _region(subject: Subject) -> tuple[str, ...]:
@@ -126,7 +126,12 @@ def _city(subject: Subject) -> tuple[str, ...]:
     if address is None or address.city is None:
         return ()
     form = " ".join(address.city.casefold().split())[:64]
-    return (f"city:{(address.country or '').upper()[:2]} {form}",) if form else ()
+    return (f"city:{_country(address)} {form}",) if form else ()
+
+
+def _country(address: Address) -> str:
+    """Alpha-2, however it is written; empty for none and for what is no country."""
+    return country_code(address.country) or ""
 
 
 def _redemptions(subject: Subject) -> tuple[str, ...]:
