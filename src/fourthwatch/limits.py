@@ -243,10 +243,10 @@ LINKS_MAX = 20
 # The index.
 INDEX_BATCH_EVENTS = 1_024
 """Events of one transaction of the index."""
-FEED_EVENTS_MAX = 8_192
-"""Durable events that wait in memory for the index; older ones are read from the ledger."""
 INDEX_ORDERS_CACHED = 2_000
-"""Orders that are remembered while the index is made from the ledger."""
+"""Orders that are remembered by what writes the index."""
+INDEX_READING_KIB = 4_096
+"""Of the data file kept at hand by what writes the index, which reads it from one end to the other."""
 INDEX_KNOWN_MAX = 100_000
 """Things and links, twice, of which is remembered that the index has them."""
 INDEX_FIELDS_MAX = 16
@@ -387,7 +387,7 @@ assert OWN_SERIES_OF_ALL_MAX <= SERIES_MAX - 1_000
 assert BATCH_WELL_FILLED <= BATCH_MAX < QUEUE_MAX
 assert min(RECENT_EVENTS, ORDERS_CACHED_MAX) > 2 * BATCH_MAX  # one batch is being written, one is walking
 assert CHECKPOINT_EVERY_PAGES < LOG_PAGES_MAX
-assert BATCH_MAX < INDEX_BATCH_EVENTS < FEED_EVENTS_MAX
+assert BATCH_MAX < INDEX_BATCH_EVENTS
 assert len(API_KEY_PREFIX) + API_KEY_RANDOM_CHARS <= API_KEY_CHARS_MAX
 assert 62**API_KEY_RANDOM_CHARS >= 2**160
 assert EXPRESSION_AGGREGATES_MAX < EXPRESSION_NODES_MAX < EXPRESSION_CHARS_MAX

@@ -14,14 +14,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import MutableMapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-import msgspec
 import uvloop
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
@@ -31,10 +29,10 @@ from fourthwatch.api.intake import settle
 from fourthwatch.clock import ManualClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import Corridor, CorridorSettings
-from fourthwatch.engine.filing import BeginAgain, Commit, Derived, Filing, Stand
 from fourthwatch.server.assembly import Assembly
-from fourthwatch.server.filer import LENGTH_BYTES, Filer
-from fourthwatch.server.index_process import answers
+from fourthwatch.server.filer import Filer
+from fourthwatch.server.index_process import Scribe
+from fourthwatch.server.index_talk import Doubts, Told
 from fourthwatch.settings import Settings
 from fourthwatch.store.keys import KeyStore
 from story import NOW_MS
@@ -72,19 +70,19 @@ class Beside:
     """What the process that writes the index does, in this one: a hundred houses need not have one each."""
 
     def __init__(self, directory: Path) -> None:
-        self._filing = Filing(directory)
-        self._stands: deque[Stand] = deque()
+        self._scribe = Scribe(directory)
         self.position = 0
 
-    def tell(self, messages: Sequence[bytes]) -> None:
-        read = msgspec.msgpack.Decoder(Derived | Commit | BeginAgain)
-        self._stands += answers(self._filing, [read.decode(one[LENGTH_BYTES:]) for one in messages])
-
-    async def stood(self) -> None:
-        self.position = self._stands.popleft().seq
+    async def told(self, message: Told) -> Doubts | None:
+        answer = self._scribe.answer(message)
+        if isinstance(answer, Doubts):
+            return answer
+        assert answer.reason is None, answer.reason
+        self.position = answer.seq
+        return None
 
     def close(self) -> None:
-        self._filing.close()
+        self._scribe.close()
 
 
 class House:

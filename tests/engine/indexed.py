@@ -1,64 +1,52 @@
-"""The till with an index behind it, made from the feed as a server makes it, or from the ledger as at a start."""
+"""The till with an index behind it, made from the ledger as a server makes it."""
 
 from pathlib import Path
 from typing import Any
 
 import apsw
-import msgspec
 
 from engine.till import Till
-from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.filing import Derived, filing_for
 from fourthwatch.engine.indexing import Indexer
-from fourthwatch.engine.walk import Submission, Taken
+from fourthwatch.engine.recognition import who_acts
+from fourthwatch.engine.walk import Submission, Taken, Walk
 from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.store.history import History
 from fourthwatch.store.index_file import FILE_NAME
 from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.index_rows import OrderLine
 
 TABLES = ("segment", "mention", "thing", "link", "line", "mark", "tally", "progress")
-_PIECE = 8
-"""Events of a piece that is handed over."""
 
 
 class Shelf:
-    """A till, its feed and its index."""
+    """A till and its index."""
 
-    def __init__(self, directory: Path, *, fed: bool = True) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.till = Till(directory)
-        self.feed = Feed()
-        self._fed = fed
         self.filing = filing_for(directory, self.till.ledger)
-        self.indexer = Indexer(self.feed, DECIDING)
+        self._history = History(directory)
+        self.indexer = Indexer(self._history, DECIDING)
         self.indexer.begin_at(self.filing.position()[0])
         self.reader = IndexReader(directory)
 
     def take(self, *batch: Submission) -> None:
-        """One batch, made durable and fed."""
+        """One batch, made durable."""
         taken: Taken = self.till.walk.take(batch)
         taken.append_to(self.till.ledger)
-        if self._fed:
-            self.feed.add(taken)
 
     def step(self) -> bool:
         """Index the next few events; whether there were any."""
-        pieces = self.derived()
-        if not pieces:
+        derived = self.derived()
+        if not derived.entries:
             return False
-        self.filing.file(pieces, self.till.ledger.chain_at(pieces[-1].last_seq))
+        self.filing.file(derived, self.till.ledger.chain_at(derived.last_seq))
         return True
 
-    def derived(self) -> list[Derived]:
-        """What the next few events bring, in small pieces, as the process that files it gets them."""
-        pieces: list[Derived] = []
-        for number, fresh in enumerate(self.indexer.next_events(self.till.walk)):
-            if number % _PIECE == 0:
-                pieces.append(Derived(0))
-            self.indexer.derive(fresh, pieces[-1])
-        if pieces:
-            self.indexer.position = pieces[-1].last_seq
-        return [msgspec.msgpack.decode(msgspec.msgpack.encode(piece), type=Derived) for piece in pieces]
+    def derived(self) -> Derived:
+        """What the next few events bring."""
+        return next_derived(self.indexer, self.till.walk)
 
     def begin_again(self) -> None:
         """As the server does when the index is damaged."""
@@ -81,7 +69,14 @@ class Shelf:
         """Close everything."""
         self.filing.close()
         self.reader.close()
+        self._history.close()
         self.till.close()
+
+
+def next_derived(indexer: Indexer, walk: Walk) -> Derived:
+    """What the next few events bring, with who acted as the server tells it."""
+    doubts = indexer.read(walk.ledger.last_seq)
+    return indexer.derived([who_acts(walk.windows, one.tenant, one.seq, one.user, one.session) for one in doubts])
 
 
 def contents(directory: Path) -> dict[str, list[Any]]:

@@ -42,8 +42,8 @@ def told(shelf: Shelf, kind: str, at_ms: int = NOW_MS, **body: Any) -> None:
     shelf.take(submission(kind, at_ms, **body))
 
 
-def live(shelf: Shelf, events: int, seed: int = 5) -> None:
-    """The demo shop's first events, in batches."""
+def live(shelf: Shelf, events: int, seed: int = 5, *, follow: bool = False) -> None:
+    """The demo shop's first events, in batches, with the index right behind each or left alone."""
     shop = DemoShop(seed=seed, start_ms=NOW_MS, orders_per_hour=60)
     chance, batch = Random(seed), []
     for number, one in enumerate(shop.events(NOW_MS + 30 * DAY_MS)):
@@ -54,29 +54,50 @@ def live(shelf: Shelf, events: int, seed: int = 5) -> None:
         if chance.random() < 0.1:
             shelf.take(*batch)
             batch = []
+            if follow:
+                shelf.catch_up()
     if batch:
         shelf.take(*batch)
+    if follow:
+        shelf.catch_up()
 
 
 # The same however it is made.
 
 
-def test_an_index_made_from_the_feed_equals_one_made_from_the_ledger_in_other_pieces(tmp_path: Path) -> None:
-    fed = Shelf(tmp_path / "fed")
-    live(fed, 700)
-    fed.catch_up()
-    fed.close()
-    shutil.copytree(tmp_path / "fed", tmp_path / "read")
-    (tmp_path / "read" / FILE_NAME).unlink()
-    read = Shelf(tmp_path / "read", fed=False)
-    assert read.indexer.position == 0
-    read.catch_up()
-    read.close()
-    one, other = contents(tmp_path / "fed"), contents(tmp_path / "read")
+def test_an_index_made_right_behind_the_log_equals_one_made_later_in_other_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = Shelf(tmp_path / "behind")
+    live(behind, 700, follow=True)
+    behind.close()
+    shutil.copytree(tmp_path / "behind", tmp_path / "later")
+    (tmp_path / "later" / FILE_NAME).unlink()
+    monkeypatch.setattr("fourthwatch.engine.indexing.INDEX_BATCH_EVENTS", 97)
+    later = Shelf(tmp_path / "later")
+    assert later.indexer.position == 0
+    assert later.indexer.read(later.till.ledger.last_seq), "some name a session and no user"
+    later.catch_up()
+    later.close()
+    one, other = contents(tmp_path / "behind"), contents(tmp_path / "later")
     assert len(one["line"]) > 20
     assert len(one["mention"]) > 3_000
     assert len(one["link"]) > 300
     assert one == other
+
+
+def test_a_visit_is_the_users_from_the_event_on_that_linked_it(shelf: Shelf) -> None:
+    visit: dict[str, Any] = {"_sessionId": "s-1"}
+    cart: dict[str, Any] = {"_item": {"_itemId": "i-1"}}
+    told(shelf, "add_to_cart", **visit, **cart)
+    told(shelf, "link_session_to_user", NOW_MS + 1, **visit, _userId="asha")
+    told(shelf, "add_to_cart", NOW_MS + 2, **visit, **cart)
+    told(shelf, "add_to_cart", NOW_MS + 3, _userId="s-2", _sessionId="s-2", **cart)
+    told(shelf, "add_to_cart", NOW_MS + 4, _sessionId="s-3", **cart)
+    told(shelf, "login", NOW_MS + 5, _userId="s-3")
+    shelf.catch_up()
+    for text, expected in (("user:asha", [3, 2]), ("guest:s-1", [1]), ("guest:s-3", [6, 5]), ("user:s-3", [])):
+        assert shelf.reader.events_with([mark_of_key(key_of(1, text))], 10**9, 9) == expected, text
 
 
 def test_a_thing_leads_to_the_events_that_it_was_part_of_and_to_no_others(shelf: Shelf) -> None:
@@ -139,13 +160,13 @@ def test_what_ends_in_the_middle_of_a_batch_leaves_the_position_and_the_rows_as_
     shelf.filing._writer.abandon()
     monkeypatch.undo()
     shelf.filing.close()
-    again = Shelf(shelf.directory, fed=False)
+    again = Shelf(shelf.directory)
     assert again.indexer.position == before["progress"][0][2]
     again.catch_up()
     again.close()
     made = contents(shelf.directory)
     (shelf.directory / FILE_NAME).unlink()
-    anew = Shelf(shelf.directory, fed=False)
+    anew = Shelf(shelf.directory)
     anew.catch_up()
     anew.close()
     assert contents(shelf.directory) == made
@@ -169,12 +190,12 @@ def test_a_build_that_writes_the_position_before_its_rows_is_found_out(
         shelf.step()
     monkeypatch.undo()
     shelf.filing.close()
-    again = Shelf(shelf.directory, fed=False)
+    again = Shelf(shelf.directory)
     again.catch_up()
     again.close()
     made = contents(shelf.directory)
     (shelf.directory / FILE_NAME).unlink()
-    anew = Shelf(shelf.directory, fed=False)
+    anew = Shelf(shelf.directory)
     anew.catch_up()
     anew.close()
     assert contents(shelf.directory) != made
@@ -301,17 +322,6 @@ def test_a_bit_that_flipped_is_noticed_and_the_index_made_again(tmp_path: Path) 
     assert again.reader.position() == 300
     again.close()
     assert contents(tmp_path) == whole
-
-
-def test_what_the_feed_let_go_is_read_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fourthwatch.engine.feed.FEED_EVENTS_MAX", 100)
-    shelf = Shelf(tmp_path)
-    live(shelf, 300)
-    assert (shelf.feed.first_seq() or 0) > 200
-    shelf.catch_up()
-    assert shelf.reader.position() == 300
-    assert shelf.reader.events_with([mark_of_key(key_of(1, "kind:createOrder"))], 10**9, 1)
-    shelf.close()
 
 
 # Orders as they stand.

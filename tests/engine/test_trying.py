@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from engine.house import CONDITIONS, OWN, History, House
+from engine.indexed import next_derived
 from fourthwatch.engine import trying as tryings
 from fourthwatch.engine.explaining import RuleSetThen, rule_set_then, version_of
-from fourthwatch.engine.feed import Feed
-from fourthwatch.engine.filing import Derived, filing_for
+from fourthwatch.engine.filing import filing_for
 from fourthwatch.engine.indexing import Indexer
 from fourthwatch.engine.trying import Tried, Trying, ids_of, newest_orders, past_of
 from fourthwatch.features.catalogue import DECIDING
@@ -20,6 +20,7 @@ from fourthwatch.model.serving import LiveModel
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.ruling import HIT, UNKNOWN
+from fourthwatch.store import history as histories
 from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
@@ -40,16 +41,12 @@ MAPS = {"small-1": ScoreMap(0.3)}
 
 def tried_in(house: House, rules: tuple[Rule, ...], last: int = 1_000, prior: float = -15.0) -> list[Tried]:
     """As the preview goes about it."""
-    filing, indexer = filing_for(house.directory, house.walk.ledger), Indexer(Feed(), DECIDING)
+    filing, history = filing_for(house.directory, house.walk.ledger), histories.History(house.directory)
+    indexer = Indexer(history, DECIDING)
     indexer.begin_at(filing.position()[0])
-    while True:
-        derived = Derived(indexer.position)
-        for fresh in indexer.next_events(house.walk):
-            indexer.derive(fresh, derived)
-        if derived.last_seq == indexer.position:
-            break
-        filing.file([derived], house.walk.ledger.chain_at(derived.last_seq))
-        indexer.position = derived.last_seq
+    while (derived := next_derived(indexer, house.walk)).entries:
+        filing.file(derived, house.walk.ledger.chain_at(derived.last_seq))
+    history.close()
     filing.close()
     ledger, index, sets = LedgerReader(house.directory), IndexReader(house.directory), RuleSetReader(house.directory)
     tenant = 1

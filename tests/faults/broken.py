@@ -4,6 +4,7 @@ A way replaces one function of the program before it starts.
 """
 
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -140,13 +141,9 @@ def ends_at_a_bad_page() -> None:
 
 def skips_what_came_meanwhile() -> None:
     """What comes while nobody writes the index is taken for filed."""
-    module: Any = importlib.import_module("fourthwatch.server.indexing")
-    begin_at = module.Indexing._begin_at
-
-    def going_on(self: Any, position: int) -> None:
-        begin_at(self, self.behind() + self._position if position else 0)
-
-    module.Indexing._begin_at = going_on
+    module: Any = importlib.import_module("fourthwatch.server.filer")
+    module.PROGRAM = "skipping_index"
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
 
 
 WAYS: dict[str, Callable[[], None]] = {

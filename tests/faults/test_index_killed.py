@@ -57,7 +57,7 @@ def differences_after_kills(directory: Path, program: tuple[str, ...] | None = N
     assert any("index_process_ended" in line for line in server.log)
     made = contents(directory)
     (directory / FILE_NAME).unlink()
-    anew = Shelf(directory, fed=False)
+    anew = Shelf(directory)
     anew.catch_up()
     anew.close()
     other = contents(directory)

@@ -129,7 +129,7 @@ def test_everything_goes_on_from_what_is_left(told: Path) -> None:
     assert till.windows.first_ms(2, "user:cassandra-77") is not None
     till.tell("createOrder", NOW_MS + 99, _orderId="ord-new", _userId="omar")
     till.close()
-    shelf = Shelf(told, fed=False)
+    shelf = Shelf(told)
     shelf.catch_up()
     assert shelf.reader.line(1, "ord-cass") is None
     assert shelf.reader.line(1, "ord-omar") is not None

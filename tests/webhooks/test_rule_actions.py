@@ -216,7 +216,7 @@ def test_cases_are_the_same_in_the_file_in_memory_and_in_the_index_after_any_his
             for case in world.log.cases(1, 0, 1_000, is_open=None)
         }
         world.close()
-        shelf = Shelf(tmp_path / str(is_new_each_time), fed=False)
+        shelf = Shelf(tmp_path / str(is_new_each_time))
         for order_id, case in newest.items():
             line = shelf.line(order_id)
             assert (bool(line.is_open), line.queue, bool(line.is_held)) == case

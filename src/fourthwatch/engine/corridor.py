@@ -13,7 +13,6 @@ from fourthwatch.clock import Clock
 from fourthwatch.engine.aftermath import Aftermath
 from fourthwatch.engine.brake import Brake
 from fourthwatch.engine.definitions import AT_REST, BESIDE_A_BATCH, Definitions
-from fourthwatch.engine.feed import Feed
 from fourthwatch.engine.flight import CorridorSettings, Edit, Edited, Flight, Settled, State, Ticket, unavailable
 from fourthwatch.engine.opening import Opened, open_walk
 from fourthwatch.engine.pace import Later, Pace
@@ -60,7 +59,6 @@ class Corridor:
         self._walking: Flight | None = None
         self._writing: Flight | None = None
         self._faulty: tuple[list[tuple[Submission, Ticket]], Exception] | None = None  # found while another was written
-        self.feed = Feed()  # what has just become durable, for the index
         self._walk: Walk | None = None
         self._opened: Opened | None = None
         self._stopping = False
@@ -300,7 +298,6 @@ class Corridor:
         flight.is_answered = True
         self._settle([(ticket, outcome) for (_, ticket), outcome in zip(flight.batch, outcomes, strict=True)])
         self._queues.add_own(self._brake.after(walk, flight.taken.decisions), [])
-        self.feed.add(flight.taken)
         self._aftermath.follow(walk, self.roster, flight.taken)
         COMMIT_SECONDS.observe(self._clock.monotonic_s() - flight.started_s)
         BATCH_EVENTS.observe(len(flight.batch))

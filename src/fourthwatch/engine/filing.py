@@ -1,7 +1,4 @@
-"""The writing half of the index: what events bring becomes rows, with the position that they lead to.
-
-Apart from what derives it, so that it can be a process of its own: all that goes to and fro is plain data.
-"""
+"""The writing half of the index: what events bring becomes rows, with the position that they lead to."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,7 +20,7 @@ _USER_KIND = THINGS["user"].number
 _LINKED_KINDS = tuple([THINGS[name].number for name in LINKED])
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """What one event is found by, and what it links."""
 
     seq: int
@@ -37,35 +34,16 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Keys of what else it is looked for by."""
 
 
-class Derived(msgspec.Struct, array_like=True, tag="derived"):
+class Derived(msgspec.Struct):
     """What some events bring, in their order."""
 
+    after_seq: int
+    """Position that they stand behind."""
     last_seq: int
     entries: list[Entry] = []
     named: list[Named] = []
     tallies: dict[Tally, int] = {}
     touches: list[Touch | Mark] = []
-
-
-class Commit(msgspec.Struct, frozen=True, array_like=True, tag="commit"):
-    """What was handed over since the last one is to become durable, all or nothing."""
-
-    chain: bytes
-    """Chain hash of the last event: ties the index to one ledger."""
-
-
-class BeginAgain(msgspec.Struct, frozen=True, array_like=True, tag="begin again"):
-    """The index is to be thrown away: it is damaged, or of another ledger."""
-
-
-class Stand(msgspec.Struct, frozen=True, array_like=True):
-    """How the index stands after a commit, or after it was begun again."""
-
-    seq: int
-    """Every event up to here is in it, durable, and none after it."""
-    reason: str | None = None
-    """Why it is not what it should be: damaged, so that it can only be begun again, or without room."""
-    is_full: bool = False
 
 
 class Known:
@@ -105,13 +83,13 @@ class Filing:
         self._writer = IndexWriter(self._directory)
         self._known = Known()
 
-    def file(self, pieces: Sequence[Derived], chain: bytes) -> None:
-        """Make them durable, all or nothing; `chain` is the chain hash of the last event."""
+    def file(self, derived: Derived, chain: bytes) -> None:
+        """Make it durable, all or nothing; `chain` is the chain hash of the last event."""
         writer = self._writer
         try:
             writer.begin()
-            self._fold([touch for piece in pieces for touch in piece.touches])
-            writer.finish(self._rows(pieces), chain)
+            self._fold(derived.touches)
+            writer.finish(self._rows(derived), chain)
         except FourthwatchError:
             self._known = Known()  # among it is what was not written
             with suppress(IndexDamaged):
@@ -122,21 +100,15 @@ class Filing:
         """Close the index."""
         self._writer.close()
 
-    def _rows(self, pieces: Sequence[Derived]) -> IndexBatch:
+    def _rows(self, derived: Derived) -> IndexBatch:
         mentions: list[Mention] = []
-        named: list[Named] = []
         links: list[Link] = []
-        tallies: dict[Tally, int] = {}
-        for piece in pieces:
-            named += piece.named
-            for at, count in piece.tallies.items():
-                tallies[at] = tallies.get(at, 0) + count
-            for entry in piece.entries:
-                seq = entry.seq
-                mentions += [(key, seq) for _, key in entry.things]
-                mentions += [(key, seq) for key in entry.words]
-                self._link(entry, links, named)
-        return IndexBatch(pieces[-1].last_seq, mentions, named, links, tallies)
+        for entry in derived.entries:
+            seq = entry.seq
+            mentions += [(key, seq) for _, key in entry.things]
+            mentions += [(key, seq) for key in entry.words]
+            self._link(entry, links, derived.named)
+        return IndexBatch(derived.last_seq, mentions, derived.named, links, derived.tallies)
 
     def _link(self, entry: Entry, links: list[Link], named: list[Named]) -> None:
         """Both ways: the user with each thing, and the order with the user and each thing."""

@@ -1,23 +1,24 @@
-"""From events to what the index is told of them: what they mention, what they say of orders, what is counted.
+"""From stored events to what the index is told of them: what they mention, what they say of orders, what is counted.
 
-Follows the ledger in the background: right behind it from the feed, or from what is stored when it has fallen behind.
-On the walk's thread and in small pieces; what becomes of it is the matter of `filing`.
+Reads the ledger in the background, in the process that writes the index; what becomes of it is the matter of `filing`.
+One thing does not stand in an event: whose a session is, as far as the windows remember. That is asked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import msgspec
 
 from fourthwatch.clock import DAY_MS
-from fourthwatch.engine.feed import Feed, Fresh
 from fourthwatch.engine.filing import Derived, Entry, Known
 from fourthwatch.engine.labels import is_rules_word
 from fourthwatch.engine.order_lines import touch_of
-from fourthwatch.engine.subjects import Subjects
-from fourthwatch.engine.walk import Walk
-from fourthwatch.events import Event, Tag, Transaction, Untag
+from fourthwatch.engine.orders import Orders
+from fourthwatch.engine.recognition import is_in_doubt, named
+from fourthwatch.entities import Involved, involved_in
+from fourthwatch.errors import LedgerError
+from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Tag, Transaction, Untag
 from fourthwatch.features.keyer import heard
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import KEYERS, THINGS, key_of, mark_of_key
@@ -28,6 +29,8 @@ from fourthwatch.limits import (
     INDEX_ORDERS_CACHED,
     TEXT_ID_MAX,
 )
+from fourthwatch.logs import log
+from fourthwatch.store.history import History
 from fourthwatch.store.index_rows import (
     ANY_KIND,
     CUSTOM_NAME_KIND,
@@ -40,6 +43,7 @@ from fourthwatch.store.index_rows import (
     Mark,
 )
 from fourthwatch.store.ledger import DecisionRow, EventRow
+from fourthwatch.wire.decode import read_stored
 from fourthwatch.wire.reply import BodyWarning
 
 MENTIONED = (
@@ -64,55 +68,98 @@ _vector = msgspec.json.Decoder(_Vector)
 _warnings = msgspec.json.Decoder(tuple[BodyWarning, ...])
 
 
-class Indexer:
-    """At a position of the ledger, on its way to the end."""
+class Doubt(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event of which it takes what is known of sessions to tell who acts; see `recognition`."""
 
-    def __init__(self, feed: Feed, feature_names: tuple[str, ...]) -> None:
-        self._feed = feed
-        self._feature_names = feature_names
+    seq: int
+    tenant: int
+    user: str | None
+    session: str | None
+
+
+class _Read(msgspec.Struct, gc=False):
+    """An event as it is stored, and what it says of itself."""
+
+    row: EventRow
+    made: DecisionRow | None
+    event: Event
+    order: CreateOrder | None
+    involved: Involved
+    is_in_doubt: bool
+
+
+class Indexer:
+    """At a position of the ledger, on its way to the end: `read`, then `derived`."""
+
+    def __init__(self, history: History, feature_names: tuple[str, ...] = ()) -> None:
+        self._history = history
+        self.feature_names = feature_names
+        """Of the values that decisions are stored with, in their order."""
         self._known = Known()
-        self._subjects: Subjects | None = None
+        self._orders = Orders(history, INDEX_ORDERS_CACHED)
+        self._read: list[_Read] = []
         self.position = 0
         """Everything up to here was derived."""
 
     def begin_at(self, position: int) -> None:
         """Go on behind what the index has."""
         self._known = Known()
-        self._subjects = None
+        self._orders = Orders(self._history, INDEX_ORDERS_CACHED)
+        self._read = []
         self.position = position
 
-    def next_events(self, walk: Walk) -> Iterator[Fresh]:
-        """The next few events behind the position; none when there are no more."""
-        fresh = self._feed.take(self.position, INDEX_BATCH_EVENTS)
-        if fresh:
-            self._subjects = None  # what it remembers of orders is no longer the newest
-            yield from fresh
-            return
-        if self.position >= walk.ledger.last_seq:
-            return
-        if self._subjects is None:
-            self._subjects = Subjects(walk.ledger, walk.windows, INDEX_ORDERS_CACHED)
-        rows = walk.ledger.entries_after(self.position, INDEX_BATCH_EVENTS)
-        for event, made in rows:
-            yield Fresh(event, made, self._subjects.stored(event))
+    def read(self, until_seq: int) -> list[Doubt]:
+        """Take up the next few events behind the position; what is in doubt about them. Raises `LedgerError`."""
+        if self._read:
+            self.begin_at(self.position)  # nobody came for the last ones: what is remembered of orders is too new
+        self._history.last_seq = until_seq
+        entries = self._history.page(self.position, until_seq, INDEX_BATCH_EVENTS)
+        self._read = read = [self._said(entry.event, entry.decision) for entry in entries]
+        return [
+            Doubt(one.row.seq, one.row.tenant, one.involved.user, one.involved.session)
+            for one in read
+            if one.is_in_doubt
+        ]
 
-    def derive(self, fresh: Fresh, into: Derived) -> None:
+    def derived(self, acting: Iterable[tuple[str | None, str | None]]) -> Derived:
+        """What they bring, once user and session are known of those that were in doubt."""
+        into, who = Derived(self.position, self.position), iter(acting)
+        for one in self._read:
+            row = one.row
+            involved = named(one.involved, *next(who)) if one.is_in_doubt else one.involved
+            subject = Subject(
+                tenant=row.tenant, seq=row.seq, kind=KIND_OF_NUMBER[row.kind], event=one.event,
+                occurred_ms=row.occurred_ms, involved=involved, order=one.order, name=row.name,
+                received_ms=row.received_ms, is_own=row.is_own,
+            )  # fmt: skip
+            self._derive(row, one.made, subject, into)
+        self._read = []
+        self.position = into.last_seq
+        return into
+
+    def _said(self, row: EventRow, made: DecisionRow | None) -> _Read:
+        event = read_stored(KIND_OF_NUMBER[row.kind], row.body, from_go=row.from_go)
+        try:
+            order, involved = self._orders.about(row.tenant, row.seq, event)
+        except LedgerError as damage:  # then it is there without its order, rather than keep all others out
+            log.error("order_unreadable", position=row.seq, reason=str(damage), do="run fourthwatch doctor")
+            order, involved = None, involved_in(event)
+        return _Read(row, made, event, order, involved, is_in_doubt(involved))
+
+    def _derive(self, event: EventRow, made: DecisionRow | None, subject: Subject, into: Derived) -> None:
         """Add what one event brings."""
-        event, subject = fresh.event, fresh.present.subject
         fields = _fields_of(subject.event)
         order_id = subject.event.order_id
-        things = [
-            (kind, mark_of_key(wide)) for kind, wide in heard(MENTIONED, _KEYERS, _KINDS, fresh.present.keys, subject)
-        ]
+        things = [(kind, mark_of_key(wide)) for kind, wide in heard(MENTIONED, _KEYERS, _KINDS, {}, subject)]
         words = self._words(subject, event, fields, into)
         self._name(things, subject, into)
         into.entries.append(Entry(event.seq, event.tenant, subject.occurred_ms, order_id, things, words))
         if order_id is not None:
-            into.touches.append(touch_of(subject, fresh.decision))
+            into.touches.append(touch_of(subject, made))
         mark = _mark_of(subject)
         if mark is not None:
             into.touches.append(mark)
-        self._count(event, subject, fields, fresh.decision, into)
+        self._count(event, subject, fields, made, into)
         into.last_seq = event.seq
 
     def _name(self, things: Sequence[tuple[int, int]], subject: Subject, into: Derived) -> None:
@@ -152,7 +199,7 @@ class Indexer:
             add("field", about + name)
         if made is not None and event.fingerprint[-1] % _SAMPLE == 0:  # its position is chosen by other tenants, too
             add("sampled", "")
-            for name, value in zip(self._feature_names, _vector.decode(made.detail).vector, strict=False):
+            for name, value in zip(self.feature_names, _vector.decode(made.detail).vector, strict=False):
                 if value is None:
                     add("unknown", name)
 

@@ -35,7 +35,7 @@ class _Detail(msgspec.Struct):
 _detail = msgspec.json.Decoder(_Detail)
 
 
-class Touch(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="touch"):
+class Touch(msgspec.Struct, frozen=True, kw_only=True):
     """What one event says of an order, in plain data. `None` is: nothing."""
 
     tenant: int

@@ -7,8 +7,8 @@ from typing import Protocol
 import msgspec
 
 from fourthwatch.engine.identity import ORDER_KINDS
-from fourthwatch.entities import Involved, involved_in
-from fourthwatch.events import KIND_OF_NUMBER, CreateOrder
+from fourthwatch.entities import Involved, completed, involved_in
+from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event
 from fourthwatch.limits import ORDERS_CACHED_MAX
 from fourthwatch.store.ledger import EventRow
 from fourthwatch.store.reader import order_subject
@@ -48,6 +48,25 @@ class Orders:
         self._ledger = ledger
         self._kept = ORDERS_CACHED_MAX if kept is None else kept
         self._warm: OrderedDict[tuple[int, str], Placed] = OrderedDict()
+
+    def about(
+        self, tenant: int, seq: int, event: Event, *, is_kept: bool = True
+    ) -> tuple[CreateOrder | None, Involved]:
+        """The order that the event at a position is about and who is involved, as both say themselves.
+
+        In ledger order: an order is remembered for the events after it, unless it is only tried.
+        """
+        involved = involved_in(event)
+        if isinstance(event, CreateOrder):
+            assert event.order_id is not None
+            if is_kept:
+                self.place(tenant, event.order_id, Placed(event, involved))
+            return event, involved
+        if event.order_id is not None:
+            placed = self.find(tenant, event.order_id, seq)
+            if placed is not None:
+                return placed.order, completed(involved, placed.involved)
+        return None, involved
 
     def place(self, tenant: int, order_id: str, placed: Placed) -> None:
         """Remember the newest submission."""

@@ -3,11 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
 from fourthwatch.engine.identity import subject_of
-from fourthwatch.engine.orders import Orders, Placed, Submitted
-from fourthwatch.entities import Involved, completed, involved_in
+from fourthwatch.engine.orders import Orders, Submitted
+from fourthwatch.engine.recognition import recognised
 from fourthwatch.errors import LedgerUnreadable
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Kind
 from fourthwatch.features.observe import TOLD_AGAIN_KINDS, Present
@@ -69,20 +67,9 @@ class Subjects:
         is_kept: bool = True,
     ) -> Present:
         """The event as judged at its position; an order that is only tried, and not kept, is not remembered."""
-        involved = involved_in(event)
-        order: CreateOrder | None = None
-        if isinstance(event, CreateOrder):
-            order = event
-            assert event.order_id is not None
-            if is_kept:
-                self._orders.place(tenant, event.order_id, Placed(event, involved))
-        elif event.order_id is not None:
-            placed = self._orders.find(tenant, event.order_id, seq)
-            if placed is not None:
-                order = placed.order
-                involved = completed(involved, placed.involved)
+        order, involved = self._orders.about(tenant, seq, event, is_kept=is_kept)
         # Last, and as of this event: an order read back from the ledger must lend the same as one that is remembered.
-        involved = self._recognised(tenant, involved, seq)
+        involved = recognised(involved, self._windows, tenant, seq)
         subject = Subject(
             tenant=tenant, seq=seq, kind=kind, event=event, occurred_ms=occurred_ms, involved=involved, order=order,
             name=name, supplied=self._windows.supplied, received_ms=received_ms,
@@ -145,15 +132,3 @@ class Subjects:
             self._first_as_of = self._ledger.last_seq
             self._first = self._ask_first()
         return self._first.get(about, 0) < before_seq
-
-    def _recognised(self, tenant: int, involved: Involved, seq: int) -> Involved:
-        """A session id in the user's place is a guest; a linked session is its user (contract, section 9, row 7)."""
-        user, session = involved.user, involved.session
-        if user is not None and session is None and self._windows.is_known_session(tenant, user, seq):
-            involved = msgspec.structs.replace(involved, user=None, session=user)
-            user, session = None, user
-        if user is None and session is not None:
-            linked = self._windows.user_of_session(tenant, session, seq)
-            if linked is not None:
-                return msgspec.structs.replace(involved, user=linked)
-        return involved

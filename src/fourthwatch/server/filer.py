@@ -1,10 +1,9 @@
-"""The server's end of the process that writes the index, and what is said between the two."""
+"""The server's end of the process that writes the index."""
 
 import asyncio
 import select
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
@@ -12,23 +11,21 @@ from typing import IO, Self
 import msgspec
 
 from fourthwatch.clock import SystemClock
-from fourthwatch.engine.filing import BeginAgain, Commit, Derived, Stand
-from fourthwatch.errors import IndexDamaged, LedgerFull, LedgerUnusable
+from fourthwatch.errors import IndexDamaged, LedgerError, LedgerUnusable
+from fourthwatch.server.index_talk import LENGTH_BYTES, Answer, Begin, Doubts, Told, framed
 from fourthwatch.store.file import lock_directory
 
-Message = Derived | Commit | BeginAgain
-LENGTH_BYTES = 4
+PROGRAM = "fourthwatch.server.index_process"
 _LOCK_NAME = "index.lock"
 _LOCK_AGAIN_S = 0.05
 _LOCK_PATIENCE_S = 60.0
 """The one before writes at most one batch after its server has ended."""
 _STOP_S = 10.0
-_encoder = msgspec.msgpack.Encoder()
-_stands = msgspec.msgpack.Decoder(Stand)
+_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
 class FilerEnded(Exception):
-    """The process is gone; what it had not said is durable may be lost, and is derived again."""
+    """The process is gone; what it had not said is durable may be lost, and is taken in again."""
 
 
 class Filer:
@@ -42,52 +39,48 @@ class Filer:
 
     @classmethod
     async def started(cls, directory: Path) -> Self:
-        """Its first word, once it has the index open, is how that stands. Raises `FilerEnded`."""
-        command = (sys.executable, "-m", "fourthwatch.server.index_process", str(directory))
+        """A process that has not been told to begin. Raises `FilerEnded`."""
         try:
+            command = (sys.executable, "-m", PROGRAM, str(directory))
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         except OSError as error:
             raise FilerEnded(f"it could not be started: {error}") from error
         return cls(process)
 
-    def tell(self, messages: Sequence[bytes]) -> None:
-        """Hand framed messages over; what becomes of a commit or a new beginning is told by `stood`, once for each.
+    async def begun(self, feature_names: tuple[str, ...]) -> None:
+        """When it has the index open. Raises `FilerEnded`."""
+        await self.told(Begin(feature_names))
 
-        Raises `FilerEnded`.
+    async def told(self, message: Told) -> Doubts | None:
+        """Tell it something: what it asks then, or nothing, and `position` is how the index stands.
+
+        Raises `IndexDamaged`, `LedgerError` when it should be told again later, and `FilerEnded`.
         """
-        if self._told.is_closing():
-            raise FilerEnded(f"it ended with code {self._process.returncode}")
-        self._told.writelines(messages)
-
-    async def stood(self) -> None:
-        """Wait for the next word from it; raises `IndexDamaged`, `LedgerFull` and `FilerEnded`."""
         answers = self._process.stdout
         assert answers is not None
         try:
+            self._told.write(framed(message))
             await self._told.drain()
             length = int.from_bytes(await answers.readexactly(LENGTH_BYTES), "big")
-            stand = _stands.decode(await answers.readexactly(length))
-        except (OSError, asyncio.IncompleteReadError) as error:
+            answer = _answers.decode(await answers.readexactly(length))
+        except (OSError, RuntimeError, asyncio.IncompleteReadError) as error:
             raise FilerEnded(f"it ended with code {self._process.returncode}") from error
-        if stand.reason is not None:
-            raise LedgerFull(stand.reason) if stand.is_full else IndexDamaged(stand.reason)
-        self.position = stand.seq
+        if isinstance(answer, Doubts):
+            return answer
+        if answer.reason is not None:
+            raise LedgerError(answer.reason) if answer.may_come_again else IndexDamaged(answer.reason)
+        self.position = answer.seq
+        return None
 
     async def stop(self) -> None:
         """Let it finish what it was told; then it is ended."""
         self._told.close()
         try:
-            await asyncio.wait_for(self._process.wait(), _STOP_S)
+            await asyncio.wait_for(self._process.communicate(), _STOP_S)  # it may have more to say than a pipe holds
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
-
-
-def framed(message: Message | Stand) -> bytes:
-    """A message behind its length."""
-    body = _encoder.encode(message)
-    return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
 def lock_index(directory: Path, ended: IO[bytes] | None = None) -> IO[str] | None:

@@ -1,33 +1,49 @@
 """What writes the index, as a process of its own: `python -m fourthwatch.server.index_process DIRECTORY`.
 
 Started by `serve`, so that the index takes no time from those who wait for a decision. It is told on standard input
-what events bring and answers on standard output how the index stands; it ends when its standard input does, that is
-with the server, and begins only when the one before it is gone.
+how far the ledger goes, reads it, asks who acted where an event does not tell, and answers on standard output how the
+index stands; it ends when its standard input does, that is with the server, and begins only when the one before it is
+gone.
 """
 
 import gc
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from fourthwatch.engine.filing import BeginAgain, Commit, Derived, Filing, Stand
-from fourthwatch.errors import IndexDamaged, LedgerFull
+from fourthwatch.engine.filing import Filing
+from fourthwatch.engine.indexing import Indexer
+from fourthwatch.errors import IndexDamaged, LedgerError
+from fourthwatch.limits import INDEX_READING_KIB
 from fourthwatch.logs import log, set_up_logs
-from fourthwatch.server.filer import LENGTH_BYTES, Message, framed, lock_index
+from fourthwatch.server.filer import lock_index
+from fourthwatch.server.index_talk import (
+    LENGTH_BYTES,
+    Acting,
+    Answer,
+    Begin,
+    BeginAgain,
+    Doubts,
+    Follow,
+    Stand,
+    Told,
+    framed,
+)
 from fourthwatch.settings import read_settings
+from fourthwatch.store.history import History
 
 _NICENESS = 10
 """Whoever waits for a decision comes first. Not 19: beside programs that keep the machine busy it would stand still."""
-_messages = msgspec.msgpack.Decoder(Derived | Commit | BeginAgain)
+_messages: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
 
 
 def main(directory: Path) -> int:
-    """File until standard input ends; the exit code."""
+    """Write until standard input ends; the exit code."""
     set_up_logs(level=read_settings().log_level)
     os.nice(_NICENESS)
     gc.disable()  # tens of thousands of rows at a time, and no cycle among them
@@ -39,50 +55,69 @@ def main(directory: Path) -> int:
         return 0
     with lock:
         try:
-            filing = Filing(directory)
-        except (IndexDamaged, LedgerFull) as error:
+            scribe = Scribe(directory)
+        except (IndexDamaged, LedgerError) as error:
             log.error("index_unusable", reason=str(error))
             return 1
-        _answer(answered, Stand(filing.position()[0]))
-        for stand in answers(filing, _told(told)):
-            _answer(answered, stand)
-        filing.close()
+        for message in _told(told):
+            answered.write(framed(scribe.answer(message)))
+            answered.flush()
+        scribe.close()
     return 0
 
 
-def answers(filing: Filing, messages: Iterable[Message]) -> Iterator[Stand]:
-    """Do as told; a word for every commit and every new beginning."""
-    pieces: list[Derived] = []
-    for message in messages:
-        if isinstance(message, Derived):
-            pieces.append(message)
-        else:
-            yield _obeyed(filing, message, pieces)
-            pieces.clear()
+class Scribe:
+    """Does as it is told."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises `IndexDamaged` when the index can neither be opened nor begun anew, and `LedgerError`."""
+        self._history = History(directory, INDEX_READING_KIB)
+        self._filing = Filing(directory)
+        self._indexer = Indexer(self._history)
+        self._indexer.begin_at(self._filing.position()[0])
+
+    def answer(self, message: Told) -> Answer:
+        """A word for each message."""
+        try:
+            match message:
+                case Begin():
+                    self._indexer.feature_names = message.feature_names
+                case BeginAgain():
+                    self._filing.begin_again()
+                    self._indexer.begin_at(0)
+                case Follow():
+                    doubts = self._indexer.read(message.until_seq)
+                    if doubts:
+                        return Doubts(doubts)
+                    self._file(())
+                case Acting():
+                    self._file(message.who)
+            return Stand(self._filing.position()[0])
+        except (IndexDamaged, LedgerError) as error:
+            return Stand(0, str(error), isinstance(error, LedgerError))
+
+    def close(self) -> None:
+        """Close both files."""
+        self._filing.close()
+        self._history.close()
+
+    def _file(self, who: Sequence[tuple[str | None, str | None]]) -> None:
+        derived = self._indexer.derived(who)
+        if not derived.entries:
+            return
+        try:
+            self._filing.file(derived, self._history.chain_at(derived.last_seq))
+        except (IndexDamaged, LedgerError):
+            self._indexer.begin_at(derived.after_seq)
+            raise
 
 
-def _obeyed(filing: Filing, message: Commit | BeginAgain, pieces: list[Derived]) -> Stand:
-    try:
-        if isinstance(message, BeginAgain):
-            filing.begin_again()
-        elif pieces:
-            filing.file(pieces, message.chain)
-        return Stand(filing.position()[0])
-    except (IndexDamaged, LedgerFull) as error:
-        return Stand(0, str(error), is_full=isinstance(error, LedgerFull))
-
-
-def _told(stream: BinaryIO) -> Iterator[Message]:
+def _told(stream: BinaryIO) -> Iterator[Told]:
     while len(length := stream.read(LENGTH_BYTES)) == LENGTH_BYTES:
         body = stream.read(size := int.from_bytes(length, "big"))
         if len(body) < size:
             return  # the server ended in the middle of a word
         yield _messages.decode(body)
-
-
-def _answer(stream: BinaryIO, stand: Stand) -> None:
-    stream.write(framed(stand))
-    stream.flush()
 
 
 if __name__ == "__main__":

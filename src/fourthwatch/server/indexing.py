@@ -1,27 +1,29 @@
-"""Keeping the index right behind the ledger: small pieces of work on the loop, the writing in a process of its own."""
+"""Keeping the index right behind the ledger: a process of its own reads and writes, and is told when.
+
+On the loop stays what is known of sessions: whoever the ledger alone does not tell.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from fourthwatch.engine.corridor import Corridor
-from fourthwatch.engine.filing import BeginAgain, Commit, Derived, filing_for
-from fourthwatch.engine.indexing import Indexer
+from fourthwatch.engine.filing import filing_for
+from fourthwatch.engine.indexing import Doubt
+from fourthwatch.engine.recognition import who_acts
 from fourthwatch.engine.walk import Walk
 from fourthwatch.errors import IndexDamaged, LedgerError, Unavailable
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.logs import log
 from fourthwatch.metrics import INDEX_BEHIND
-from fourthwatch.server.filer import Filer, FilerEnded, framed, lock_index
+from fourthwatch.server.filer import Filer, FilerEnded, lock_index
+from fourthwatch.server.index_talk import Acting, BeginAgain, Follow
 
-_SLICE = 8
-"""Events between two looks of the loop at its sockets: well under a millisecond."""
-_FEW, _MANY = 4, 16
-"""Events in hand: fewer than a few are no reason to wait, many are what full load looks like."""
-_GIVING_WAY_S = 0.01
-"""Between two slices while there are some events in hand."""
-_STANDING_BACK_S = 0.1
-"""While there are many: nobody waits for the index, and at full load it falls behind rather than take a third of it."""
+_SLICE = 64
+"""Questions between two looks of the loop at its sockets: well under a millisecond."""
+_MANY = 24
+"""Events in hand are what full load looks like."""
 _FAR_BEHIND = 100_000
 """Events, about half a minute of full load; from then on the index gets its share all the same."""
 _REST_S = 0.2
@@ -40,15 +42,9 @@ class Indexing:
         """Raises `IndexDamaged` when the index can neither be opened nor begun anew."""
         self._directory = directory
         self._corridor = corridor
-        self._walk = corridor.definitions.walk
-        self._indexer = Indexer(corridor.feed, DECIDING)
-        self._position = _checked(directory, self._walk)
+        self._position = _checked(directory, corridor.definitions.walk)
         """Everything up to here is in the index, durable."""
         self._is_damaged = False
-        self._is_torn = False
-        """Whether something was derived that was not filed."""
-        self._is_filing = False
-        """Whether the process has been told to commit, and has not answered yet."""
         self._kick = asyncio.Event()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         INDEX_BEHIND.set(self.behind())
@@ -80,8 +76,8 @@ class Indexing:
             began_at = self._position
             try:
                 filer = await Filer.started(self._directory)
-                await filer.stood()
-                self._begin_at(filer.position)
+                await filer.begun(DECIDING)
+                self._stands_at(filer.position)
                 await self._follow(filer)
             except FilerEnded as error:
                 log.warning("index_process_ended", reason=str(error))
@@ -94,73 +90,46 @@ class Indexing:
     async def _follow(self, filer: Filer) -> None:
         while True:
             try:
-                is_behind = await self._step(filer)
+                is_behind = not self._stands_back() and await self._step(filer)
             except (LedgerError, Unavailable):  # there is no room, or the corridor begins again, or ends
                 await asyncio.sleep(_TROUBLE_REST_S)
-                self._is_torn = True
             except IndexDamaged as error:
                 log.warning("index_damaged", reason=str(error))
-                self._is_filing = False
                 await asyncio.sleep(_TROUBLE_REST_S if self._is_damaged else 0)  # if it cannot even be begun again
                 self._is_damaged = True
             else:
                 await self._rest(0 if is_behind else _REST_S)
 
+    def _stands_back(self) -> bool:
+        is_wanted = self._waiting or self._is_damaged
+        return not is_wanted and self._corridor.in_hand >= _MANY and self.behind() < _FAR_BEHIND
+
     async def _step(self, filer: Filer) -> bool:
-        """Take the next few events in; whether there are more of them already. One batch is filed meanwhile."""
+        """Let the next few events be taken in; whether there are more of them already."""
         walk = self._corridor.definitions.walk
         if self._is_damaged:
-            await self._begin_again(filer)
+            await filer.told(BeginAgain())
+            self._is_damaged = False
+            self._stands_at(filer.position)
             log.info("index_begun", events=walk.ledger.last_seq)
-        if self._is_torn or walk is not self._walk:
-            await self._filed(filer)
-            self._walk = walk
-            self._begin_at(self._position)
-        derived = await self._derived(walk)
-        await self._filed(filer)
-        if derived:
-            chain = walk.ledger.chain_at(self._indexer.position)
-            filer.tell([*derived, framed(Commit(chain))])
-            self._is_filing = True
-        INDEX_BEHIND.set(self.behind())
-        return self._is_filing
+        if self.behind():
+            asked = await filer.told(Follow(walk.ledger.last_seq))
+            if asked is not None:
+                await filer.told(Acting(await self._acting(asked.doubts)))
+        self._stands_at(filer.position)
+        return self.behind() > 0
 
-    async def _derived(self, walk: Walk) -> list[bytes]:
-        """Messages about the next few events, made a few events at a time."""
-        messages: list[bytes] = []
-        piece = Derived(self._indexer.position)
-        for number, fresh in enumerate(self._indexer.next_events(walk), 1):
-            self._indexer.derive(fresh, piece)
-            if number % _SLICE == 0:
-                messages.append(framed(piece))
-                piece = Derived(piece.last_seq)
-                await asyncio.sleep(self._pause_s())
-        if piece.entries:
-            messages.append(framed(piece))
-        self._indexer.position = piece.last_seq
-        return messages
+    async def _acting(self, doubts: Sequence[Doubt]) -> list[tuple[str | None, str | None]]:
+        """User and session of each event, a few at a time."""
+        who: list[tuple[str | None, str | None]] = []
+        for at in range(0, len(doubts), _SLICE):
+            windows = self._corridor.definitions.walk.windows
+            who += [who_acts(windows, one.tenant, one.seq, one.user, one.session) for one in doubts[at : at + _SLICE]]
+            await asyncio.sleep(0)
+        return who
 
-    async def _filed(self, filer: Filer) -> None:
-        """When what was handed over is durable."""
-        if self._is_filing:
-            self._is_filing = False
-            self._is_torn = True
-            await filer.stood()
-            self._is_torn = False
-            self._position = filer.position
-
-    async def _begin_again(self, filer: Filer) -> None:
-        with contextlib.suppress(IndexDamaged):
-            await self._filed(filer)
-        filer.tell([framed(BeginAgain())])
-        await filer.stood()
-        self._begin_at(filer.position)
-        self._is_damaged = False
-
-    def _begin_at(self, position: int) -> None:
+    def _stands_at(self, position: int) -> None:
         self._position = position
-        self._is_filing = self._is_torn = False
-        self._indexer.begin_at(position)
         INDEX_BEHIND.set(self.behind())
 
     async def _rest(self, seconds: float) -> None:
@@ -176,13 +145,6 @@ class Indexing:
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._kick.wait(), seconds)
-
-    def _pause_s(self) -> float:
-        """Until the next slice."""
-        in_hand = self._corridor.in_hand
-        if self._waiting or in_hand < _FEW:
-            return 0
-        return _STANDING_BACK_S if in_hand >= _MANY and self.behind() < _FAR_BEHIND else _GIVING_WAY_S
 
 
 def _checked(directory: Path, walk: Walk) -> int:

@@ -44,28 +44,40 @@ class ModelFilesRow(msgspec.Struct, frozen=True):
 class History:
     """One reading connection; use it from one thread."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, cache_kib: int | None = None) -> None:
         """Raises `LedgerUnusable` when there is no data file in the directory."""
         self.directory = directory
         self._connection = open_file(directory, read_only=True)
+        if cache_kib is not None:
+            self._connection.pragma("cache_size", -cache_kib)
         self.last_seq: int = self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0]
         """The newest position that is looked at; what comes in later is not."""
 
     def entries(self) -> Iterator[Entry]:
         """Every event with the decision that was made on it, if one was, in the order of the ledger."""
         done = 0
-        while done < self.last_seq:
-            rows = self._rows(
-                f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq"
-                " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
-                done, self.last_seq, HISTORY_PAGE_ROWS,
-            )  # fmt: skip
-            if not rows:
-                return
-            for row in rows:
-                decided = row[_EVENT_WIDTH] is not None
-                yield Entry(event_row(row[:_EVENT_WIDTH]), decision_row(row[_EVENT_WIDTH:]) if decided else None)
-            done = rows[-1][0]
+        while page := self.page(done, self.last_seq, HISTORY_PAGE_ROWS):
+            yield from page
+            done = page[-1].event.seq
+
+    def page(self, after_seq: int, until_seq: int, limit: int) -> list[Entry]:
+        """The next so many of them behind a position, and none behind another."""
+        rows = self._rows(
+            f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq"
+            " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
+            after_seq, until_seq, limit,
+        )  # fmt: skip
+        return [
+            Entry(
+                event_row(row[:_EVENT_WIDTH]), None if row[_EVENT_WIDTH] is None else decision_row(row[_EVENT_WIDTH:])
+            )
+            for row in rows
+        ]
+
+    def chain_at(self, seq: int) -> bytes:
+        """Chain hash of the event at a position, which must be there."""
+        chain: bytes = self._rows("SELECT chain FROM event WHERE seq = ?", seq)[0][0]
+        return chain
 
     def order_before(
         self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int

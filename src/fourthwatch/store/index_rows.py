@@ -112,7 +112,7 @@ def line_of(row: Sequence[Any]) -> OrderLine:
     return OrderLine(**dict(zip(LINE_COLUMNS, row, strict=True)))
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True, tag="mark"):
+class Mark(msgspec.Struct, frozen=True):
     """A user was marked, or a mark was cleared."""
 
     tenant: int
