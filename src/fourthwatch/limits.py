@@ -243,7 +243,9 @@ LINKS_MAX = 20
 # The index.
 INDEX_BATCH_EVENTS = 1_024
 """Events of one transaction of the index."""
-INDEX_ORDERS_CACHED = 2_000
+INDEX_PIECE_EVENTS = 256
+"""Events of it that are held decoded at one time."""
+INDEX_ORDERS_CACHED = 500
 """Orders that are remembered by what writes the index."""
 INDEX_READING_KIB = 4_096
 """Of the data file kept at hand by what writes the index, which reads it from one end to the other."""

@@ -75,8 +75,9 @@ class Shelf:
 
 def next_derived(indexer: Indexer, walk: Walk) -> Derived:
     """What the next few events bring, with who acted as the server tells it."""
-    doubts = indexer.read(walk.ledger.last_seq)
-    return indexer.derived([who_acts(walk.windows, one.tenant, one.seq, one.user, one.session) for one in doubts])
+    while (doubts := indexer.read(walk.ledger.last_seq)) is not None:
+        indexer.derive([who_acts(walk.windows, one.tenant, one.seq, one.user, one.session) for one in doubts])
+    return indexer.handed()
 
 
 def contents(directory: Path) -> dict[str, list[Any]]:

@@ -27,6 +27,7 @@ from fourthwatch.limits import (
     INDEX_FIELD_CHARS_MAX,
     INDEX_FIELDS_MAX,
     INDEX_ORDERS_CACHED,
+    INDEX_PIECE_EVENTS,
     TEXT_ID_MAX,
 )
 from fourthwatch.logs import log
@@ -89,41 +90,51 @@ class _Read(msgspec.Struct, gc=False):
 
 
 class Indexer:
-    """At a position of the ledger, on its way to the end: `read`, then `derived`."""
+    """At a position of the ledger, on its way to the end: `read` and `derive` a few times, then `handed`."""
 
     def __init__(self, history: History, feature_names: tuple[str, ...] = ()) -> None:
         self._history = history
         self.feature_names = feature_names
         """Of the values that decisions are stored with, in their order."""
-        self._known = Known()
-        self._orders = Orders(history, INDEX_ORDERS_CACHED)
-        self._read: list[_Read] = []
-        self.position = 0
-        """Everything up to here was derived."""
+        self.begin_at(0)
 
     def begin_at(self, position: int) -> None:
         """Go on behind what the index has."""
         self._known = Known()
         self._orders = Orders(self._history, INDEX_ORDERS_CACHED)
-        self._read = []
-        self.position = position
+        self._read: list[_Read] = []
+        self._derived = Derived(position, position)
 
-    def read(self, until_seq: int) -> list[Doubt]:
-        """Take up the next few events behind the position; what is in doubt about them. Raises `LedgerError`."""
-        if self._read:
-            self.begin_at(self.position)  # nobody came for the last ones: what is remembered of orders is too new
+    @property
+    def position(self) -> int:
+        """Everything up to here was handed over."""
+        return self._derived.after_seq
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether something was taken up, and not handed over."""
+        return bool(self._read or self._derived.entries)
+
+    def read(self, until_seq: int) -> list[Doubt] | None:
+        """Take up the next few events; what is in doubt about them. Raises `LedgerError`.
+
+        `None` when there are no more, or enough for one transaction.
+        """
+        room = min(INDEX_PIECE_EVENTS, INDEX_BATCH_EVENTS - len(self._derived.entries))
         self._history.last_seq = until_seq
-        entries = self._history.page(self.position, until_seq, INDEX_BATCH_EVENTS)
-        self._read = read = [self._said(entry.event, entry.decision) for entry in entries]
+        entries = self._history.page(self._derived.last_seq, until_seq, room)
+        self._read = [self._said(entry.event, entry.decision) for entry in entries]
+        if not self._read:
+            return None
         return [
             Doubt(one.row.seq, one.row.tenant, one.involved.user, one.involved.session)
-            for one in read
+            for one in self._read
             if one.is_in_doubt
         ]
 
-    def derived(self, acting: Iterable[tuple[str | None, str | None]]) -> Derived:
-        """What they bring, once user and session are known of those that were in doubt."""
-        into, who = Derived(self.position, self.position), iter(acting)
+    def derive(self, acting: Iterable[tuple[str | None, str | None]]) -> None:
+        """Work out what they bring, now that user and session are known of those that were in doubt."""
+        who = iter(acting)
         for one in self._read:
             row = one.row
             involved = named(one.involved, *next(who)) if one.is_in_doubt else one.involved
@@ -132,10 +143,14 @@ class Indexer:
                 occurred_ms=row.occurred_ms, involved=involved, order=one.order, name=row.name,
                 received_ms=row.received_ms, is_own=row.is_own,
             )  # fmt: skip
-            self._derive(row, one.made, subject, into)
+            self._derive(row, one.made, subject, self._derived)
         self._read = []
-        self.position = into.last_seq
-        return into
+
+    def handed(self) -> Derived:
+        """What was derived since the last time."""
+        derived = self._derived
+        self._derived = Derived(derived.last_seq, derived.last_seq)
+        return derived
 
     def _said(self, row: EventRow, made: DecisionRow | None) -> _Read:
         event = read_stored(KIND_OF_NUMBER[row.kind], row.body, from_go=row.from_go)
@@ -165,7 +180,7 @@ class Indexer:
     def _name(self, things: Sequence[tuple[int, int]], subject: Subject, into: Derived) -> None:
         """Take down the names of things that may be new: of all of a kind, since texts come by kind."""
         knows = self._known.knows
-        for kind in sorted({kind for kind, key in things if not knows(key)}):
+        for kind in dict.fromkeys([kind for kind, key in things if not knows(key)]):
             keys = [key for one, key in things if one == kind]
             for key, text in zip(keys, _TEXTS_OF_KIND[kind](subject), strict=True):
                 value = text if text.startswith(_GUEST) else text.partition(":")[2]

@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,6 +74,7 @@ class Scribe:
         self._history = History(directory, INDEX_READING_KIB)
         self._filing = Filing(directory)
         self._indexer = Indexer(self._history)
+        self._until_seq = 0
         self._indexer.begin_at(self._filing.position()[0])
 
     def answer(self, message: Told) -> Answer:
@@ -86,12 +87,13 @@ class Scribe:
                     self._filing.begin_again()
                     self._indexer.begin_at(0)
                 case Follow():
-                    doubts = self._indexer.read(message.until_seq)
-                    if doubts:
-                        return Doubts(doubts)
-                    self._file(())
+                    if self._indexer.is_under_way:  # the server was called off in the middle
+                        self._indexer.begin_at(self._filing.position()[0])
+                    self._until_seq = message.until_seq
+                    return self._go_on()
                 case Acting():
-                    self._file(message.who)
+                    self._indexer.derive(message.who)
+                    return self._go_on()
             return Stand(self._filing.position()[0])
         except (IndexDamaged, LedgerError) as error:
             return Stand(0, str(error), isinstance(error, LedgerError))
@@ -101,15 +103,19 @@ class Scribe:
         self._filing.close()
         self._history.close()
 
-    def _file(self, who: Sequence[tuple[str | None, str | None]]) -> None:
-        derived = self._indexer.derived(who)
-        if not derived.entries:
-            return
-        try:
-            self._filing.file(derived, self._history.chain_at(derived.last_seq))
-        except (IndexDamaged, LedgerError):
-            self._indexer.begin_at(derived.after_seq)
-            raise
+    def _go_on(self) -> Answer:
+        while (doubts := self._indexer.read(self._until_seq)) is not None:
+            if doubts:
+                return Doubts(doubts)
+            self._indexer.derive(())
+        derived = self._indexer.handed()
+        if derived.entries:
+            try:
+                self._filing.file(derived, self._history.chain_at(derived.last_seq))
+            except (IndexDamaged, LedgerError):
+                self._indexer.begin_at(derived.after_seq)
+                raise
+        return Stand(derived.last_seq)
 
 
 def _told(stream: BinaryIO) -> Iterator[Told]:

@@ -101,6 +101,7 @@ class Indexing:
                 await self._rest(0 if is_behind else _REST_S)
 
     def _stands_back(self) -> bool:
+        INDEX_BEHIND.set(self.behind())
         is_wanted = self._waiting or self._is_damaged
         return not is_wanted and self._corridor.in_hand >= _MANY and self.behind() < _FAR_BEHIND
 
@@ -114,8 +115,8 @@ class Indexing:
             log.info("index_begun", events=walk.ledger.last_seq)
         if self.behind():
             asked = await filer.told(Follow(walk.ledger.last_seq))
-            if asked is not None:
-                await filer.told(Acting(await self._acting(asked.doubts)))
+            while asked is not None:
+                asked = await filer.told(Acting(await self._acting(asked.doubts)))
         self._stands_at(filer.position)
         return self.behind() > 0
 
@@ -125,7 +126,7 @@ class Indexing:
         for at in range(0, len(doubts), _SLICE):
             windows = self._corridor.definitions.walk.windows
             who += [who_acts(windows, one.tenant, one.seq, one.user, one.session) for one in doubts[at : at + _SLICE]]
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # others have their turn
         return who
 
     def _stands_at(self, position: int) -> None:
