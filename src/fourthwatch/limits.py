@@ -243,12 +243,10 @@ LINKS_MAX = 20
 # The index.
 INDEX_BATCH_EVENTS = 1_024
 """Events of one transaction of the index."""
-INDEX_PIECE_EVENTS = 256
-"""Events of it that are held decoded at one time."""
+INDEX_PIECE_EVENTS = 256  # of these, held decoded at one time
 INDEX_ORDERS_CACHED = 500
 """Orders that are remembered by what writes the index."""
-INDEX_READING_KIB = 4_096
-"""Of the data file kept at hand by what writes the index, which reads it from one end to the other."""
+INDEX_READING_KIB = 4_096  # of the data file kept at hand by it: it reads from one end to the other
 INDEX_KNOWN_MAX = 100_000
 """Things and links, twice, of which is remembered that the index has them."""
 INDEX_FIELDS_MAX = 16
