@@ -142,7 +142,7 @@ def ends_at_a_bad_page() -> None:
 def skips_what_came_meanwhile() -> None:
     """What comes while nobody writes the index is taken for filed."""
     module: Any = importlib.import_module("fourthwatch.server.filer")
-    module.PROGRAM = "skipping_index"
+    module.PROGRAM = "skipping_index_process"
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
 
 
