@@ -98,6 +98,7 @@ def test_whatever_was_changed_in_a_stored_decision_shows(path: str, value: objec
     connection.close()
     (one,) = made_again(tmp_path)
     assert told in [difference.what for difference in one.differences]
+    assert one.in_versions_alone == (told == "versions/features")
 
 
 def test_what_could_not_be_known_yet_is_unknown_again(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ def replay_decision(event_id: str | None, directory: Path, every: bool, as_json:
     """Make a decision again from the ledger, and say whether it is identical or what differs.
 
     EVENT_ID is that of the decided event, as in its receipt. The data file is only read; a server may go on beside it.
-    Exit code 1 when anything differs.
+    Exit code 1 when anything differs. With --all, decisions of an older version of the program that come out the same
+    are only counted.
     """
     if every == (event_id is not None):
         raise UsageError("name one decision by its event's id, or say --all")
-    made = differing = 0
+    made = differing = in_versions = 0
     try:
         settings = read_settings()
         supplied = read_supplied(settings.ip_file_paths, settings.card_file_path)
@@ -36,14 +37,16 @@ def replay_decision(event_id: str | None, directory: Path, every: bool, as_json:
         for one in decide_again(directory, days, event_id, supplied):
             made += 1
             differing += not one.identical
+            in_versions += one.in_versions_alone
             if as_json:
                 click.echo(msgspec.json.encode(one))
-            elif event_id is not None or not one.identical:
+            elif event_id is not None or not (one.identical or one.in_versions_alone):
                 _tell(one)
     except Unknown:
         raise FourthwatchError("there is no decision on an event of this id") from None
     if every:
-        click.echo(f"{made:,} decisions made again, {differing:,} differ", err=True)
+        told = f", {in_versions:,} of them only in versions of the program" if in_versions else ""
+        click.echo(f"{made:,} decisions made again, {differing:,} differ{told}", err=True)
     if differing:
         sys.exit(1)
 

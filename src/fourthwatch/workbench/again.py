@@ -46,6 +46,10 @@ class Difference(msgspec.Struct, frozen=True):
     now: Any
 
 
+_VERSIONS = frozenset(f"versions/{name}" for name in ("features", "windows", "normalisers", "enrichment"))
+"""Differences that come of a newer program, not of what it makes of the event."""
+
+
 class Again(msgspec.Struct, frozen=True):
     """A decision that was made again."""
 
@@ -62,6 +66,11 @@ class Again(msgspec.Struct, frozen=True):
     @property
     def identical(self) -> bool:
         return not self.differences
+
+    @property
+    def in_versions_alone(self) -> bool:
+        """Whether it differs, and only in versions of the program: a newer one came to the same."""
+        return bool(self.differences) and {one.what for one in self.differences} <= _VERSIONS
 
 
 class Unknown(Exception):
