@@ -10,8 +10,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import uvicorn
@@ -27,7 +28,7 @@ from fourthwatch.engine.definitions import Shelf, stored_features
 from fourthwatch.engine.panel import Panel
 from fourthwatch.entities.supplied import read_supplied
 from fourthwatch.errors import UsageError
-from fourthwatch.limits import KEEP_ALIVE_IDLE_S
+from fourthwatch.limits import HEADER_DEADLINE_S, KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
 from fourthwatch.server.assembly import Assembly
 from fourthwatch.server.certificate import check_pair, self_signed
@@ -71,7 +72,7 @@ def serve(directory: Path, listen: Listen, settings: Settings, announce: Callabl
     lock = lock_directory(directory)
     try:
         erase_first(directory, SystemClock())
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=BoundedLoop) as runner:
             return runner.run(_serve(directory, listen, settings, announce))
     finally:
         lock.close()
@@ -144,6 +145,17 @@ def _welcome(url: str, users: UserStore, announce: Callable[[str], None]) -> Non
         link = f"{url}/console/welcome/{users.link_for(FIRST_TENANT, None)}"
         log.warning("nobody_can_sign_in", become_the_administrator=link, works="once, for a day")
     announce(url)
+
+
+class BoundedLoop(uvloop.Loop):
+    """Gives up on a TLS handshake as soon as on headers, where 60 seconds are usual; uvicorn has no option for it."""
+
+    handshake_deadline_s: float = HEADER_DEADLINE_S
+
+    def create_server(self, *where: Any, **options: Any) -> Coroutine[Any, Any, Any]:
+        if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = self.handshake_deadline_s
+        return super().create_server(*where, **options)
 
 
 class _Server(uvicorn.Server):
