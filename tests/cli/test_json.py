@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from fourthwatch.cli.main import root
+from fourthwatch.errors import FourthwatchError
 from fourthwatch.rules.rule import RuleSet
 from fourthwatch.rules.starter import preset
 from fourthwatch.store.ledger import Ledger
@@ -83,3 +84,23 @@ def test_a_conversion_says_how_many_events_came_of_it(tmp_path: Path) -> None:
         "convert", "fraudecom", str(source), "--out", str(tmp_path / "r.jsonl"), "--truth", str(tmp_path / "t.csv")
     )
     assert (made["rows"], made["bad"], sum(made["events"].values())) == (1, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("users", "create-link", "--name", "asha", "--url", "fraud.example.com"), "it should begin with https://"),
+        (("audit", "verify", "--head", "abc"), "--head is the `chain` of an entry"),
+        (("audit", "export", "--tenant", "nobody"), "there is no tenant 'nobody' in this data file"),
+        (
+            ("audit", "verify", "--tenant", "nobody", "--head", "0" * 32),
+            "there is no tenant 'nobody' in this data file",
+        ),
+        (("events", "export", "--tenant", "nobody"), "there is no tenant 'nobody' in this data file"),
+    ],
+)
+def test_what_was_not_meant_so_is_named(arguments: tuple[str, ...], sentence: str, data: Path) -> None:
+    ended = CliRunner().invoke(root, [*arguments, "--data", str(data)])
+    assert isinstance(ended.exception, FourthwatchError)
+    assert sentence in str(ended.exception)
+    assert ended.stdout == ""

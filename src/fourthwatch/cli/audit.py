@@ -1,5 +1,6 @@
 """`fourthwatch audit`: read the audit trail of a data file, and verify that nothing in it was changed or taken out."""
 
+import re
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from fourthwatch.store.changes import AuditEntry, AuditTrail
 from fourthwatch.store.keys import KeyStore
 
 _ROWS_AT_ONCE = 500
+_HEAD = re.compile("[0-9a-f]{32}")
 
 
 @click.group(epilog="Example: fourthwatch audit verify --data ./data")
@@ -35,7 +37,9 @@ def verify(directory: Path, tenant: str, head: str | None, as_json: bool) -> Non
     """
     tenants = _tenants(directory)
     if head is not None and tenant not in tenants.values():
-        raise UsageError(f"there is no tenant {tenant!r}")
+        raise FourthwatchError(f"there is no tenant {tenant!r} in this data file")
+    if head is not None and not _HEAD.fullmatch(head):
+        raise UsageError("--head is the `chain` of an entry, 32 digits and letters from a to f")
     heads: dict[int, AuditEntry] = {}
     is_there = head is None
     trail = AuditTrail(directory)
@@ -67,7 +71,7 @@ def export(directory: Path, tenant: str) -> None:
     """Print a tenant's trail, oldest first, one JSON object per line."""
     numbers = [number for number, name in _tenants(directory).items() if name == tenant]
     if not numbers:
-        raise UsageError(f"there is no tenant {tenant!r}")
+        raise FourthwatchError(f"there is no tenant {tenant!r} in this data file")
     trail = AuditTrail(directory)
     behind = 0
     try:

@@ -42,7 +42,7 @@ def create(directory: Path, name: str, scopes: tuple[str, ...], tenant: str, as_
     finally:
         store.close()
     click.echo(msgspec.json.encode({**_told(row), "key": key}) if as_json else key)
-    click.echo(f"scopes: {' '.join(scopes or DEFAULT_SCOPES)}. Keep it now, it is not shown again.", err=True)
+    click.echo(f"scopes: {' '.join(row.scopes)}. Keep it now, it is not shown again.", err=True)
 
 
 @keys.command("list", epilog="Example: fourthwatch keys list --data ./data --json")

@@ -9,7 +9,7 @@ import msgspec
 
 from fourthwatch.cli.options import data_option, json_option, there_option
 from fourthwatch.clock import SystemClock, iso_ms
-from fourthwatch.errors import FourthwatchError
+from fourthwatch.errors import FourthwatchError, UsageError
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.users import ROLES, User, UserStore
 
@@ -51,6 +51,8 @@ def create_link(directory: Path, name: str, role: str | None, tenant: str, url: 
 
     For a user who is there it resets the password; who holds the link can sign in as the user.
     """
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"--url is {url!r}: it should begin with https:// or http://")
     with _store(directory) as store:
         user = store.named(name)
         if user is None:
