@@ -640,6 +640,11 @@ def test_other_versions_of_http_are_505(served: Served, line: bytes) -> None:
     assert (answer.status, answer.error()) == (505, "http_version")
 
 
+def test_a_target_may_name_the_server_too_as_it_does_for_a_proxy(served: Served) -> None:
+    told = json.loads(served.ask(b"GET http://shop.example.com/a/b?c=d HTTP/1.1\r\n" + HEAD + b"\r\n").body)
+    assert (told["path"], told["query"]) == ("/a/b", "c=d")
+
+
 def test_bytes_behind_a_body_are_the_next_request_and_bytes_in_it_are_not(served: Served) -> None:
     inner = b"GET /inner HTTP/1.1\r\n" + HEAD + b"\r\n"
     chunked = b"POST /2 HTTP/1.1\r\n" + CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(inner), inner)
