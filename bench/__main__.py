@@ -22,6 +22,7 @@ from bench.latency import measure_latency
 from bench.model import measure_model
 from bench.overload import measure_overload
 from bench.peak import DECISIONS, measure_peak
+from bench.reading import measure_reading
 from bench.rules import measure_rules
 from bench.sign_in import measure_sign_in
 from bench.steps import measure_steps, profile
@@ -41,6 +42,7 @@ _PARTS = (
     "peak",
     "latency",
     "steps",
+    "reading",
     "windows",
     "hot-key",
     "model",
@@ -69,6 +71,7 @@ def main() -> int:
         "peak": lambda: measure_peak(tool, asked.seconds, asked.runs),
         "latency": lambda: measure_latency(tool, _reached(figures), asked.seconds, asked.runs),
         "steps": lambda: measure_steps(asked.runs),
+        "reading": lambda: measure_reading(asked.runs),
         "windows": lambda: measure_windows(asked.runs),
         "hot-key": lambda: measure_hot_key(asked.runs),
         "flatness": measure_flatness,
