@@ -35,6 +35,7 @@ LIES: dict[str, tuple[dict[str, object], str]] = {
     "an id that is a path": ({"id": "../../champion"}, "the model's id should have"),
     "an id that colours the terminal": ({"id": "\x1b[31mred"}, "the model's id should have"),
     "an id that ends a line": ({"id": "small-1\n"}, "the model's id should have"),
+    "the name of the points of the rules": ({"id": "scorecard"}, "no model can be"),
     "no id": ({"id": ""}, "the model's id should have"),
     "an id without end": ({"id": "a" * 101}, "the model's id should have"),
     "a target that colours the terminal": ({"target": "\x1b[31m"}, "the target should be up to 64 characters"),

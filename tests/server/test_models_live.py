@@ -203,10 +203,19 @@ def test_models_come_in_pages_and_a_state_is_changed_over_what_was_seen(tmp_path
         assert shop.ask("POST", path, retired, seen='"another"').status == 412
         assert shop.ask("POST", path, retired, seen=etag).status == 200
         assert shop.ask("POST", path, {"state": "shadow"}, seen=etag).status == 412
-        shop.store.report(1, "m-2", b'{"gates": [{"passed": true}, {"passed": false}]}')
-        assert shop.ask("POST", "/api/v1/models/m-2/state", {"state": "champion"}).status == 409
-        shop.store.report(1, "m-2", b'{"gates": [{"passed": true}, {"passed": true}]}')
-        assert shop.ask("POST", "/api/v1/models/m-2/state", {"state": "champion"}).status == 200
+        for against, second, may in (
+            ("scorecard", "false", False),
+            ("m-3", "true", False),  # which does not judge
+            ("scorecard", "true", True),
+        ):
+            shop.store.report(
+                1, "m-2", f'{{"against": "{against}", "gates": [{{"passed": true}}, {{"passed": {second}}}]}}'.encode()
+            )
+            assert shop.ask("GET", "/api/v1/models/m-2").json["passed"] is may
+            moved = shop.ask("POST", "/api/v1/models/m-2/state", {"state": "champion"})
+            assert moved.status == (200 if may else 409)
+        assert moved.json == shop.ask("GET", "/api/v1/models/m-2").json["model"]
+        assert not shop.ask("GET", "/api/v1/models/m-2").json["passed"]  # it judges now, and was compared with another
         shop.store.close()
 
 

@@ -9,11 +9,11 @@ from starlette.routing import Route
 
 from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page
-from fourthwatch.clock import iso_ms
+from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.panel import wanted_by
 from fourthwatch.errors import InUse, Malformed, ModelRefused
-from fourthwatch.model.manifest import Manifest
+from fourthwatch.model.manifest import SCORECARD, Manifest
 from fourthwatch.store.models import ModelRow, ModelStore
 
 _WHY_CHARS_MAX = 500
@@ -64,6 +64,8 @@ class ModelDetailView(msgspec.Struct, frozen=True):
     """Features in order, with sentences; spans, calibration, score map, hashes."""
     report: msgspec.Raw | None
     """The newest comparison with the champion and its gates; null while there was none."""
+    passed: bool
+    """Whether it may become the champion without a reason: it passed every gate against what judges now."""
     changes: tuple[ModelChangeView, ...]
     """Oldest first."""
     judged_from: tuple[int, ...]
@@ -81,11 +83,14 @@ class ModelMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Models:
     """Handlers of `/api/v1/models`."""
 
-    def __init__(self, changes: Changes, models: ModelStore, cursors: Cursors, corridor: Corridor) -> None:
+    def __init__(
+        self, changes: Changes, models: ModelStore, cursors: Cursors, corridor: Corridor, clock: Clock
+    ) -> None:
         self._changes = changes
         self._corridor = corridor
         self._models = models
         self._cursors = cursors
+        self._clock = clock
 
     def routes(self) -> list[Route]:
         """For the router."""
@@ -121,13 +126,21 @@ class Models:
             why = wanted.override.strip()[:_WHY_CHARS_MAX]
             row = self._models.get(asked.caller.tenant, model)
             asked.over(_etag(row))
-            if wanted.state == "champion" and not why and not _passed(row):
-                raise InUse("the model has not passed its gates: run `fourthwatch models compare`, or say `override`")
+            against = self._judging(asked.caller.tenant)
+            if wanted.state == "champion" and not why and not _passed(row, against):
+                raise InUse(
+                    f"the model has not passed its gates against {against}, which judges now: run"
+                    " `fourthwatch models compare`, or say `override`"
+                )
             if wanted.state != "retired":
                 self._check(asked.caller.tenant, row)
             said = f"gates overridden: {why}" if why else ""
-            change = self._models.moved(asked.caller.tenant, model, wanted.state, actor=asked.caller.key_id, why=said)
-            return Made(change=change, view=_view(msgspec.structs.replace(row, state=wanted.state)))
+            now_ms = self._clock.now_ms()
+            change = self._models.moved(
+                asked.caller.tenant, model, wanted.state, actor=asked.caller.key_id, why=said, at_ms=now_ms
+            )
+            moved = msgspec.structs.replace(row, state=wanted.state, changed_ms=now_ms)
+            return Made(change=change, view=_view(moved))
 
         return await self._changes.take(request, "manage", make)
 
@@ -139,12 +152,17 @@ class Models:
         except ModelRefused as error:
             raise InUse(str(error)) from error
 
+    def _judging(self, tenant: int) -> str:
+        champion = self._models.champion(tenant)
+        return SCORECARD if champion is None else champion.id
+
     def _detail(self, tenant: int, model: str) -> ModelDetailView:
         row = self._models.get(tenant, model)
         return ModelDetailView(
             _view(row),
             msgspec.Raw(row.manifest),
             None if row.report is None else msgspec.Raw(row.report),
+            _passed(row, self._judging(tenant)),
             tuple(
                 ModelChangeView(one.state, iso_ms(one.at_ms), one.actor, one.why)
                 for one in self._models.changes(tenant, model)
@@ -158,12 +176,12 @@ def _etag(row: ModelRow) -> str:
     return etag_of((row.id, row.state, row.changed_ms, row.report))
 
 
-def _passed(row: ModelRow) -> bool:
-    """Whether the newest comparison let it pass."""
+def _passed(row: ModelRow, against: str) -> bool:
+    """Whether the newest comparison was with this one, and let it pass."""
     if row.report is None:
         return False
-    gates = msgspec.json.decode(row.report, type=_Report).gates
-    return bool(gates) and all(gate.passed for gate in gates)
+    report = msgspec.json.decode(row.report, type=_Report)
+    return report.against == against and bool(report.gates) and all(gate.passed for gate in report.gates)
 
 
 class _Gate(msgspec.Struct):
@@ -172,6 +190,7 @@ class _Gate(msgspec.Struct):
 
 class _Report(msgspec.Struct):
     gates: tuple[_Gate, ...] = ()
+    against: str = ""
 
 
 class _Told(msgspec.Struct):

@@ -56,13 +56,12 @@ class ModelPages:
         drift = await visit.get("models", model_id, "drift")
         weeks = (await visit.get("models", model_id, "weeks"))["weeks"]
         features = sorted(found["manifest"]["features"], key=lambda use: -use.get("gain", 0.0))
-        report = found["report"]
         return self._looks.page(
             "model.html", visit, found=found, model=found["model"], states=STATES, features=features[:_FEATURES_SHOWN],
             more_features=max(0, len(features) - _FEATURES_SHOWN), drift=drift,
             drifts=sorted(drift["features"].items(), key=lambda one: -one[1])[:_DRIFTS_SHOWN], weeks=weeks,
             chart=_weeks_chart(weeks), pictures=[title for title, _ in await self._pictures(visit, model_id)],
-            passed=report is not None and all(gate["passed"] for gate in report["gates"]),
+            passed=found["passed"],
         )  # fmt: skip
 
     async def picture(self, visit: Visit) -> Response:

@@ -17,13 +17,10 @@ from fourthwatch.features.windows import Windows
 from fourthwatch.limits import MODEL_DECISIONS_REMEMBERED, MODELS_IN_USE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import MODEL_DECISIONS, MODEL_FAULTS
-from fourthwatch.model.manifest import Manifest
+from fourthwatch.model.manifest import SCORECARD, Manifest
 from fourthwatch.model.serving import LiveModel, worth_telling
 from fourthwatch.model.watched import Watched
 from fourthwatch.wire.reply import Reason
-
-SCORECARD = "scorecard"
-"""In place of a model's id: the rules' points judge."""
 
 
 class Seat(msgspec.Struct, frozen=True):

@@ -26,6 +26,8 @@ MODEL_FILE, MANIFEST_FILE, GOLDEN_FILE, CARD_FILE = "model.txt", "manifest.json"
 ONNX_FILE = "model.onnx"
 SCORE_GROUPS = 20
 """Groups of scores from 0 to 100, five points each."""
+SCORECARD = "scorecard"
+"""What judges where no model does, as it is called beside models; so none may be called that."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NAMES_IN_TEXT = re.compile(rb"^feature_names=(.*)$", re.MULTILINE)
 _TREE = b"\nTree="
@@ -187,6 +189,8 @@ def _check_self(manifest: Manifest) -> None:
             "the model's id should have 1 to 100 letters of English, digits, dots, hyphens and underscores, and begin"
             " with a letter or digit"
         )
+    if manifest.id == SCORECARD:
+        raise ModelRefused(f"the points of the rules are called {SCORECARD}; no model can be")
     if not 1 <= len(names) <= MODEL_FEATURES_MAX:
         raise ModelRefused(f"a model has 1 to {MODEL_FEATURES_MAX} features, not {len(names)}")
     if len(set(names)) != len(names):

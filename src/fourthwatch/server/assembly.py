@@ -151,7 +151,7 @@ def _of_models(
     """Whatever is asked about models."""
     watching = ModelWatching(changes, corridor, models, rule_sets, aside, clock)
     cards = ModelCards(changes, models)  # before the model's own path
-    return (cards, watching, Models(changes, models, cursors, corridor), Contributions(decisions, corridor))
+    return (cards, watching, Models(changes, models, cursors, corridor, clock), Contributions(decisions, corridor))
 
 
 class _Closable(Protocol):

@@ -131,7 +131,9 @@ class ModelStore:
         ).fetchone()
         return None if row is None else _row(row)
 
-    def moved(self, tenant: int, model: str, state: ModelState, *, actor: str, why: str = "") -> Change:
+    def moved(
+        self, tenant: int, model: str, state: ModelState, *, actor: str, why: str = "", at_ms: int | None = None
+    ) -> Change:
         """The change that brings a model into a state; a champion takes the place of the one before, which retires.
 
         Raises `NotFound`, or `InUse` when it is in that state already. Nothing is changed before it is applied.
@@ -141,7 +143,7 @@ class ModelStore:
             raise InUse(f"this model is {state} already")
         champion = self.champion(tenant) if state == "champion" else None
         retired = [] if champion is None else [(champion.id, "retired", f"{model} takes its place")]
-        return self._change(tenant, model, [*retired, (model, state, why)], actor, before)
+        return self._change(tenant, model, [*retired, (model, state, why)], actor, before, at_ms)
 
     def rolled_back(self, tenant: int, *, actor: str, why: str = "") -> tuple[Change, str | None]:
         """The change by which the champion retires and the one before it takes its place again; that one's id.
@@ -169,9 +171,10 @@ class ModelStore:
         apply_alone(self._connection, change, self._clock.now_ms())
 
     def _change(
-        self, tenant: int, model: str, moves: Iterable[tuple[str, str, str]], actor: str, before: str
-    ) -> Change:
-        now_ms = self._clock.now_ms()
+        self, tenant: int, model: str, moves: Iterable[tuple[str, str, str]], actor: str, before: str,
+        at_ms: int | None = None,
+    ) -> Change:  # fmt: skip
+        now_ms = self._clock.now_ms() if at_ms is None else at_ms
         writes: list[Write] = []
         after: dict[str, str] = {}
         for which, state, why in moves:

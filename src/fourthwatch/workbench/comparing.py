@@ -13,7 +13,7 @@ import numpy as np
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.errors import ModelRefused
 from fourthwatch.features.definition import Feature
-from fourthwatch.model.manifest import SCORE_GROUPS, Manifest, Package
+from fourthwatch.model.manifest import SCORE_GROUPS, SCORECARD, Manifest, Package
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
 from fourthwatch.model.stability import chance_stability, population_stability, score_shares
@@ -113,7 +113,7 @@ def compare(
     live = LiveModel.of(manifest, package)
     ours_scores, ours_probability, micros = _judged(live, matrix, rows, clock)
     live.close()
-    theirs, name = matrix.score[rows].astype(np.float64), "scorecard"
+    theirs, name = matrix.score[rows].astype(np.float64), SCORECARD
     if champion is not None:
         theirs, name = _champion_scores(directory, tenant, champion, since_ms, matrix, rows, clock, progress)
     bad, amount = bad_at[rows], np.nan_to_num(matrix.amount[rows])
