@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 
@@ -18,6 +19,7 @@ from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.errors import IndexDamaged, LedgerFull
 from fourthwatch.features.things import THINGS, key_of, mark_of_key
+from fourthwatch.store.file import FILE_NAME as LEDGER_NAME
 from fourthwatch.store.index_file import FILE_NAME
 from fourthwatch.store.index_rows import IndexBatch
 from fourthwatch.workbench.simulator import DemoShop
@@ -322,6 +324,21 @@ def test_a_bit_that_flipped_is_noticed_and_the_index_made_again(tmp_path: Path) 
     assert again.reader.position() == 300
     again.close()
     assert contents(tmp_path) == whole
+
+
+def test_an_order_that_can_no_longer_be_read_keeps_no_event_out(shelf: Shelf) -> None:
+    told(shelf, "createOrder", **ORDER, note="marmalade")
+    live(shelf, 60)
+    shelf.catch_up()
+    shelf.till.ledger._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    path = shelf.directory / LEDGER_NAME
+    whole = bytearray(path.read_bytes())
+    whole[whole.rindex(b"marmalade")] ^= 0x20
+    path.write_bytes(whole)
+    told(shelf, "order_status", NOW_MS + 1, _orderId="ord-1", _userId="asha", _orderStatus="_held")
+    shelf.indexer.begin_at(shelf.indexer.position)  # as a process that has just begun
+    assert shelf.line("ord-1").state == "held"
+    assert shelf.reader.position() == 62
 
 
 # Orders as they stand.
