@@ -214,7 +214,7 @@ DOCTOR_EVENTS_MAX = 10_000
 """Newest events of a tenant in which `doctor` looks for what features name."""
 
 LABELLING_EVENTS_MAX = 1_000
-"""Events about one order, and about one user, in which labels are looked for."""
+"""Newest events about one order, and about one user, in which labels are looked for."""
 
 # Policy.
 DEADLINE_MS_MAX = 10_000

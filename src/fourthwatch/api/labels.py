@@ -103,7 +103,7 @@ class OrderLabelsView(msgspec.Struct, frozen=True):
     """rto, returned or fulfilled, as far as it was told."""
     decision: DecidedOrderView | None
     labels: tuple[LabelView, ...]
-    """All that was ever told of the order and its user, oldest first."""
+    """All that was told of the order and its user, in the newest 1,000 events of either, oldest first."""
 
 
 class UserLabelsView(msgspec.Struct, frozen=True):
@@ -114,7 +114,7 @@ class UserLabelsView(msgspec.Struct, frozen=True):
     """By the source that stands over the others; null: nobody has said, or it was taken back."""
     by: LabelView | None
     labels: tuple[LabelView, ...]
-    """All that was ever told, oldest first."""
+    """All that was told in the newest 1,000 events, oldest first."""
 
 
 class LabelledView(msgspec.Struct, frozen=True):
@@ -215,7 +215,7 @@ class Labels:
         )
 
     def _about(self, tenant: int, subject: str, kinds: tuple[int, ...]) -> list[EventRow]:
-        return self._reader.about(tenant, subject, kinds, 0, LABELLING_EVENTS_MAX)
+        return self._reader.about(tenant, subject, kinds, LABELLING_EVENTS_MAX)
 
 
 def _tellings(rows: Sequence[EventRow]) -> list[Telling]:
