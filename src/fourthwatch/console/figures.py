@@ -3,13 +3,11 @@
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from fourthwatch.features.subject import minor_per_main
+
 UNKNOWN = "unknown"
-_MINOR_DIGITS = {
-    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
-    "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-}  # fmt: skip
-"""ISO 4217, where it is not two."""
+_DIGITS_OF = {1: 0, 100: 2, 1_000: 3}
+"""By how many minor units are one main unit."""
 AMOUNT_DIGITS_MAX = 13
 """Before the point, of an amount that somebody types."""
 _SIGNS = {"EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥", "USD": "$"}
@@ -17,7 +15,7 @@ _SIGNS = {"EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥", "USD": "$"}
 
 def minor_digits(currency: str | None) -> int:
     """How many digits of a minor amount stand behind the point."""
-    return _MINOR_DIGITS.get((currency or "").upper(), 2)
+    return _DIGITS_OF[minor_per_main(currency)]
 
 
 def amount_text(amount: str | float | None, currency: str | None = None, *, minor: bool = False) -> str:

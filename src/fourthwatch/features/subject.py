@@ -17,9 +17,10 @@ from fourthwatch.events.values import is_cash
 from fourthwatch.limits import AMOUNT_CHARS_MAX, AMOUNTS_CACHED_MAX
 
 _AMOUNT_MINOR_MAX = 10**15
-_ZERO_DECIMALS = ("JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX")
-_THREE_DECIMALS = ("BHD", "KWD", "OMR", "JOD", "TND")
-_MINOR_PER_MAIN = dict.fromkeys(_ZERO_DECIMALS, 1) | dict.fromkeys(_THREE_DECIMALS, 1_000)
+_WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_IN_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
+_MINOR_PER_MAIN = dict.fromkeys(_WHOLE.split(), 1) | dict.fromkeys(_IN_THOUSANDTHS.split(), 1_000)
+"""ISO 4217, where it is not 100."""
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
