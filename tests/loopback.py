@@ -11,7 +11,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 Taken = list[tuple[socket.socket, threading.Thread]]
 """Connections that were accepted, and who serves them."""

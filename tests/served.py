@@ -16,8 +16,11 @@ _UNHURRIED = {"FOURTHWATCH_DEADLINE_MS": "0"}
 """Nothing is put off on a busy machine: what is stored and answered depends on what was sent alone."""
 PROGRAM = Path(sys.executable).parent / "fourthwatch"
 KEY_HEADER = "X-THIRDWATCH-API-KEY"
-_START_S = 60.0
-_STOP_S = 60.0
+_START_S = 120.0
+_STOP_S = 120.0
+_LOG_S = 60.0
+PATIENCE_S = 60.0
+"""For an answer; whoever waits longer fails."""
 
 
 class Reply(NamedTuple):
@@ -53,6 +56,9 @@ class Served:
         self._wrapper = wrapper
         self._program = program
         self._process: subprocess.Popen[str] | None = None
+        self._collecting: threading.Thread | None = None
+        self._logged = threading.Condition()
+        self._log_before = 0
 
     def start(self) -> Self:
         """Start and wait until it says that it is ready."""
@@ -63,11 +69,14 @@ class Served:
             start_new_session=True,
         )  # fmt: skip
         assert self._process.stdout is not None
-        threading.Thread(target=self._collect_log, args=(self._process,), daemon=True).start()
+        self._log_before = len(self.log)
+        self._collecting = threading.Thread(target=self._collect_log, args=(self._process,), daemon=True)
+        self._collecting.start()
         timer = threading.Timer(_START_S, self._process.kill)
         timer.start()
         line = self._process.stdout.readline()
         timer.cancel()
+        timer.join()
         if not line.startswith("listening on "):
             code = self._end()
             raise RuntimeError(f"the server did not start (exit code {code}): {self.log[-5:]}")
@@ -100,6 +109,17 @@ class Served:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def logs(self, words: str) -> str:
+        """The first line with these words since the last start; its log is read beside us, so it is waited for."""
+
+        def found() -> str | None:
+            return next((line for line in self.log[self._log_before :] if words in line), None)
+
+        with self._logged:
+            line = self._logged.wait_for(found, _LOG_S)
+        assert line is not None, f"the server logs no {words!r}: {self.log[-8:]}"
+        return line
+
     def key(self, *scopes: str, name: str = "test", tenant: str = "default") -> str:
         """A new API key."""
         options = [option for scope in scopes for option in ("--scope", scope)]
@@ -109,7 +129,7 @@ class Served:
 
     def request(
         self, method: str, path: str, body: bytes | str | None = None, headers: Mapping[str, str] | None = None,
-        timeout_s: float = 30.0,
+        timeout_s: float = PATIENCE_S,
     ) -> Reply:  # fmt: skip
         """One request on a connection of its own."""
         connection = self.connection(timeout_s)
@@ -120,7 +140,7 @@ class Served:
         finally:
             connection.close()
 
-    def connection(self, timeout_s: float = 30.0) -> http.client.HTTPConnection:
+    def connection(self, timeout_s: float = PATIENCE_S) -> http.client.HTTPConnection:
         """A connection to use for several requests."""
         if self.url.startswith("https"):
             context = ssl.create_default_context(cafile=str(self.directory / "tls-certificate.pem"))
@@ -148,7 +168,9 @@ class Served:
         assert process.stderr is not None
         with process.stderr:
             for line in process.stderr:
-                self.log.append(line.rstrip())
+                with self._logged:
+                    self.log.append(line.rstrip())
+                    self._logged.notify_all()
 
     def _end(self) -> int:
         assert self._process is not None
@@ -160,6 +182,8 @@ class Served:
         finally:
             if self._process.stdout is not None:
                 self._process.stdout.close()
+            if self._collecting is not None:
+                self._collecting.join(_LOG_S)  # so that the log is whole
 
 
 def run(*arguments: str, timeout_s: float = 120.0, **environment: str) -> "subprocess.CompletedProcess[str]":

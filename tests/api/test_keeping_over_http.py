@@ -43,6 +43,6 @@ def test_retention_is_chosen_over_what_was_seen_is_on_record_and_holds_from_the_
         again = served.get(key, "/api/v1/keeping").json
         assert (again["histories"]["days"], again["histories"]["days_next"]) == (150, 150)
         assert next(row["days"] for row in again["kept"] if row["what"] == "histories") == 150
-        recovered = next(json.loads(line) for line in reversed(served.log) if '"recovered"' in line)
+        recovered = json.loads(served.logs('"recovered"'))
         assert recovered["read_again"] == 1, "the snapshot of another horizon is not used"
         assert choose(served, key, {"forget_after_days": None}).json["histories"]["days_next"] == 300

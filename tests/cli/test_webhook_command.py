@@ -12,7 +12,7 @@ import pytest
 
 from fourthwatch.store.endpoints import new_secret
 from fourthwatch.webhooks.signing import signed_headers
-from served import KEY_HEADER, PROGRAM, Served, run
+from served import KEY_HEADER, PATIENCE_S, PROGRAM, Served, run
 from webhooks.listening import Receiver, Told
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ def listening() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
 
 
 def posted(port: int, body: bytes, headers: dict[str, str]) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     connection.request("POST", "/hook", body, headers)
     status = connection.getresponse().status
     connection.close()

@@ -21,7 +21,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 _CLICKS = 5
 _GONE = "does not belong to the document"
 """What Chromium says of an element whose page has just been left, where it does not call it stale."""
@@ -108,14 +108,14 @@ class Browser:
     def click(self, selector: str) -> None:
         """On an element, brought to the middle first: at the edge a note of what was done may lie over it.
 
-        A part that is loaded meanwhile moves what stands below it, so that it may have to be brought there again.
+        A part that is loaded meanwhile moves what stands below it, or brings it anew, so that it is looked for again.
         """
-        found = self.one(selector)
         for tried in range(1, _CLICKS + 1):
-            self.script("arguments[0].scrollIntoView({block: 'center'})", found)
+            found = self.one(selector)
             try:
+                self.script("arguments[0].scrollIntoView({block: 'center'})", found)
                 found.click()
-            except ElementClickInterceptedException:
+            except (ElementClickInterceptedException, StaleElementReferenceException):
                 if tried == _CLICKS:
                     raise
             else:
@@ -173,6 +173,7 @@ def browser(url: str) -> Iterator[Browser]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, Service(shutil.which("chromedriver") or "chromedriver"))
     try:
+        driver.set_script_timeout(_WAIT_S)
         opened = Browser(driver, url)
         opened.size(*WIDE)
         yield opened

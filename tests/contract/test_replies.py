@@ -221,7 +221,7 @@ def test_a_page_that_cannot_be_is_400(shop: Shop, query: str) -> None:
 
 def test_a_key_over_its_rate_gets_429_with_the_wait(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("throttled")
-    with Served(directory, environment={"FOURTHWATCH_EVENTS_PER_SECOND": "5"}) as served:
+    with Served(directory, environment={"FOURTHWATCH_EVENTS_PER_SECOND": "1"}) as served:
         key, other = served.key("ingest"), served.key("ingest", name="other")
         replies = [served.send(key, "login", {"_userId": "u"}) for _ in range(40)]
         refused = [reply for reply in replies if reply.status != 200]

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from contract.shop import Shop, fresh
+from contract.shop import PATIENCE_S, Shop, fresh
 from served import KEY_HEADER, Served, run
 
 pytestmark = pytest.mark.slow
@@ -24,14 +24,14 @@ def test_the_address_announced_is_https_and_events_are_taken_over_it(tls_shop: S
 def test_the_certificate_is_good_for_the_names_of_this_machine(tls_shop: Shop, host: str) -> None:
     context = ssl.create_default_context(cafile=str(tls_shop.served.directory / "tls-certificate.pem"))
     address = f"https://{host}:{tls_shop.served.port}/healthz"
-    with urllib.request.urlopen(address, context=context, timeout=20) as reply:
+    with urllib.request.urlopen(address, context=context, timeout=PATIENCE_S) as reply:
         assert reply.status == 200
 
 
 def test_a_client_that_does_not_trust_the_certificate_refuses_it(tls_shop: Shop) -> None:
     address = f"https://localhost:{tls_shop.served.port}/healthz"
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
-        urllib.request.urlopen(address, context=ssl.create_default_context(), timeout=20)
+        urllib.request.urlopen(address, context=ssl.create_default_context(), timeout=PATIENCE_S)
 
 
 def test_plain_http_on_the_tls_port_is_not_answered_as_http(tls_shop: Shop) -> None:
@@ -44,7 +44,7 @@ def test_a_client_that_speaks_no_more_than_tls_1_2_is_served(tls_shop: Shop) -> 
     context = ssl.create_default_context(cafile=str(tls_shop.served.directory / "tls-certificate.pem"))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     address = f"https://localhost:{tls_shop.served.port}/healthz"
-    with urllib.request.urlopen(address, context=context, timeout=20) as reply:
+    with urllib.request.urlopen(address, context=context, timeout=PATIENCE_S) as reply:
         assert reply.status == 200
 
 
@@ -82,7 +82,7 @@ def test_the_operators_own_certificate_is_used(tls_shop: Shop, tmp_path_factory:
         request = urllib.request.Request(
             f"https://localhost:{served.port}/event/v1/login", b'{"_userId":"u"}', {KEY_HEADER: key}
         )
-        with urllib.request.urlopen(request, context=context, timeout=20) as reply:
+        with urllib.request.urlopen(request, context=context, timeout=PATIENCE_S) as reply:
             assert reply.status == 200
     assert not (directory / "tls-key.pem").exists()
 

@@ -1,9 +1,10 @@
 """E-mail normal forms: one mailbox, one key, by the providers' own rules and by no other."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import the_same_each_time
 from fourthwatch.entities.email import email_domain, email_key, email_local_digits, mentions_name
 from fourthwatch.limits import BODY_BYTES_MAX
 
@@ -128,7 +129,7 @@ def test_addresses_of_two_mailboxes_stay_apart(one: str, other: str) -> None:
     assert len(keys) == 2
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(ADDRESSES)
 def test_a_key_is_its_own_key(address: str) -> None:
     key = email_key(address)
@@ -141,7 +142,7 @@ def test_a_key_is_its_own_key(address: str) -> None:
         assert domain.isascii()
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(ANY_TEXT | ADDRESSES, ANY_TEXT, ANY_TEXT)
 def test_no_text_is_refused_with_an_error(text: str, name: str, other_name: str) -> None:
     key = email_key(text)

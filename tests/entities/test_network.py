@@ -3,9 +3,10 @@
 import ipaddress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import the_same_each_time
 from fourthwatch.entities.network import ip_and_network, ip_key, is_public, network_key
 from fourthwatch.limits import BODY_BYTES_MAX
 
@@ -90,7 +91,7 @@ def test_what_is_no_address_is_unknown(written: str) -> None:
     assert not is_public(written)
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(ADDRESSES)
 def test_the_key_is_the_standard_librarys_text_of_the_address(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
@@ -103,7 +104,7 @@ def test_the_key_is_the_standard_librarys_text_of_the_address(
         assert network_key(expected) == str(ipaddress.ip_network((expected, width), strict=False))
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(NEARLY_ADDRESSES | ADDRESSES.map(str) | st.lists(ADDRESSES.map(str)).map(", ".join))
 def test_a_key_is_its_own_key(text: str) -> None:
     key = ip_key(text)
@@ -112,7 +113,7 @@ def test_a_key_is_its_own_key(text: str) -> None:
         assert ip_key(f"[{key}]:80" if ":" in key else f"{key}:80") == key
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(ANY_TEXT | NEARLY_ADDRESSES)
 def test_no_text_is_refused_with_an_error(text: str) -> None:
     key = ip_key(text)

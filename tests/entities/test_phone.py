@@ -2,9 +2,10 @@
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import the_same_each_time
 from fourthwatch.entities import phone as phone_room
 from fourthwatch.entities.phone import phone_country, phone_key
 from fourthwatch.limits import BODY_BYTES_MAX
@@ -87,7 +88,7 @@ def test_what_cannot_be_dialled_is_unknown(written: str, country: str | None) ->
     assert phone_key(written, country) is None
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(NUMBERS, REGIONS)
 def test_a_key_is_its_own_key_whatever_the_country(written: str, region: str | None) -> None:
     key = phone_key(written, region)
@@ -98,14 +99,14 @@ def test_a_key_is_its_own_key_whatever_the_country(written: str, region: str | N
         assert key[1:].isdigit()
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(ANY_TEXT | NUMBERS, ANY_TEXT | REGIONS)
 def test_no_text_is_refused_with_an_error(text: str, country: str | None) -> None:
     phone_key(text, country)
     phone_country(text)
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(st.from_regex(phone_room._PLAIN_MOBILE, fullmatch=True))
 def test_the_short_way_for_mobile_numbers_gives_what_the_library_gives(number: str) -> None:
     parsed = phonenumbers.parse(number)
@@ -113,7 +114,7 @@ def test_the_short_way_for_mobile_numbers_gives_what_the_library_gives(number: s
     assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
 
 
-@settings(deadline=None)
+@the_same_each_time
 @given(st.sampled_from(sorted(phone_room._PLAIN_NATIONAL)), st.data())
 def test_the_short_way_for_national_numbers_gives_what_the_library_gives(region: str, data: st.DataObject) -> None:
     number = data.draw(st.from_regex(phone_room._PLAIN_NATIONAL[region], fullmatch=True))

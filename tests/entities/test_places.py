@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import the_same_each_time
 from fourthwatch.entities.country import country_code, is_usual_currency
 from fourthwatch.entities.places import CITY_PINS, STATES_BY_POSTCODE, state_code
 from fourthwatch.entities.postcode import (
@@ -47,6 +48,7 @@ def test_a_wrong_postcode_is_wrong(country: str) -> None:
     assert is_postcode_form(WRONG[country], country) is False
 
 
+@the_same_each_time
 @given(st.text(), st.sampled_from(sorted(postcode_countries())) | st.text(max_size=3))
 def test_no_text_breaks_a_postcode(text: str, country: str) -> None:
     told = is_postcode_form(text, country)

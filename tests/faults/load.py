@@ -18,7 +18,7 @@ from served import KEY_HEADER, Reply, Served
 
 Counted = Literal["orders_by_ip_24h", "failed_transactions_24h", "failed_logins_24h"]
 
-_REPLY_S = 20.0
+_REPLY_S = 60.0
 _RESENT_AFTER_OK = 0.15
 _RESENT_AFTER_UNKNOWN = 0.7
 _WENT_WRONG_ON_DISK = "could not write its data file"
@@ -148,7 +148,7 @@ class Load:
         """The server is not there: who notices waits."""
         self._there.clear()
 
-    def wait_for(self, more: int, timeout_s: float = 60.0) -> None:
+    def wait_for(self, more: int, timeout_s: float = 120.0) -> None:
         """Until so many more events were acknowledged."""
         with self._news:
             wanted = self._acknowledged + more
@@ -156,7 +156,7 @@ class Load:
         assert done, f"no {more} acknowledgements in {timeout_s} s; last replies: {self.replies[-3:]}"
         self._raise_faults()
 
-    def wait_for_refusal(self, status: int, timeout_s: float = 60.0) -> Reply:
+    def wait_for_refusal(self, status: int, timeout_s: float = 120.0) -> Reply:
         """Until somebody, from now on, is answered with this status."""
         looked_at = len(self.replies)
 

@@ -14,7 +14,7 @@ from served import Served
 
 pytestmark = pytest.mark.slow
 
-_EXIT_S = 20.0
+_EXIT_S = 60.0
 _FAULTS = {
     "a sync fails for good": ("fdatasync,fsync", "error=EIO:when=25+"),
     "a sync fails once": ("fdatasync,fsync", "error=EIO:when=25"),

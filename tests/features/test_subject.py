@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import the_same_each_time
 from fourthwatch.features.subject import mark_of, minor_units
 from fourthwatch.features.things import THINGS
 from story import Story
@@ -51,17 +52,20 @@ def test_an_amount_is_an_integer_in_minor_units_or_unknown(
     assert minor_units(amount, currency) == minor
 
 
+@the_same_each_time
 @given(st.text(), st.none() | st.sampled_from(["INR", "JPY", "KWD"]) | st.text())
 def test_no_text_breaks_an_amount(amount: str, currency: str | None) -> None:
     minor = minor_units(amount, currency)
     assert minor is None or abs(minor) <= 10**15
 
 
+@the_same_each_time
 @given(st.integers(0, 10**10), st.integers(0, 99))
 def test_no_cent_is_lost_in_an_amount(main: int, cents: int) -> None:
     assert minor_units(f"{main}.{cents:02d}", "USD") == main * 100 + cents
 
 
+@the_same_each_time
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_mark_is_never_zero_and_fits_a_signed_word(text: str) -> None:
     mark = mark_of(text)

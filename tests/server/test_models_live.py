@@ -1,6 +1,8 @@
 """Models in a running server: tried apart, given their past, taking over between two events; the damaged never do."""
 
 import json
+import time
+from collections.abc import Callable
 from math import log
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ NAMES = (
     "amount", "account_age", "orders_by_user_24h", "orders_by_user_7d", "own_mean_amount", "chargebacks_ever",
     "neighbours", "orders_by_user_90d",
 )  # fmt: skip
-PATIENCE = 400
+PATIENCE_S = 120.0
 
 
 class Shop:
@@ -76,12 +78,7 @@ def test_a_model_takes_over_when_it_is_promoted_and_a_damaged_one_never_does(tmp
         good = _package("broken", 30)
         shop.add(Package(good.manifest, good.body[: len(good.body) // 2], good.golden), "broken")
         shop.ask("POST", "/api/v1/models/broken/state", {"state": "champion", "override": "a test"})
-        alerts: list[dict[str, Any]] = []
-        for _ in range(PATIENCE):
-            shop.decision()
-            alerts = shop.ask("GET", "/api/v1/alerts").json["alerts"]
-            if alerts:
-                break
+        alerts = _decided_until(shop, lambda: shop.ask("GET", "/api/v1/alerts").json["alerts"])
         assert shop.store.held(1)[-1].model == "first"
         (alert,) = alerts
         assert (alert["code"], alert["thing"]) == ("model.refused", "models/broken")
@@ -170,12 +167,7 @@ def test_a_model_whose_feature_has_vanished_is_told_and_the_champion_stays(tmp_p
             refused = shop.ask("POST", "/api/v1/models/stale/state", {"state": state, "override": "a test"})
             assert (refused.status, refused.json["detail"]) == (409, sentence)
         shop.store.apply(shop.store.moved(1, "stale", "champion", actor="a test"))  # as when it was there then
-        alerts: list[dict[str, Any]] = []
-        for _ in range(PATIENCE):
-            shop.decision()
-            alerts = shop.ask("GET", "/api/v1/alerts").json["alerts"]
-            if alerts:
-                break
+        alerts = _decided_until(shop, lambda: shop.ask("GET", "/api/v1/alerts").json["alerts"])
         (alert,) = alerts
         assert sentence in alert["says"]
         assert shop.store.held(1)[-1].model == "first"
@@ -229,9 +221,14 @@ def _log_odds(probability: float) -> float:
 
 
 def _wait_for(shop: Shop, name: str) -> None:
-    for _ in range(PATIENCE):
+    _decided_until(shop, lambda: [held for held in shop.store.held(1)[-1:] if held.model == name])
+
+
+def _decided_until(shop: Shop, told: Callable[[], list[Any]]) -> list[Any]:
+    """What is told once anything is; orders are decided all the while."""
+    until_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until_s:
         shop.decision()
-        held = shop.store.held(1)
-        if held and held[-1].model == name:
-            return
-    raise AssertionError(f"{name} did not take over")
+        if found := told():
+            return found
+    raise AssertionError("nothing came of it")

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from loopback import Handler, Loopback, Taken, hang_up
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LOST = 0
 """Instead of a status: the connection is closed, and nothing is answered."""
 
