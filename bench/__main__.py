@@ -80,7 +80,7 @@ def main() -> int:
         "training": lambda: measure_training(asked.runs),
         "rules": lambda: measure_rules(asked.runs),
         "webhooks": lambda: measure_webhooks(tool, asked.seconds, asked.runs),
-        "growth": lambda: measure_growth(events, asked.runs, anew=asked.fresh),
+        "growth": lambda: measure_growth(events, _reached(figures), asked.seconds, asked.runs, anew=asked.fresh),
         "restart": lambda: measure_restart(events, asked.runs, anew=asked.fresh),
         "console": lambda: measure_console(
             tool, _reached(figures), events, asked.seconds, asked.runs, anew=asked.fresh

@@ -1,4 +1,4 @@
-"""What a long past costs: CPU per decision, memory and the way back to readiness, with many events stored."""
+"""What a long past costs: CPU per decision, latency, memory and the way back to readiness, with many events stored."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -8,13 +8,15 @@ from bench.figures import Figure, figure, ratios
 from bench.peak import scratch, tag
 from bench.program import Program, ours
 from bench.stored import SMALL, Stored, copied, prepared
-from bench.tools import own_burst
+from bench.tools import Latencies, open_loop, own_burst
 
 _ORDERS = 10_000
 _WARM_ORDERS = 1_000
 _TAIL = 19_000
 """Events after the newest snapshot when the server is killed: nearly as many as there can be."""
 _COST_RATIO_WANTED = 1.2
+_RATE = 2_500.0
+"""Orders per second of the open loop when it is not known what half load is."""
 _READY_WANTED_S = 5.0
 
 
@@ -29,23 +31,32 @@ class Starts(NamedTuple):
     entities: int
 
 
-def measure_growth(events: int, runs: int, *, anew: bool = False) -> list[Figure]:
-    """CPU per decision with `events` stored against 10,000, taking turns; snapshots that fall due are in it.
+def measure_growth(
+    events: int, reached: float | None, seconds: float, runs: int, *, anew: bool = False
+) -> list[Figure]:
+    """CPU per decision, and latency at half of `reached` decisions/s, with `events` stored against 10,000, in turns.
+
+    Snapshots that fall due are in it.
 
     The index of both is there: making one of a whole past is another thing, and happens once."""
+    rate = _RATE if reached is None else reached / 2
     large, small = indexed(events, anew=anew), indexed(SMALL, anew=anew)
     costs_large: list[float] = []
     costs_small: list[float] = []
+    seen_large: list[Latencies] = []
+    seen_small: list[Latencies] = []
     with scratch() as directory:
         past = copied(large, directory / "large")
         with ours(past.directory) as veteran:
             _send(veteran, past, "orders", _WARM_ORDERS)
             for _ in range(runs):
                 costs_large.append(_cost_us(veteran, past))
+                seen_large.append(_at_half_load(veteran, past, rate, seconds))
                 beginning = copied(small, directory / "small")
                 with ours(beginning.directory) as novice:
                     _send(novice, beginning, "orders", _WARM_ORDERS)
                     costs_small.append(_cost_us(novice, beginning))
+                    seen_small.append(_at_half_load(novice, beginning, rate, seconds))
     size, name = f"{events:,}", "CPU per decision"
     whole = sum(costs_large) / sum(costs_small)
     return [
@@ -54,6 +65,11 @@ def measure_growth(events: int, runs: int, *, anew: bool = False) -> list[Figure
         ratios(f"{name}: {size} / 10,000 stored, run by run", costs_large, costs_small),
         figure(f"{name} at {size} stored", costs_large, "µs"),
         figure(f"{name} at 10,000 stored", costs_small, "µs"),
+        figure(f"latency at half load with {size} stored, p50", [one.p50_ms for one in seen_large], "ms",
+               note=f"open loop, {rate:,.0f} orders/s, {runs} runs of {seconds:g} s"),
+        figure(f"latency at half load with {size} stored, p99", [one.p99_ms for one in seen_large], "ms"),
+        figure("the same with 10,000 stored, p50", [one.p50_ms for one in seen_small], "ms"),
+        figure("the same with 10,000 stored, p99", [one.p99_ms for one in seen_small], "ms"),
     ]  # fmt: skip
 
 
@@ -91,6 +107,15 @@ def _cost_us(server: Program, stored: Stored) -> float:
     before_s = server.cpu_s()
     _send(server, stored, "orders", _ORDERS)
     return (server.cpu_s() - before_s) / _ORDERS * 1e6
+
+
+def _at_half_load(server: Program, stored: Stored, rate: float, seconds: float) -> Latencies:
+    server.settle()
+    seen = open_loop(server.url, stored.key, rate, seconds, tag())
+    server.settle()
+    if seen.failures:
+        raise RuntimeError(f"{seen.failures} requests of the open loop failed")
+    return seen
 
 
 def _killed_with_tail(past: Stored, mode: Literal["orders", "visits"]) -> int:
