@@ -10,7 +10,7 @@
 
 enum { CARD = 1, EMPTY = 2, SHAPE = 4, COLONS_FROM = 3 };
 enum { BRACKETS_MAX = 32, CARD_DIGITS = 13, LONG_DIGITS = 19, POINTS = 0x20000, UNITS = 0x10000 };
-enum { RUN_DIGITS = 32, CHUNKS = 16, TRIED_MAX = 256 };
+enum { RUN_DIGITS = 32, CHUNKS = 16, TRIED_MAX = 256, PREFIXES = 10000 };
 
 /* Classes of a byte. */
 enum { DIGIT = 1, PASSED_OVER = 2, QUAD_1 = 4, QUAD_2 = 8, QUAD_3 = 16, QUAD_4 = 32, SPECIAL = 64, STARTS_CARD = 128 };
@@ -18,6 +18,7 @@ enum { DIGIT = 1, PASSED_OVER = 2, QUAD_1 = 4, QUAD_2 = 8, QUAD_3 = 16, QUAD_4 =
 static uint8_t class_of[256];
 static uint8_t folded[POINTS / 8]; /* characters that may stand for digits or separators */
 static uint8_t telling[UNITS / 8]; /* the same as they are escaped, and all of ASCII */
+static uint8_t lengths[PREFIXES];  /* by the first four digits: a bit for each length of a card's number, from 13 on */
 
 typedef struct { const uint8_t *at, *begin, *end; } Place;
 
@@ -150,6 +151,13 @@ typedef struct {
     Py_ssize_t chunk[CHUNKS];
 } Run;
 
+/* Whether there are card numbers of this length that begin with the four digits that stand here. */
+static bool has_scheme(const Run *run, Py_ssize_t first, Py_ssize_t count) {
+    unsigned prefix = 0;
+    for (Py_ssize_t i = first; i < first + 4; i++) prefix = prefix * 10 + run->digit[i % RUN_DIGITS] - '0';
+    return lengths[prefix] >> (count - CARD_DIGITS) & 1;
+}
+
 /* Whether the last digit of a number is the one that the others call for. */
 static bool has_check_digit(const Run *run, Py_ssize_t first) {
     unsigned sum = 0, doubled = 0;
@@ -170,7 +178,7 @@ static bool may_end_card(Run *run, uint8_t stop) {
         if (newest - first > LONG_DIGITS) return false;
         if (count < CARD_DIGITS || !(class_of[run->digit[first % RUN_DIGITS]] & STARTS_CARD)) continue;
         if (newest - first < CARD_DIGITS && ++run->tried > TRIED_MAX) return true;
-        if (count <= LONG_DIGITS && has_check_digit(run, first)) return true;
+        if (count <= LONG_DIGITS && has_scheme(run, first, count) && has_check_digit(run, first)) return true;
     }
     return false;
 }
@@ -250,19 +258,23 @@ static PyObject *module_colons(PyObject *module, PyObject *text) {
     return PyLong_FromSsize_t(found);
 }
 
-/* Two tables of bits, by code point and by unit of an escape. */
+static bool copied(uint8_t *table, size_t size, const Py_buffer *given) {
+    bool fits = (size_t)given->len == size;
+    if (fits) memcpy(table, given->buf, size);
+    return fits;
+}
+
+/* Two tables of bits, by code point and by unit of an escape, and one of lengths, by prefix. */
 static PyObject *module_prepare(PyObject *module, PyObject *args) {
     (void)module;
-    Py_buffer points, units;
-    if (!PyArg_ParseTuple(args, "y*y*", &points, &units)) return NULL;
-    bool fits = points.len == sizeof folded && units.len == sizeof telling;
-    if (fits) {
-        memcpy(folded, points.buf, sizeof folded);
-        memcpy(telling, units.buf, sizeof telling);
-    }
+    Py_buffer points, units, by_prefix;
+    if (!PyArg_ParseTuple(args, "y*y*y*", &points, &units, &by_prefix)) return NULL;
+    bool fit = copied(folded, sizeof folded, &points) && copied(telling, sizeof telling, &units) &&
+               copied(lengths, sizeof lengths, &by_prefix);
     PyBuffer_Release(&points);
     PyBuffer_Release(&units);
-    if (!fits) return PyErr_Format(PyExc_ValueError, "the tables are of another size");
+    PyBuffer_Release(&by_prefix);
+    if (!fit) return PyErr_Format(PyExc_ValueError, "the tables are of another size");
     Py_RETURN_NONE;
 }
 
@@ -287,7 +299,7 @@ static PyMethodDef methods[] = {
     {"scan", module_scan, METH_O, "What is doubtful about a body, and how many colons it has."},
     {"colons", module_colons, METH_O, "How many colons there are."},
     {"may_hold_nothing", module_may_hold_nothing, METH_O, "Whether there may be an empty text or a null."},
-    {"prepare", module_prepare, METH_VARARGS, "Say which characters may stand for digits or separators."},
+    {"prepare", module_prepare, METH_VARARGS, "Say which characters may stand for digits or separators, and which numbers are of cards."},
     {0}};
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
 static PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "_scan", .m_methods = methods, .m_slots = slots};

@@ -104,6 +104,15 @@ def lengths_of(prefix: str) -> tuple[int, ...]:
     return ()
 
 
+def lengths_by_prefix(shortest: int) -> bytes:
+    """For each four digits the lengths of the numbers that may begin with them, a bit for each from the shortest on."""
+    found = bytearray(10**4)
+    for prefix, rows in _BY_PREFIX.items():
+        for length in {length for *_, lengths in rows for length in lengths}:
+            found[int(prefix)] |= 1 << (length - shortest)
+    return bytes(found)
+
+
 def has_check_digit(digits: str) -> bool:
     """Whether the last of these ASCII digits is the one that the others call for (Luhn; ISO/IEC 7812-1, annex B)."""
     code_points = digits.encode("ascii")

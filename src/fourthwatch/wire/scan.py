@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from fourthwatch.limits import JSON_DEPTH_MAX
-from fourthwatch.wire.card_numbers import FOLD
+from fourthwatch.wire.card_numbers import FOLD, lengths_by_prefix
 from fourthwatch.wire.card_prefilter import suspects
 
 __all__ = [
@@ -38,6 +38,8 @@ _BLURRED_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_RUN = b"0" * 19
 """No integer with fewer digits is beyond 63 bits."""
 _POINTS, _UNITS = 0x20000, 0x10000
+_DIGITS_MIN = 13
+"""No card number has fewer."""
 
 
 def specified(raw: bytes) -> int:
@@ -84,7 +86,10 @@ def _units() -> set[int]:
 try:
     from fourthwatch.wire._scan import colons, may_hold_nothing, prepare, scan
 
-    prepare(_bits((point for point in FOLD if point < _POINTS), _POINTS), _bits(_units(), _UNITS))
+    prepare(
+        _bits((point for point in FOLD if point < _POINTS), _POINTS), _bits(_units(), _UNITS),
+        lengths_by_prefix(_DIGITS_MIN),
+    )  # fmt: skip
     COMPILED = True
 except ImportError:
     scan = specified
