@@ -178,7 +178,7 @@ def test_an_event_of_somebody_else_under_our_name_and_key_does_not_take_its_plac
 def tags_in(directory: Path, user: str) -> list[tuple[str, str | None, bool | None]]:
     """Source, kind of abuse and whether it is a bad one, of all that was ever said of a user."""
     reader = LedgerReader(directory)
-    rows = reader.about(1, user_subject(user), USER_LABEL_KINDS, 100)
+    rows = reader.of_kinds(1, user_subject(user), USER_LABEL_KINDS, 100)[::-1]
     reader.close()
     told = [one for row in rows for one in tellings_of(row, read_stored(KIND_OF_NUMBER[row.kind], row.body))]
     return [(one.source, one.abuse_type, one.value) for one in told]

@@ -71,11 +71,11 @@ def test_an_id_that_is_none_is_not_found_and_breaks_nothing(reader: LedgerReader
     assert reader.event(1, event_id) is None
 
 
-def test_of_more_events_about_a_thing_than_are_wanted_the_newest_are_told_oldest_first(reader: LedgerReader) -> None:
+def test_of_more_events_about_a_thing_than_are_wanted_the_newest_are_told(reader: LedgerReader) -> None:
     kinds = (event(1).kind, 10, 20)
-    assert [row.seq for row in reader.about(1, order_subject("ord-1"), kinds, 100)] == [1, 2, 4]
-    assert [row.seq for row in reader.about(1, order_subject("ord-1"), kinds, 2)] == [2, 4]
-    assert [row.seq for row in reader.about(2, order_subject("ord-1"), (10,), 2)] == [3]
+    assert [row.seq for row in reader.of_kinds(1, order_subject("ord-1"), kinds, 100)] == [4, 2, 1]
+    assert [row.seq for row in reader.of_kinds(1, order_subject("ord-1"), kinds, 2)] == [4, 2]
+    assert [row.seq for row in reader.of_kinds(2, order_subject("ord-1"), (10,), 2)] == [3]
 
 
 def test_a_timeline_is_one_tenants_oldest_first_in_pages(reader: LedgerReader) -> None:

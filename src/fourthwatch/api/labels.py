@@ -215,7 +215,7 @@ class Labels:
         )
 
     def _about(self, tenant: int, subject: str, kinds: tuple[int, ...]) -> list[EventRow]:
-        return self._reader.about(tenant, subject, kinds, LABELLING_EVENTS_MAX)
+        return self._reader.of_kinds(tenant, subject, kinds, LABELLING_EVENTS_MAX)
 
 
 def _tellings(rows: Sequence[EventRow]) -> list[Telling]:

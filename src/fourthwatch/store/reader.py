@@ -111,16 +111,6 @@ class LedgerReader:
         ).fetchone()
         return None if row is None else str(row[0])
 
-    def about(self, tenant: int, subject: str, kinds: tuple[int, ...], limit: int) -> list[EventRow]:
-        """The newest events of these kinds about a subject, oldest first."""
-        marks = ",".join("?" * len(kinds))
-        rows = self._connection.execute(
-            f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? AND e.subject = ? AND e.kind IN ({marks})"
-            " ORDER BY e.seq DESC LIMIT ?",
-            (tenant, subject, *kinds, limit),
-        )
-        return [event_row(row) for row in rows][::-1]
-
     def between(self, tenant: int, from_seq: int, before_seq: int) -> list[Entry]:
         """A tenant's events from one position and before another, newest first."""
         return list(
