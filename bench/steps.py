@@ -21,7 +21,7 @@ from bench.peak import scratch, tag
 from bench.tools import Mode
 from fourthwatch.clock import Millis, SystemClock
 from fourthwatch.decision import Policy
-from fourthwatch.engine import subjects
+from fourthwatch.engine import orders
 from fourthwatch.engine import walk as walking
 from fourthwatch.engine.walk import Answer, Submission, Walk
 from fourthwatch.events import KIND_OF_NAME
@@ -182,7 +182,7 @@ def _watched(walk: Walk, watch: Stopwatch) -> Iterator[None]:
     places += [(walk._recent, name) for name in ("by_identity", "newest_of")]
     places += [(walk.windows, name) for name in ("read_all", "add")]
     places += [(walk.rulings.of(TENANT).ruling, "judged")]
-    places += [(walk.ledger, name) for name in ("sealed", "write")] + [(subjects, "involved_in")]
+    places += [(walk.ledger, name) for name in ("sealed", "write")] + [(orders, "involved_in")]
     with ExitStack() as undo:
         for place, name in places:
             plain = getattr(place, name)
