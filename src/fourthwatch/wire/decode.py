@@ -18,7 +18,7 @@ from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX, WARNINGS_MAX
 from fourthwatch.wire import masking
 from fourthwatch.wire.coerce import coerced
 from fourthwatch.wire.reply import BodyWarning, encode, within_limit
-from fourthwatch.wire.scan import CARD, EMPTY, may_hold_nothing, scan
+from fourthwatch.wire.scan import EMPTY, has_suspicion, may_hold_nothing, scan
 from fourthwatch.wire.strict import canonical_of, is_plain, pointer_to, read_object
 from fourthwatch.wire.times import read_timestamp_ms
 
@@ -67,12 +67,14 @@ def decode_event(
     raw: bytes, kind: Kind, received_ms: Millis, user_agent: str = "", *, keep: frozenset[str] = frozenset()
 ) -> Decoded:
     """Read one event; raises `Malformed` and then nothing of it is kept. `keep`: keys of the shop's own numbers."""
-    if not user_agent.endswith("/go"):
-        decoded = _decode_plain(raw, kind, received_ms)
+    found = scan(raw)
+    is_suspected = has_suspicion(found, raw)
+    if not (found & EMPTY or is_suspected or kind.type is _CUSTOM or user_agent.endswith("/go")):
+        decoded = _decode_plain(raw, found, kind, received_ms)
         if decoded is not None:
             return decoded
-    document, canonical = read_object(raw)
-    return _decode(document, canonical, raw, kind, received_ms, user_agent, keep)
+    document, canonical = read_object(raw, found)
+    return _decode(document, canonical, raw, kind, received_ms, user_agent, keep if is_suspected else None)
 
 
 def decode_document(
@@ -85,16 +87,12 @@ def decode_document(
     keep: frozenset[str] = frozenset(),
 ) -> Decoded:
     """As `decode_event`, for a body that is already a JSON object; takes the document over and changes it."""
-    return _decode(document, canonical_of(document), raw, kind, received_ms, user_agent, keep)
+    kept = keep if masking.may_hold_card_data(raw) else None
+    return _decode(document, canonical_of(document), raw, kind, received_ms, user_agent, kept)
 
 
-def _decode_plain(raw: bytes, kind: Kind, received_ms: Millis) -> Decoded | None:
+def _decode_plain(raw: bytes, found: int, kind: Kind, received_ms: Millis) -> Decoded | None:
     """The event, when its bytes are just what its type declares and nothing needs a word, as of most; else `None`."""
-    if kind.type is _CUSTOM:
-        return None
-    found = scan(raw)
-    if found & EMPTY or (found & CARD and masking.may_hold_card_data(raw)):
-        return None
     try:
         event = _DECODERS[kind.type].decode(raw)
     except (ValueError, RecursionError):
@@ -135,12 +133,13 @@ def _decode(
     kind: Kind,
     received_ms: Millis,
     user_agent: str,
-    keep: frozenset[str],
+    keep: frozenset[str] | None,
 ) -> Decoded:
+    """`keep` is `None` when the body surely holds no card data."""
     warnings: list[BodyWarning] = []
     from_go = user_agent.endswith("/go")
     body = raw
-    if masking.may_hold_card_data(raw):
+    if keep is not None:
         masked, found = masking.mask(document, keep)
         if found:
             assert isinstance(masked, dict)

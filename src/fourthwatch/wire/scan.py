@@ -19,6 +19,7 @@ __all__ = [
     "EMPTY",
     "SHAPE",
     "colons",
+    "has_suspicion",
     "may_hold_card_data",
     "may_hold_nothing",
     "scan",
@@ -68,7 +69,12 @@ def may_hold_card_data(raw: bytes) -> bool:
     >>> may_hold_card_data(b'{"_note": "4111-1111 1111.1111"}')
     True
     """
-    return scan(raw) & CARD != 0 and (not COMPILED or suspects(raw))
+    return has_suspicion(scan(raw), raw)
+
+
+def has_suspicion(found: int, raw: bytes) -> bool:
+    """The same of a body that was looked at, by what `scan` found."""
+    return found & CARD != 0 and (not COMPILED or suspects(raw))
 
 
 def _bits(numbers: Iterable[int], size: int) -> bytes:

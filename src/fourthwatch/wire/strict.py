@@ -22,7 +22,7 @@ _AT_BYTE = re.compile(r"\(byte (\d+)\)")
 
 def document_of(raw: bytes) -> Any:
     """The JSON value that `raw` holds; raises `Malformed` for anything doubtful."""
-    return _read(raw)[0]
+    return _read(raw, scan(raw))[0]
 
 
 def object_of(raw: bytes) -> dict[str, Any]:
@@ -30,18 +30,17 @@ def object_of(raw: bytes) -> dict[str, Any]:
     return read_object(raw)[0]
 
 
-def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
-    """The object that `raw` holds, and its canonical form: sorted keys, no blanks."""
-    document, canonical = _read(raw)
+def read_object(raw: bytes, found: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """The object that `raw` holds, and its canonical form: sorted keys, no blanks; `found`: by `scan`, if known."""
+    document, canonical = _read(raw, scan(raw) if found is None else found)
     if type(document) is not dict:
         raise Malformed("the body must be a JSON object", code="not_an_object")
     return document, canonical
 
 
-def _read(raw: bytes) -> tuple[Any, bytes]:
+def _read(raw: bytes, found: int) -> tuple[Any, bytes]:
     try:
         document = _decode(raw)
-        found = scan(raw)
         if found & SHAPE:
             _refuse_depth(document, 1)
             _refuse(document, _is_long, "an integer is beyond 63 bits; send it as text", "integer_too_large")
