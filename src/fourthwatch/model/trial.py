@@ -47,7 +47,8 @@ def main() -> None:
     """Judge whatever comes in until nothing does."""
     out, cpu_seconds = int(sys.argv[1]), int(sys.argv[2])
     with contextlib.suppress(ModelRefused):
-        library()  # once, and not in each child anew
+        # Once, and not in each child anew; with one thread, for others would only wait for it, and wait busily.
+        library().LGBM_SetMaxThreads(1)
     source: BinaryIO = sys.stdin.buffer
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         content = source.read(LENGTH.unpack(head)[0])
