@@ -57,6 +57,8 @@ def test_a_full_disk_is_refused_in_time_and_taken_again_once_there_is_room(disk:
             (disk / "ballast").unlink()
             wait_until_ready(server)
             load.wait_for(100)
+        server.logs('"disk_full"')
+        server.logs('"disk_has_room"')
         assert server.stop() == 0
     assert not any("batch_failed" in line for line in server.log), "SQLite met the full disk first"
     verdict = judge(load.history, stored_in(data))

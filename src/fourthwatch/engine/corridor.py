@@ -74,6 +74,7 @@ class Corridor:
         """Whether events are taken; a full disk is looked at again each time."""
         if self._state == "full" and self._settings.has_room:
             self._state = "ready"
+            log.info("disk_has_room")
             self._post_turn()  # for what nobody waits for
         return self._state
 
@@ -205,6 +206,8 @@ class Corridor:
             return False
         if flight is None:
             if not self._settings.has_room:
+                if self._state != "full":
+                    log.error("disk_full", do="make room; until there is, events are answered 503")
                 self._state = "full"
                 refused = queues.emptied() if self._stopping else queues.asked()
                 self._refuse(refused, unavailable("full"))  # what is being written has its own answer
