@@ -109,6 +109,20 @@ def test_with_dry_run_a_set_is_only_checked_and_tried(team: Team) -> None:
     assert team.found("/api/v1/rule-sets/current")["version"] == 0
 
 
+def test_what_looks_wrong_is_told_and_refuses_nothing(team: Team) -> None:
+    never = {**LOOK, "name": "never", "when": "amount > 5 and amount < 3", "examples": []}
+    finding = {
+        "rule": "never", "code": "contradictory", "message": "its parts exclude each other: it can never hit",
+    }  # fmt: skip
+    tried = team.ask("POST", "/api/v1/rule-sets?dry_run=true", {"rules": [never, LOOK]}).json
+    assert (tried["findings"], tried["warnings"]) == ([finding], [f"never: {finding['message']}"])
+    made = team.ask("POST", "/api/v1/rule-sets", {"rules": [never, LOOK]})
+    assert (made.status, made.json["findings"]) == (201, [finding])
+    assert team.ask("PUT", "/api/v1/rules/never", {**never, "owner": "risk"}).json["findings"] == [finding]
+    assert team.ask("POST", "/api/v1/rule-sets/1/rollback", {}).json["findings"] == [finding]
+    assert team.ask("DELETE", "/api/v1/rules/never").json["findings"] == []
+
+
 def test_an_edit_over_what_one_has_not_seen_is_refused(team: Team) -> None:
     assert_error(team.ask("POST", "/api/v1/rule-sets", {"rules": [LOOK]}, if_match=None), 428)
     etag = team.ask("GET", "/api/v1/rule-sets/current").headers["etag"]

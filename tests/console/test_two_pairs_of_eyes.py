@@ -121,3 +121,13 @@ def test_whatever_waits_is_said_to_wait_and_a_new_rule_takes_no_others_place(tea
         assert team.version() == before
     for one in team.waiting():
         assert visitor.post(f"/console/rules/proposals/{one['proposal']}", {"approve": "no"}).status == 303
+
+
+def test_what_looks_wrong_about_a_set_is_said_where_it_is_sent_and_where_it_is_approved(team: Team) -> None:
+    asha, ravi = team.asha.visitor, team.ravi.visitor
+    asha.post("/console/rules/edit/new", {**RULE, "name": "never", "when": "amount > 5 and amount < 3"})
+    looked = "Look at never: its parts exclude each other: it can never hit."
+    assert looked in asha.get("/console/rules").body.decode()
+    (one,) = team.waiting()
+    ravi.post(f"/console/rules/proposals/{one['proposal']}", {"approve": "yes"})
+    assert looked in ravi.get("/console/rules").body.decode()

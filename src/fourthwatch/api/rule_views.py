@@ -7,7 +7,7 @@ import msgspec
 
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.rulings import InForce
-from fourthwatch.errors import LanguageError, Malformed
+from fourthwatch.errors import Finding, LanguageError, Malformed
 from fourthwatch.language import format_expression, from_json
 from fourthwatch.rules.difference import Difference
 from fourthwatch.rules.rule import Rule, RuleSet, decoded
@@ -101,8 +101,10 @@ class CheckedView(msgspec.Struct, frozen=True):
     aggregates: int
     """Different questions to the past that are written inline."""
     differences: tuple[DifferenceView, ...]
+    findings: tuple[Finding, ...]
+    """What looks wrong, and is no reason to refuse it: as `fourthwatch rules lint --json` tells it."""
     warnings: tuple[str, ...]
-    """What looks wrong, and is no reason to refuse it."""
+    """The same as sentences, each with the name of its rule."""
 
 
 class PublishedView(msgspec.Struct, frozen=True):
@@ -113,6 +115,8 @@ class PublishedView(msgspec.Struct, frozen=True):
     proposal: int | None
     """Its number, when it waits."""
     differences: tuple[DifferenceView, ...]
+    findings: tuple[Finding, ...]
+    """What looks wrong about the set, and was no reason to refuse it: as `fourthwatch rules lint --json` tells it."""
 
 
 class DifferencesView(msgspec.Struct, frozen=True):

@@ -39,7 +39,7 @@ from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.rule_shelf import features_used
 from fourthwatch.engine.rulings import InForce, Ready, starter_in_force
-from fourthwatch.errors import Changed, Forbidden, NotFound, RulesRefused
+from fourthwatch.errors import Changed, Finding, Forbidden, NotFound, RulesRefused
 from fourthwatch.language import parse, to_json
 from fourthwatch.limits import STATISTICS_DECISIONS_MAX
 from fourthwatch.rules.check import CheckedSet, check_set, list_findings
@@ -72,6 +72,8 @@ class _Checked(msgspec.Struct):
     """Version that was in force then."""
     proposed: int
     """The newest number of a set that waits."""
+    findings: tuple[Finding, ...] = ()
+    """What looks wrong, and is no reason to refuse it."""
     ready: Ready | None = None
 
 
@@ -286,7 +288,8 @@ class Rules:
         proposed = self._store.newest_proposal(tenant)
         # Where nothing new has to be remembered it can be compiled here, too.
         ready = rulings.compiled(tenant, InForce(now.version + 1, checked)) if definitions.keeps(checked) else None
-        return _Checked(checked, len(tried), differences(now.checked.rule_set, rule_set), now.version, proposed, ready)
+        found, findings = differences(now.checked.rule_set, rule_set), tuple(lint(checked))
+        return _Checked(checked, len(tried), found, now.version, proposed, findings, ready)
 
     def _published(
         self, asked: Asked, seq: int, rule_set: RuleSet, note: str, one: _Checked, action: str,
@@ -304,10 +307,9 @@ class Rules:
         in_force = InForce(version, one.checked)
 
         self._corridor.publish(tenant, in_force, one.ready)
-        views = difference_views(one.found)
         return Made(
             change=rule_set_published(row, action, *_told(one.found), None if proposal is None else proposal.id),
-            view=PublishedView(version, None, views),
+            view=PublishedView(version, None, difference_views(one.found), one.findings),
             status=201,
             headers={
                 "Location": f"/api/v1/rule-sets/{version}",
@@ -325,7 +327,7 @@ class Rules:
         )  # fmt: skip
         return Made(
             change=rule_set_proposed(row, *_told(one.found)),
-            view=PublishedView(None, number, difference_views(one.found)),
+            view=PublishedView(None, number, difference_views(one.found), one.findings),
             status=202,
             headers={"Location": "/api/v1/rule-proposals"},
         )
@@ -378,12 +380,8 @@ def _told(found: list[Difference]) -> tuple[object, object]:
     return before or None, after or None
 
 
-def _warnings(one: _Checked) -> list[str]:
-    return [f"{found.rule}: {found.message}" for found in lint(one.checked)]
-
-
 def _checked_view(one: _Checked) -> CheckedView:
     asked = {node for each in one.checked.asking for node in each.aggregates}
-    return CheckedView(
-        len(one.checked.rules), one.examples, len(asked), difference_views(one.found), tuple(_warnings(one))
-    )
+    warnings = tuple(f"{found.rule}: {found.message}" for found in one.findings)
+    views = difference_views(one.found)
+    return CheckedView(len(one.checked.rules), one.examples, len(asked), views, one.findings, warnings)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.counting import counted, either
 from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.entities.supplied import read_supplied
@@ -46,13 +47,16 @@ def replay_decision(event_id: str | None, directory: Path, every: bool, as_json:
         raise FourthwatchError("there is no decision on an event of this id") from None
     if every:
         told = f", {in_versions:,} of them only in versions of the program" if in_versions else ""
-        click.echo(f"{made:,} decisions made again, {differing:,} differ{told}", err=True)
+        click.echo(
+            f"{counted(made, 'decision')} made again, {differing:,} {either(differing, 'differs', 'differ')}{told}",
+            err=True,
+        )
     if differing:
         sys.exit(1)
 
 
 def _tell(one: Again) -> None:
-    told = "identical" if one.identical else f"{len(one.differences):,} differences"
+    told = "identical" if one.identical else counted(len(one.differences), "difference")
     made = f"score {one.score}, {one.verdict}, rule set {one.rules}"
     click.echo(f"{one.event_id} at position {one.position:,}: {made}: {told}")
     for difference in one.differences:

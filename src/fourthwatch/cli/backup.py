@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.counting import counted
 from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.store.backup import back_up
 
@@ -22,4 +23,4 @@ def backup(directory: Path, out: Path, as_json: bool) -> None:
     made = back_up(directory, out)
     told = {"directory": str(out), "events": made.events, "bytes": made.bytes}
     click.echo(msgspec.json.encode(told) if as_json else out)
-    click.echo(f"{made.events:,} events, {made.bytes:,} bytes", err=True)
+    click.echo(f"{counted(made.events, 'event')}, {made.bytes:,} bytes", err=True)

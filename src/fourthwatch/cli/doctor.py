@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.counting import counted
 from fourthwatch.cli.options import data_option, json_option, split_address
 from fourthwatch.clock import SystemClock
 from fourthwatch.engine.absence import own_features
@@ -36,7 +37,7 @@ def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
 
     def show(seq: int) -> None:
         if seq % _PROGRESS_EVERY == 0:
-            click.echo(f"{seq:,} events looked at", err=True)
+            click.echo(f"{counted(seq, 'event')} looked at", err=True)
 
     supplied, lookup_files = _lookup_files(settings)
     findings = [

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.counting import counted, either
 from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.clock import SystemClock
 from fourthwatch.engine.person import events_of
@@ -34,9 +35,10 @@ def erase_user(directory: Path, user_id: str, tenant: str, yes: bool, as_json: b
             click.echo("nothing was heard of this user", err=True)
             return
         if not yes:
-            click.confirm(f"erase {len(found.seqs):,} events for good?", abort=True, err=True)
+            click.confirm(f"erase {counted(len(found.seqs), 'event')} for good?", abort=True, err=True)
         erased = erase(directory, found, COMMAND_LINE, SystemClock())
     finally:
         lock.close()
     click.echo(msgspec.json.encode({"id": erased.id, "events": len(erased.events)}) if as_json else erased.id)
-    click.echo(f"{len(erased.events):,} events were erased. Keep erasures.jsonl with your backups.", err=True)
+    told = f"{counted(len(erased.events), 'event')} {either(len(erased.events), 'was', 'were')} erased"
+    click.echo(f"{told}. Keep erasures.jsonl with your backups.", err=True)

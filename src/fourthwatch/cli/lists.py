@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from fourthwatch.api.list_views import ListEntryView, entries_csv
+from fourthwatch.cli.counting import counted
 from fourthwatch.cli.features import server_options
 from fourthwatch.cli.options import json_option
 from fourthwatch.errors import FourthwatchError
@@ -145,7 +146,7 @@ def import_(name: str, file: Path, to: str, key: str, insecure: bool, preview: b
             click.echo(f"{file}:{fault['line']}: {fault['why']}")
         would = "would be " if preview else ""
         click.echo(
-            f"{total['rows']:,} rows: {total['added']:,} {would}added, {total['replaced']:,} {would}replaced, "
+            f"{counted(total['rows'], 'row')}: {total['added']:,} {would}added, {total['replaced']:,} {would}replaced, "
             f"{total['invalid_count']:,} cannot be taken, {total['duplicate_count']:,} say the same as another",
             err=True,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.counting import counted, either
 from fourthwatch.cli.features import definitions_in, server_options
 from fourthwatch.cli.options import json_option
 from fourthwatch.errors import Finding, FourthwatchError, LanguageError, RulesRefused
@@ -16,7 +17,7 @@ from fourthwatch.limits import PREVIEW_ORDERS, PREVIEW_ORDERS_MAX
 from fourthwatch.rules.check import CheckedSet, check_set
 from fourthwatch.rules.difference import differences
 from fourthwatch.rules.examples import try_examples
-from fourthwatch.rules.files import read_file, together, write_file
+from fourthwatch.rules.files import look_at_file, read_file, together, write_file
 from fourthwatch.rules.lint import lint as look_over
 from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.starter import PRESETS, preset
@@ -44,23 +45,25 @@ def rules() -> None:
 @_FEATURES
 @json_option
 def lint(files: tuple[Path, ...], features: tuple[Path, ...], as_json: bool) -> None:
-    """Check rules without a server: names, words, types, bounds; and what looks wrong about those that hold.
+    """Check rules without a server: shape, names, words, types, bounds; and what looks wrong about those that hold.
 
     Dead and contradictory conditions, such as are never known, rules that others make needless, conditions that hit
     everything. Exit code 1 when something was found.
     """
-    rule_set = _read(files)
-    findings: Sequence[Finding] = ()
+    read = [look_at_file(str(file), _text(file)) for file in files]
+    rule_set = together(one.rule_set for one in read)
+    findings = [_of_file(file, found) for file, one in zip(files, read, strict=True) for found in one.findings]
     try:
-        findings = look_over(check_set(rule_set, _book(features), _OFFLINE_TENANT))
+        findings += look_over(check_set(rule_set, _book(features), _OFFLINE_TENANT))
     except RulesRefused as refused:
-        findings = refused.findings
+        findings += refused.findings
+    rows = sum(one.rows for one in read)
     if as_json:
-        click.echo(msgspec.json.encode({"checked": len(rule_set.rules), "findings": findings}))
+        click.echo(msgspec.json.encode({"checked": rows, "findings": findings}))
     else:
         for one in findings:
             click.echo(f"{one.rule or 'the set'}: {one.rendered.rstrip() or one.message}")
-        click.echo(f"{len(rule_set.rules):,} rules, {len(findings):,} findings", err=True)
+        click.echo(f"{counted(rows, 'rule')}, {counted(len(findings), 'finding')}", err=True)
     if findings:
         sys.exit(1)
 
@@ -84,7 +87,8 @@ def test(files: tuple[Path, ...], features: tuple[Path, ...], as_json: bool) -> 
         for one in failed:
             click.echo(f"{one.rule}: {one.says}")
         without = sum(not one.rule.examples for one in checked.rules)
-        click.echo(f"{len(tried):,} examples, {len(failed):,} failed; {without:,} rules have none", err=True)
+        have_none = f"{counted(without, 'rule')} {either(without, 'has', 'have')} none"
+        click.echo(f"{counted(len(tried), 'example')}, {len(failed):,} failed; {have_none}", err=True)
     if failed:
         sys.exit(1)
 
@@ -143,7 +147,7 @@ def diff(files: tuple[Path, ...], to: str, key: str, insecure: bool, as_json: bo
     else:
         for one in found:
             click.echo(f"{one.kind:<8} {one.rule or 'the set'}" + (f": {', '.join(one.keys)}" if one.keys else ""))
-        click.echo(f"{len(found):,} difference{'' if len(found) == 1 else 's'}", err=True)
+        click.echo(counted(len(found), "difference"), err=True)
     if found:
         sys.exit(1)
 
@@ -155,23 +159,32 @@ def diff(files: tuple[Path, ...], to: str, key: str, insecure: bool, as_json: bo
 @click.option("--note", default="", help="Why; kept with the version.")
 @json_option
 def push(files: tuple[Path, ...], to: str, key: str, insecure: bool, dry_run: bool, note: str, as_json: bool) -> None:
-    """Publish some files as the rule set, whole, over the one that is in force now. Nothing is when nothing differs."""
+    """Publish some files as the rule set, whole, over the one that is in force now. Nothing is when nothing differs.
+
+    What looks wrong about the set, as `rules lint` finds it, is told as a warning and stops nothing.
+    """
     server = Server(to, key, insecure=insecure)
     (now, etag), wanted = _in_force(server), _read(files)
-    if not dry_run and now.presets == wanted.presets and not differences(now, wanted):
-        click.echo(msgspec.json.encode({"version": None, "proposal": None, "differences": []}) if as_json else
-                   "nothing differs from what is in force: nothing is published")  # fmt: skip
-        return
+    is_same = not dry_run and now.presets == wanted.presets and not differences(now, wanted)
     sent = {**msgspec.to_builtins(wanted), "note": note}
-    path = "/api/v1/rule-sets" + ("?dry_run=true" if dry_run else "")
+    path = "/api/v1/rule-sets" + ("?dry_run=true" if dry_run or is_same else "")
     told = _done(server.ask("POST", path, sent, {"If-Match": etag}))
+    findings = told.body.get("findings", [])  # an older server tells none
     if as_json:
-        click.echo(msgspec.json.encode(told.body))
+        nothing = {"version": None, "proposal": None, "differences": [], "findings": findings}
+        click.echo(msgspec.json.encode(nothing if is_same else told.body))
         return
     for one in told.body["differences"]:
         click.echo(f"{one['kind']:<8} {one['rule'] or 'the set'}")
-    if dry_run:
-        click.echo(f"{told.body['rules']:,} rules hold, {told.body['examples']:,} examples are as they should be")
+    for one in findings:
+        click.echo(f"warning  {one['rule'] or 'the set'}: {one['message']}")
+    if is_same:
+        click.echo("nothing differs from what is in force: nothing is published")
+    elif dry_run:
+        rules, examples = told.body["rules"], told.body["examples"]
+        as_they_should = either(examples, "is as it should be", "are as they should be")
+        click.echo(f"{counted(rules, 'rule')} {either(rules, 'holds', 'hold')}, "
+                   f"{counted(examples, 'example')} {as_they_should}")  # fmt: skip
     elif told.body["version"] is None:
         click.echo(f"waits for the approval of another key, as proposal {told.body['proposal']}")
     else:
@@ -202,8 +215,11 @@ def try_out(files: tuple[Path, ...], to: str, key: str, insecure: bool, last: in
         )
     for text in told["not_counted"]:
         click.echo(f"not counted for some of them, which have too long a past: {text}")
-    behind = f", {told['behind_events']:,} newer events not looked up yet" if told["behind_events"] else ""
-    click.echo(f"{told['orders']:,} orders, {told['events_counted']:,} events counted again{behind}", err=True)
+    behind = f", {counted(told['behind_events'], 'newer event')} not looked up yet" if told["behind_events"] else ""
+    click.echo(
+        f"{counted(told['orders'], 'order')}, {counted(told['events_counted'], 'event')} counted again{behind}",
+        err=True,
+    )
 
 
 @rules.command(epilog="Example: fourthwatch rules pull rules.toml --to http://127.0.0.1:8080 --key $KEY --dry-run")
@@ -223,13 +239,18 @@ def pull(file: Path, to: str, key: str, insecure: bool, version: str, dry_run: b
         file.write_text(text, "utf-8")
     if as_json:
         click.echo(msgspec.json.encode({"file": str(file), "rules": len(rule_set.rules), "changed": is_new}))
-    click.echo(f"{file}: {len(rule_set.rules):,} rules, " + ("changed" if is_new else "as it was"), err=True)
+    click.echo(f"{file}: {counted(len(rule_set.rules), 'rule')}, " + ("changed" if is_new else "as it was"), err=True)
     if is_new and dry_run:
         sys.exit(1)
 
 
 def _read(files: Sequence[Path]) -> RuleSet:
     return together(read_file(str(file), _text(file)) for file in files)
+
+
+def _of_file(file: Path, found: Finding) -> Finding:
+    """A finding that names no rule says the file that it is about."""
+    return found if found.rule else msgspec.structs.replace(found, message=f"{file}: {found.message}")
 
 
 def _text(file: Path) -> str:

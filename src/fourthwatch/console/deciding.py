@@ -18,6 +18,7 @@ DONE = {
     "approve": "approved", "decline": "declined", "hold": "held", "confirm": "held for the customer’s confirmation",
 }  # fmt: skip
 _REASON_CHARS_MAX = 500
+_NAMED_MAX = 5
 
 
 class Deciding:
@@ -75,32 +76,43 @@ class Deciding:
         """Make it; one that fails stops no other."""
         order_ids, verdict = _orders_in(visit), _verdict_in(visit)
         decided: list[str] = []
-        failed: list[str] = []
+        failed: dict[str, str] = {}
         for order_id in order_ids:
-            if not visit.may("manager") and await _kept_by(visit, order_id) is not None:
-                failed.append(order_id)
+            if not visit.may("manager") and (who := await _kept_by(visit, order_id)) is not None:
+                failed[order_id] = f"{who} is at it"
                 continue
             answered = await visit.ask("POST", "orders", order_id, "decisions", body=_choice(visit, verdict))
-            (decided if answered.is_ok else failed).append(order_id)
+            if answered.is_ok:
+                decided.append(order_id)
+            else:
+                failed[order_id] = answered.refusal().message
             await visit.ask("DELETE", "orders", order_id, "claim")  # where it is the user's own
         undo = self._passing.remember(visit.user, decided)
         told = f"{len(decided)} order{'s' if len(decided) != 1 else ''} {DONE[verdict]}."
         if failed:
-            told += f" {len(failed)} could not be: {', '.join(failed[:5])}"
+            told += f" {len(failed)} could not be: {_named(failed)}"
         tone = "warn" if failed else "good"
         return then(visit.back(), told, tone=tone, undo="/console/decide/undo" if decided else "", undo_value=undo)
 
     async def undo(self, visit: Visit) -> Response:
-        """Put what was just decided back into the queue."""
+        """Put what was just decided back into the queue; one that fails stops no other, and can be tried again."""
         batch = self._passing.batch(visit.user, visit.form.get("undo"))
         if batch is None:
             return then("/console/queue", "There is nothing to take back any more.", tone="warn")
+        failed: dict[str, str] = {}
         for order_id in batch.order_ids:
-            await visit.do("POST", "orders", order_id, "decisions", body={
+            answered = await visit.ask("POST", "orders", order_id, "decisions", body={
                 "verdict": "hold", "message": "Taken back.", "author": visit.user.name,
             })  # fmt: skip
-        count = len(batch.order_ids)
-        return then("/console/queue", f"Taken back: {count} order{'s' if count != 1 else ''} back in the queue.")
+            if not answered.is_ok:
+                failed[order_id] = answered.refusal().message
+        count = len(batch.order_ids) - len(failed)
+        told = f"Taken back: {count} order{'s' if count != 1 else ''} back in the queue."
+        if not failed:
+            return then("/console/queue", told)
+        again = self._passing.remember(visit.user, list(failed))
+        told += f" {len(failed)} could not be: {_named(failed)}"
+        return then("/console/queue", told, tone="warn", undo="/console/decide/undo", undo_value=again)
 
     async def claim(self, visit: Visit) -> Response:
         """Take an order, or let it go."""
@@ -149,6 +161,13 @@ class Deciding:
         self._users.note_reveal(visit.user, "/".join([path.removeprefix("/console/"), *about]), reason)
         self._passing.reveal(visit.session.hash, page_of(path, query))
         return RedirectResponse(there, 303)
+
+
+def _named(failed: dict[str, str]) -> str:
+    """Some of the orders that something could not be done with, each with the reason."""
+    more = len(failed) - _NAMED_MAX
+    told = [f"{order_id} ({why})" for order_id, why in list(failed.items())[:_NAMED_MAX]]
+    return "; ".join([*told, *([f"and {more} more"] if more > 0 else [])])
 
 
 async def _kept_by(visit: Visit, order_id: str) -> str | None:

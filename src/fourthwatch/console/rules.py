@@ -20,6 +20,7 @@ _TEXTS = ("when", "says", "reason", "shows", "owner")
 _NUMBERS = {"weight": 0, "percentage": 100, "brake": 0}
 """With what they are when nothing is said."""
 _NEW = "new"
+_FINDINGS_TOLD = 2
 _DAYS = 7
 _LAST = 1_000
 """Orders that a draft is tried over while it is typed."""
@@ -123,18 +124,19 @@ class Rules:
                 visit, rule, seen, status=answered.status, fault=answered.refusal().message,
                 rendered=told.get("rendered", ""),
             )  # fmt: skip
-        version = answered.json["version"]
-        if version is None:
-            return _waits()
-        return then(address_of("rules", "edit", name), f"Published: version {version} of the rules is in force.")
+        made = answered.json
+        if made["version"] is None:
+            return _waits(made)
+        told = f"Published: version {made['version']} of the rules is in force."
+        return _published(address_of("rules", "edit", name), told, made)
 
     async def remove(self, visit: Visit) -> Response:
         """Publish the set without this rule."""
         name = visit.request.path_params["name"]
         made = await visit.do("DELETE", "rules", name, headers={"If-Match": visit.form.get("etag") or "*"})
         if made["version"] is None:
-            return _waits()
-        return then("/console/rules", f"The rule {name} is out; the version before can be brought back.")
+            return _waits(made)
+        return _published("/console/rules", f"The rule {name} is out; the version before can be brought back.", made)
 
     async def versions(self, visit: Visit) -> Response:
         """Every set that ever judged."""
@@ -162,9 +164,9 @@ class Rules:
         body = {"note": note} if note else {}
         made = await visit.do("POST", "rule-sets", version, "rollback", body=body, headers={"If-Match": "*"})
         if made["version"] is None:
-            return _waits()
+            return _waits(made)
         told = f"Version {version} is in force again, as version {made['version']}."
-        return then("/console/rules/versions", told)
+        return _published("/console/rules/versions", told, made)
 
     async def decide_again(self, visit: Visit) -> Response:
         """Decide the orders again that a rule touched before the brake took it out."""
@@ -180,7 +182,7 @@ class Rules:
         number = visit.request.path_params["proposal"]
         if visit.form.get("approve") == "yes":
             made = await visit.do("POST", "rule-proposals", number, "approval", body={})
-            return then("/console/rules", f"Version {made['version']} of the rules is in force.")
+            return _published("/console/rules", f"Version {made['version']} of the rules is in force.", made)
         await visit.do("DELETE", "rule-proposals", number)
         return then("/console/rules", "The set is turned down.", tone="warn")
 
@@ -214,8 +216,20 @@ class Rules:
         )  # fmt: skip
 
 
-def _waits() -> Response:
-    return then("/console/rules", "The set waits for a second pair of eyes.", tone="warn")
+def _waits(made: dict[str, Any]) -> Response:
+    told = "The set waits for a second pair of eyes."
+    return then("/console/rules", told + _looks_wrong(made["findings"]), tone="warn")
+
+
+def _published(there: str, told: str, made: dict[str, Any]) -> Response:
+    return then(there, told + _looks_wrong(made["findings"]), tone="warn" if made["findings"] else "good")
+
+
+def _looks_wrong(findings: list[dict[str, Any]]) -> str:
+    """What looks wrong about a set that is published all the same; the first few in full."""
+    told = "".join(f" Look at {one['rule']}: {one['message']}." for one in findings[:_FINDINGS_TOLD])
+    more = len(findings) - _FINDINGS_TOLD
+    return told + (f" And {more} more, which `fourthwatch rules lint` tells." if more > 0 else "")
 
 
 class _Fault(msgspec.Struct, frozen=True):

@@ -1,5 +1,7 @@
 """What differs between two rule sets, rule by rule; an expression that is only written otherwise does not differ."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -15,9 +17,9 @@ class Difference(msgspec.Struct, frozen=True):
 
     rule: str
     kind: Kind
-    """`moved`: the same, among the rules of both in another order."""
+    """`moved`: the same, but elsewhere: of the rules of both as few as leave the others in their order."""
     keys: tuple[str, ...] = ()
-    """Of a changed one, what of it changed."""
+    """Of a changed one, what of it changed; `place` when it moved, too."""
     before: Rule | None = None
     after: Rule | None = None
 
@@ -27,21 +29,38 @@ def differences(before: RuleSet, after: RuleSet) -> list[Difference]:
     found: list[Difference] = []
     old = {rule.name: rule for rule in before.rules}
     new = {rule.name: rule for rule in after.rules}
-    order_before = [rule.name for rule in before.rules if rule.name in new]
-    order_after = [rule.name for rule in after.rules if rule.name in old]
-    places = {name: place for place, name in enumerate(order_before)}
+    places = {rule.name: place for place, rule in enumerate(before.rules)}
+    stayed = _longest_rising([places[rule.name] for rule in after.rules if rule.name in old])
     for rule in after.rules:
         was = old.get(rule.name)
         if was is None:
             found.append(Difference(rule.name, "added", after=rule))
-        elif keys := _changed(was, rule):
-            found.append(Difference(rule.name, "changed", keys, was, rule))
-        elif places[rule.name] != order_after.index(rule.name):
+            continue
+        has_moved = places[rule.name] not in stayed
+        if keys := _changed(was, rule):
+            found.append(Difference(rule.name, "changed", (*keys, "place") if has_moved else keys, was, rule))
+        elif has_moved:
             found.append(Difference(rule.name, "moved", (), was, rule))
     found += [Difference(rule.name, "removed", before=rule) for rule in before.rules if rule.name not in new]
     if before.prior != after.prior:
         found.append(Difference("", "changed", ("prior",)))
     return found
+
+
+def _longest_rising(numbers: Sequence[int]) -> frozenset[int]:
+    """Of different numbers a longest selection that rises in their order."""
+    ends: list[int] = []  # by length, the lowest number that a rising selection can end with
+    before: dict[int, int | None] = {}
+    for number in numbers:
+        at = bisect_left(ends, number)
+        before[number] = ends[at - 1] if at else None
+        ends[at : at + 1] = [number]
+    chosen: list[int] = []
+    last = ends[-1] if ends else None
+    while last is not None:
+        chosen.append(last)
+        last = before[last]
+    return frozenset(chosen)
 
 
 def _changed(before: Rule, after: Rule) -> tuple[str, ...]:

@@ -10,13 +10,16 @@ from typing import Any
 
 import msgspec
 
-from fourthwatch.errors import LanguageError, RuleFileError
+from fourthwatch.errors import Finding, LanguageError, RuleFileError
 from fourthwatch.language import format_expression, parse
 from fourthwatch.language.diagnose import did_you_mean
+from fourthwatch.limits import RULE_NAME_CHARS_MAX
 from fourthwatch.rules.rule import Rule, RuleSet
-from fourthwatch.rules.shape import misshapen
+from fourthwatch.rules.shape import Misshapen, every_misshapen
 
 _TOP = ("prior", "presets")
+_SHAPE = "bad_shape"
+"""Code of what is wrong with the shape."""
 _KEYS = (
     "name", "class", "when", "says", "weight", "reason", "shows", "state", "percentage", "brake", "owner", "actions",
     "examples",
@@ -24,32 +27,62 @@ _KEYS = (
 """In the order in which they are written."""
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """A file with the rules that have the shape of one, and what is wrong with the others."""
+
+    rule_set: RuleSet
+    rows: int
+    """Rules that it has, of whichever shape."""
+    findings: tuple[Finding, ...]
+
+
 def read_file(name: str, text: str) -> RuleSet:
-    """The set of one file; raises `RuleFileError`, which names the file and the rule."""
+    """The set of one file; raises `RuleFileError`, which names the file and, one on a line, each fault and its rule."""
+    looked = look_at_file(name, text)
+    if looked.findings:
+        told = [f"{name}: " + (f"rule {one.rule}: " if one.rule else "") + one.message for one in looked.findings]
+        raise RuleFileError("\n".join(told))
+    return looked.rule_set
+
+
+def look_at_file(name: str, text: str) -> Looked:
+    """What can be read of one file, and every fault of its shape; raises `RuleFileError` where nothing can be."""
     try:
         document = tomllib.loads(text)
     except ValueError as error:
         raise RuleFileError(f"{name}: this is not TOML: {error}") from error
-    for key in document.keys() - {"rule", *_TOP}:
-        near = did_you_mean(key, ("rule", *_TOP)) or "a file has prior, presets and tables [[rule]]"
-        raise RuleFileError(f"{name}: `{key}` is not understood; {near}")
+    findings: list[Finding] = []
+    for key in document:
+        if key not in ("rule", *_TOP):
+            near = did_you_mean(key, ("rule", *_TOP)) or "a file has prior, presets and tables [[rule]]"
+            findings.append(Finding("", _SHAPE, f"`{key[:40]}` is not understood; {near}"))
     rows = document.get("rule", [])
     if not isinstance(rows, list):
         raise RuleFileError(f"{name}: a rule is a table [[rule]], with two brackets")
     rules = []
     for number, row in enumerate(rows, 1):
-        try:
+        wrong = every_misshapen(row, Rule)
+        if not wrong:
             rules.append(msgspec.convert(row, Rule))
-        except msgspec.ValidationError as error:
-            told = row.get("name", f"number {number}") if isinstance(row, dict) else f"number {number}"
-            wrong = misshapen(error)
-            place = f" (at {wrong.pointer})" if wrong.pointer.count("/") > 1 else ""
-            raise RuleFileError(f"{name}: rule {told}: {wrong.says}{place}") from error
-    try:
-        top = {key: document[key] for key in _TOP if key in document}
-        return msgspec.structs.replace(msgspec.convert({**top, "rules": []}, RuleSet), rules=tuple(rules))
-    except msgspec.ValidationError as error:
-        raise RuleFileError(f"{name}: {error}") from error
+        findings += [_finding(row, number, one) for one in wrong]
+    top = {key: document[key] for key in _TOP if key in document}
+    faults = every_misshapen({**top, "rules": []}, RuleSet)
+    findings += [Finding("", _SHAPE, f"{one.pointer[1:]}: {one.says}") for one in faults]
+    found = RuleSet(()) if faults else msgspec.convert({**top, "rules": []}, RuleSet)
+    return Looked(msgspec.structs.replace(found, rules=tuple(rules)), len(rows), tuple(findings))
+
+
+def _finding(row: Any, number: int, wrong: Misshapen) -> Finding:
+    """A fault of one rule, by its name, or by its number where it has none."""
+    told = row.get("name") if isinstance(row, dict) else None
+    place = ""
+    if wrong.pointer.count("/") > 1:
+        place = f" (at {wrong.pointer})"
+    elif wrong.pointer and wrong.pointer[1:] not in wrong.says:
+        place = f" ({wrong.pointer[1:]})"
+    if isinstance(told, str) and told:
+        return Finding(told[:RULE_NAME_CHARS_MAX], _SHAPE, wrong.says + place)
+    return Finding("", _SHAPE, f"rule number {number}: {wrong.says}{place}")
 
 
 def together(sets: Iterable[RuleSet]) -> RuleSet:

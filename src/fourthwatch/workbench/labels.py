@@ -4,6 +4,7 @@ A label is 1 or 0 once it was told and unknown before: that nobody has complaine
 at which it *arrived*, because whoever learns from it could not have known it earlier.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol
@@ -35,11 +36,14 @@ LABEL_KINDS: tuple[LabelKind, ...] = ("chargeback", "rto", "returned", "bad", "p
 `returned`: sent back or refunded (0: delivered); `bad`: a mark against the user stands (0: marked as good);
 `promo_abuse` and `account_abuse`: the same of a mark whose kind of abuse speaks of promotions, or of accounts."""
 
-_ABUSES: tuple[tuple[LabelKind, tuple[str, ...]], ...] = (
-    ("promo_abuse", ("promo", "coupon", "referral")),
-    ("account_abuse", ("account", "takeover", "ato")),
+_ABUSES: tuple[tuple[LabelKind, re.Pattern[str]], ...] = (
+    ("promo_abuse", re.compile("promo|coupon|referral")),
+    ("account_abuse", re.compile(r"account|takeover|(?<![^\W\d_])ato(?![^\W\d_])")),
 )
-"""Words that a kind of abuse has in it; shops name theirs as they like."""
+"""What a kind of abuse has in it; shops name theirs as they like, also in one word (`multiaccounting`). Only `ato`
+stands in words of other things (`creator`), so it is a word by itself."""
+_JOINT = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a word begins in `loginAto` and in `ATOFraud`."""
 
 _TAGS = (Tag, Untag)
 _OF_ORDER = (OrderStatus, ItemStatus, Chargeback, CustomEvent, *_TAGS)
@@ -109,7 +113,7 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
 def _tell_marks(marks: Mapping[str | None, bool], row: EventRow, tell: Tell, told: dict[LabelKind, Label]) -> None:
     """What the marks that stand say of all abuse, and of the kinds that have a label of their own."""
     standing: list[tuple[LabelKind, Mapping[str | None, bool]]] = [("bad", marks)]
-    standing += [(abuse, _of_abuse(marks, words)) for abuse, words in _ABUSES]
+    standing += [(abuse, _of_abuse(marks, word)) for abuse, word in _ABUSES]
     for kind, of_it in standing:
         if of_it:
             tell(kind, row, value=any(of_it.values()))
@@ -117,8 +121,13 @@ def _tell_marks(marks: Mapping[str | None, bool], row: EventRow, tell: Tell, tol
             told.pop(kind, None)
 
 
-def _of_abuse(marks: Mapping[str | None, bool], words: tuple[str, ...]) -> dict[str | None, bool]:
-    return {abuse: bad for abuse, bad in marks.items() if any(word in (abuse or "").lower() for word in words)}
+def _of_abuse(marks: Mapping[str | None, bool], word: re.Pattern[str]) -> dict[str | None, bool]:
+    return {abuse: bad for abuse, bad in marks.items() if word.search(_in_words(abuse or ""))}
+
+
+def _in_words(abuse: str) -> str:
+    """In small letters, as it is and with its words taken apart."""
+    return f"{abuse} {_JOINT.sub(' ', abuse)}".lower()
 
 
 def was_sent_late(row: EventRow) -> bool:
