@@ -146,7 +146,7 @@ class Learner:
             say("trying settings", (number + 1) / (len(_TRIED) + 3))
             tried.append(journal(f"settings {number}", partial(self._try, settings, columns, slices)))
         best = sorted(tried, key=lambda one: one["log_loss"])
-        members = _members(best)
+        members = members_of(best)
         say("learning", 0.85)
         early = self._averaged(members, columns, slices.learn)
         chosen_margin = self._predict(early, self._cut(slices.choose, columns), raw_score=True)
@@ -261,13 +261,19 @@ class Learner:
         return lightgbm.train(given, data, trees)
 
 
-def _members(best: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+def members_of(best: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """The best settings, each for one booster of the mean: on one slice the best of all is so by chance as well. Where
-    few were tried they are taken again, with other seeds."""
+    few were tried, or the next are too large beside the first, the best is taken again, with another seed.
+
+    >>> [one["trees"] for one in members_of([{"trees": 120.0}, {"trees": 360.0}, {"trees": 160.0}])]
+    [120.0, 120.0, 160.0]
+    """
     found: list[dict[str, float]] = []
     room = TREES_MAX
     for number in range(_AVERAGED_MAX):
         one = best[number % len(best)]
+        if found and one["trees"] > room:
+            one = best[0]
         if found and one["trees"] > room:
             break
         found.append(one)
