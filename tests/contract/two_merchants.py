@@ -73,7 +73,7 @@ class Beside:
         self._scribe = Scribe(directory)
         self.position = 0
 
-    async def told(self, message: Told) -> Doubts | None:
+    async def told(self, message: Told, within_s: float | None = None) -> Doubts | None:
         answer = self._scribe.answer(message)
         if isinstance(answer, Doubts):
             return answer

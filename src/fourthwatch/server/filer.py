@@ -28,6 +28,10 @@ class FilerEnded(Exception):
     """The process is gone; what it had not said is durable may be lost, and is taken in again."""
 
 
+class FilerStarved(FilerEnded):
+    """The process was told to be patient, and gets no processor time: it has to be ended."""
+
+
 class Filer:
     """One process. `position` is how far the index is durable."""
 
@@ -35,7 +39,13 @@ class Filer:
         assert process.stdin is not None
         self._process = process
         self._told = process.stdin
+        self._is_starved = False
         self.position = 0
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
 
     @classmethod
     async def started(cls, directory: Path) -> Self:
@@ -51,18 +61,23 @@ class Filer:
         """When it has the index open. Raises `FilerEnded`."""
         await self.told(Begin(feature_names))
 
-    async def told(self, message: Told) -> Doubts | None:
+    async def told(self, message: Told, within_s: float | None = None) -> Doubts | None:
         """Tell it something: what it asks then, or nothing, and `position` is how the index stands.
 
-        Raises `IndexDamaged`, `LedgerError` when it should be told again later, and `FilerEnded`.
+        Raises `IndexDamaged`, `LedgerError` when it should be told again later, `FilerEnded`, and `FilerStarved` when
+        there is no answer in time.
         """
         answers = self._process.stdout
         assert answers is not None
         try:
-            self._told.write(framed(message))
-            await self._told.drain()
-            length = int.from_bytes(await answers.readexactly(LENGTH_BYTES), "big")
-            answer = _answers.decode(await answers.readexactly(length))
+            async with asyncio.timeout(within_s):
+                self._told.write(framed(message))
+                await self._told.drain()
+                length = int.from_bytes(await answers.readexactly(LENGTH_BYTES), "big")
+                answer = _answers.decode(await answers.readexactly(length))
+        except TimeoutError:
+            self._is_starved = True
+            raise FilerStarved(f"no answer for {within_s:g} s") from None
         except (OSError, RuntimeError, asyncio.IncompleteReadError) as error:
             raise FilerEnded(f"it ended with code {self._process.returncode}") from error
         if isinstance(answer, Doubts):
@@ -73,10 +88,11 @@ class Filer:
         return None
 
     async def stop(self) -> None:
-        """Let it finish what it was told; then it is ended."""
+        """Let it finish what it was told, unless it is starved; then it is ended."""
         self._told.close()
+        patience_s = 0 if self._is_starved else _STOP_S
         try:
-            await asyncio.wait_for(self._process.communicate(), _STOP_S)  # it may have more to say than a pipe holds
+            await asyncio.wait_for(self._process.communicate(), patience_s)  # it may have more to say than a pipe holds
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()

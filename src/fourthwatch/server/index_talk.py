@@ -22,6 +22,8 @@ class Follow(msgspec.Struct, frozen=True, array_like=True, tag="follow"):
     """The ledger is durable up to here: take the next few events in."""
 
     until_seq: int
+    is_patient: bool = False
+    """Whether all others on the machine go before: only with what processor time nobody else wants."""
 
 
 class Acting(msgspec.Struct, frozen=True, array_like=True, tag="acting"):

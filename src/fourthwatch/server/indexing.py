@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from fourthwatch.clock import SystemClock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.filing import filing_for
 from fourthwatch.engine.indexing import Doubt
@@ -17,13 +18,19 @@ from fourthwatch.errors import IndexDamaged, LedgerError, Unavailable
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.logs import log
 from fourthwatch.metrics import INDEX_BEHIND
-from fourthwatch.server.filer import Filer, FilerEnded, lock_index
+from fourthwatch.server.filer import Filer, FilerEnded, FilerStarved, lock_index
 from fourthwatch.server.index_talk import Acting, BeginAgain, Follow
 
 _SLICE = 64
 """Questions between two looks of the loop at its sockets: well under a millisecond."""
+_FEW = 256
+"""Events that the index lacks; fewer take it no time worth speaking of."""
 _MANY = 24
 """Events in hand are what full load looks like."""
+_STARVED_S = 5.0
+"""For so long a patient process may be without an answer; it takes a third of a second by itself."""
+_IMPATIENT_S = 600.0
+"""After that it is not asked to be patient."""
 _FAR_BEHIND = 100_000
 """Events, about half a minute of full load; from then on the index gets its share all the same."""
 _REST_S = 0.2
@@ -45,6 +52,8 @@ class Indexing:
         self._position = _checked(directory, corridor.definitions.walk)
         """Everything up to here is in the index, durable."""
         self._is_damaged = False
+        self._clock = SystemClock()
+        self._impatient_until_s = 0.0
         self._kick = asyncio.Event()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         INDEX_BEHIND.set(self.behind())
@@ -81,6 +90,8 @@ class Indexing:
                 await self._follow(filer)
             except FilerEnded as error:
                 log.warning("index_process_ended", reason=str(error))
+                if isinstance(error, FilerStarved):
+                    self._impatient_until_s = self._clock.monotonic_s() + _IMPATIENT_S
                 again_s = _AGAIN_FIRST_S if self._position > began_at else min(2 * again_s, _AGAIN_MAX_S)
             finally:
                 if filer is not None:
@@ -105,6 +116,11 @@ class Indexing:
         is_wanted = self._waiting or self._is_damaged
         return not is_wanted and self._corridor.in_hand >= _MANY and self.behind() < _FAR_BEHIND
 
+    def _may_be_patient(self) -> bool:
+        """Whether events come in so fast that they go before, and nobody waits for the index."""
+        is_busy = self._corridor.in_hand > 0 and self.behind() >= _FEW
+        return is_busy and not self._waiting and self._clock.monotonic_s() >= self._impatient_until_s
+
     async def _step(self, filer: Filer) -> bool:
         """Let the next few events be taken in; whether there are more of them already."""
         walk = self._corridor.definitions.walk
@@ -114,9 +130,11 @@ class Indexing:
             self._stands_at(filer.position)
             log.info("index_begun", events=walk.ledger.last_seq)
         if self.behind():
-            asked = await filer.told(Follow(walk.ledger.last_seq))
+            is_patient = self._may_be_patient()
+            within_s = _STARVED_S if is_patient else None
+            asked = await filer.told(Follow(walk.ledger.last_seq, is_patient), within_s)
             while asked is not None:
-                asked = await filer.told(Acting(await self._acting(asked.doubts)))
+                asked = await filer.told(Acting(await self._acting(asked.doubts)), within_s)
         self._stands_at(filer.position)
         return self.behind() > 0
 

@@ -1,0 +1,78 @@
+"""The process that writes the index lets all others go before when it is told to, and is ended if it gets no turn."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.till import Till, submission
+from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.server.filer import Filer, FilerStarved
+from fourthwatch.server.index_talk import Follow
+from served import PATIENCE_S
+from story import NOW_MS
+
+pytestmark = pytest.mark.slow
+ORDERS = 20
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    till = Till(tmp_path)
+    for number in range(ORDERS):
+        told: dict[str, Any] = {"_orderId": f"o-{number}", "_userId": "asha", "_sessionId": "s-1", "_amount": "10"}
+        till.take(submission("createOrder", NOW_MS + number, **told))
+    till.close()
+    return tmp_path
+
+
+def policies_of(process: int) -> Counter[int]:
+    """How many threads of a process are scheduled in which way."""
+    found: Counter[int] = Counter()
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with suppress(ProcessLookupError):  # a thread that has just ended
+            found[os.sched_getscheduler(int(task.name))] += 1
+    return found
+
+
+def test_a_patient_turn_is_taken_with_the_time_that_nobody_else_wants_and_others_are_not(directory: Path) -> None:
+    async def follow() -> tuple[Counter[int], Counter[int]]:
+        filer = await Filer.started(directory)
+        await filer.begun(DECIDING)
+        process = filer.pid
+        await filer.told(Follow(ORDERS // 2))
+        assert filer.position == ORDERS // 2
+        before = policies_of(process)
+        await filer.told(Follow(ORDERS, is_patient=True), PATIENCE_S)
+        assert filer.position == ORDERS
+        after = policies_of(process)
+        await filer.stop()
+        return before, after
+
+    before, after = asyncio.run(follow())
+    assert before[os.SCHED_IDLE] == 0
+    assert after[os.SCHED_IDLE] == 1
+    assert after[os.SCHED_OTHER] == before[os.SCHED_OTHER]
+
+
+def test_a_patient_process_that_gets_no_turn_is_ended_and_the_next_one_goes_on(directory: Path) -> None:
+    async def starve() -> int:
+        filer = await Filer.started(directory)
+        await filer.begun(DECIDING)
+        os.kill(filer.pid, signal.SIGSTOP)
+        with pytest.raises(FilerStarved, match=r"no answer for 0\.1 s"):
+            await filer.told(Follow(ORDERS, is_patient=True), 0.1)
+        await filer.stop()
+        assert not Path(f"/proc/{filer.pid}").exists()
+        other = await Filer.started(directory)
+        await other.begun(DECIDING)
+        await other.told(Follow(ORDERS))
+        await other.stop()
+        return other.position
+
+    assert asyncio.run(starve()) == ORDERS
