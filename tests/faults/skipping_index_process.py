@@ -15,7 +15,6 @@ def _going_on(self: Any, position: int) -> None:
     _begin_at(self, newest if position else 0)
 
 
-Indexer.begin_at = _going_on  # type: ignore[method-assign]
-
-if __name__ == "__main__":
+if __name__ == "__main__":  # not where doctests are looked for, which imports this
+    Indexer.begin_at = _going_on  # type: ignore[method-assign]
     sys.exit(main(Path(sys.argv[1])))
