@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from engine.house import House
 from engine.test_corridor import Owner
@@ -25,6 +24,7 @@ from fourthwatch.rules.rule import Action
 from fourthwatch.store.lists import ListReader
 from fourthwatch.store.reader import LedgerReader, user_subject
 from fourthwatch.wire.decode import read_stored
+from logged import logged
 from rules.judging import rule
 from story import NOW_MS
 
@@ -107,7 +107,7 @@ def test_what_a_full_list_cannot_take_is_said_in_the_log(house: House, monkeypat
     monkeypatch.setattr(rosters, "LIST_ENTRIES_MAX", 1)
     buy(house, 1)
     (edit,) = listed(left_of(house).wishes, house.roster, house.clock)
-    with capture_logs() as said:
+    with logged() as said:
         assert edit(house.walk.last_seq + 1) is None
     assert [(one["event"], one["list"], one["entries"]) for one in said] == [("not_listed", "bad", 1)]
 

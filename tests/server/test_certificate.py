@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from structlog.testing import capture_logs
 
 from fourthwatch.clock import DAY_MS, SECOND_MS, ManualClock
 from fourthwatch.errors import UsageError
 from fourthwatch.server.certificate import check_pair, self_signed
+from logged import logged
 
 NOW_MS = 1_790_000_000_000
 
@@ -146,7 +146,7 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(pair: tup
 
 
 def test_a_certificate_that_has_run_out_is_served_and_the_log_says_so(pair: tuple[Path, Path]) -> None:
-    with capture_logs() as told:
+    with logged() as told:
         check_pair(*pair, ManualClock(NOW_MS + 900 * DAY_MS))
     ((event, level),) = ((one["event"], one["log_level"]) for one in told)
     assert (event, level) == ("tls_certificate_not_valid_now", "warning")
