@@ -19,6 +19,8 @@ pytestmark = pytest.mark.slow
 WAITS = (5, 5, 5, 60, 60, 60, 60, 600, 600, 600)
 """Events before each kill: before it has begun, and while it writes."""
 PATIENCE_S = 120.0
+STANDS_STILL_S = 45.0
+"""An index that has not come on for so long never will: its process is put back within half a minute."""
 
 
 def index_process_of(server: Served, *, but_not: int = 0) -> int:
@@ -70,11 +72,15 @@ def differences_after_kills(directory: Path, program: tuple[str, ...] | None = N
 
 def _comes_to_the_end(server: Served, key: str) -> bool:
     """Asks where it stands: the metric is as old as the newest word of a process, and here there may be none."""
-    deadline = time.monotonic() + PATIENCE_S
+    position, deadline = -1, time.monotonic() + STANDS_STILL_S
     while time.monotonic() < deadline:
         told = server.get(key, "/api/v1/index")
-        if told.status == 200 and told.json["position"] == told.json["newest"]:
+        assert told.status == 200
+        if told.json["position"] == told.json["newest"]:
             return True
+        if told.json["position"] != position:
+            position, deadline = told.json["position"], time.monotonic() + STANDS_STILL_S
+        time.sleep(0.05)
     return False
 
 
