@@ -91,3 +91,30 @@ def test_whoever_writes_the_index_may_be_killed_at_any_moment(tmp_path: Path) ->
 def test_a_build_that_skips_what_came_while_nobody_wrote_is_found_out(tmp_path: Path) -> None:
     program = broken("skips-what-came-meanwhile")  # now and then nothing comes meanwhile
     assert any(differences_after_kills(tmp_path / str(number), program) for number in range(10))
+
+
+def test_the_metrics_say_how_far_the_index_is_behind_while_nobody_writes_it(tmp_path: Path) -> None:
+    with Served(tmp_path) as server:
+        key = server.key("ingest", "read")
+        server.send(key, "login", {"_userId": "u-0"})
+        assert _comes_to_the_end(server, key)
+        assert _behind(server) == 0
+        child = index_process_of(server)
+        os.kill(child, signal.SIGSTOP)
+        try:
+            for number in range(3):
+                assert server.send(key, "login", {"_userId": f"u-{number}"}).status == 200
+            assert _behind(server) == 3
+        finally:
+            os.kill(child, signal.SIGCONT)
+        assert _comes_to_the_end(server, key)
+        assert _behind(server) == 0
+
+
+def _behind(server: Served) -> float:
+    (line,) = (
+        line
+        for line in server.request("GET", "/metrics").body.decode().splitlines()
+        if line.startswith("fourthwatch_index_behind_events ")
+    )
+    return float(line.split()[1])

@@ -1,13 +1,21 @@
-"""What the sender has not brought home yet, counted when somebody asks for the metrics.
+"""How far the sender and the index are behind, counted when somebody asks for the metrics.
 
-The sender is another process; both see the same data file.
+Both are processes of their own, and may be away.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from fourthwatch.api.aside import Aside
 from fourthwatch.clock import SECOND_MS, Clock
-from fourthwatch.metrics import DELIVERIES_PARKED, DELIVERIES_WAITING, DELIVERY_OLDEST_SECONDS, OCCASIONS_WAITING
+from fourthwatch.errors import Unavailable
+from fourthwatch.metrics import (
+    DELIVERIES_PARKED,
+    DELIVERIES_WAITING,
+    DELIVERY_OLDEST_SECONDS,
+    INDEX_BEHIND,
+    OCCASIONS_WAITING,
+)
 from fourthwatch.store.delivery_log import DeliveryLog
 
 
@@ -21,6 +29,8 @@ class BacklogGauges:
 
     async def measure(self) -> None:
         """Look, and set the gauges."""
+        with suppress(Unavailable):  # the corridor begins again
+            INDEX_BEHIND.set(self._aside.behind())
         found = await self._aside.run(self._log.backlog)
         DELIVERIES_WAITING.set(found.waiting)
         DELIVERIES_PARKED.set(found.parked)

@@ -17,7 +17,6 @@ from fourthwatch.engine.walk import Walk
 from fourthwatch.errors import IndexDamaged, LedgerError, Unavailable
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.logs import log
-from fourthwatch.metrics import INDEX_BEHIND
 from fourthwatch.server.filer import Filer, FilerEnded, FilerStarved, lock_index
 from fourthwatch.server.index_talk import Acting, BeginAgain, Follow
 
@@ -56,7 +55,6 @@ class Indexing:
         self._impatient_until_s = 0.0
         self._kick = asyncio.Event()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        INDEX_BEHIND.set(self.behind())
 
     async def reached(self) -> None:
         """When the index has all that is durable by now; returns after two seconds, whether it has or not."""
@@ -86,7 +84,7 @@ class Indexing:
             try:
                 filer = await Filer.started(self._directory)
                 await filer.begun(DECIDING)
-                self._stands_at(filer.position)
+                self._position = filer.position
                 await self._follow(filer)
             except FilerEnded as error:
                 log.warning("index_process_ended", reason=str(error))
@@ -112,7 +110,6 @@ class Indexing:
                 await self._rest(0 if is_behind else _REST_S)
 
     def _stands_back(self) -> bool:
-        INDEX_BEHIND.set(self.behind())
         is_wanted = self._waiting or self._is_damaged
         return not is_wanted and self._corridor.in_hand >= _MANY and self.behind() < _FAR_BEHIND
 
@@ -127,7 +124,7 @@ class Indexing:
         if self._is_damaged:
             await filer.told(BeginAgain())
             self._is_damaged = False
-            self._stands_at(filer.position)
+            self._position = filer.position
             log.info("index_begun", events=walk.ledger.last_seq)
         if self.behind():
             is_patient = self._may_be_patient()
@@ -135,7 +132,7 @@ class Indexing:
             asked = await filer.told(Follow(walk.ledger.last_seq, is_patient), within_s)
             while asked is not None:
                 asked = await filer.told(Acting(await self._acting(asked.doubts)), within_s)
-        self._stands_at(filer.position)
+        self._position = filer.position
         return self.behind() > 0
 
     async def _acting(self, doubts: Sequence[Doubt]) -> list[tuple[str | None, str | None]]:
@@ -146,10 +143,6 @@ class Indexing:
             who += [who_acts(windows, one.tenant, one.seq, one.user, one.session) for one in doubts[at : at + _SLICE]]
             await asyncio.sleep(0)  # others have their turn
         return who
-
-    def _stands_at(self, position: int) -> None:
-        self._position = position
-        INDEX_BEHIND.set(self.behind())
 
     async def _rest(self, seconds: float) -> None:
         waiting, self._waiting = self._waiting, []
