@@ -17,7 +17,7 @@ from fourthwatch.features.definition import Book, Feature
 
 __all__ = ["CATALOGUE", "DECIDING", "FEATURES_VERSION", "INDEX", "THEMES", "Vector", "built_in"]
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 """Goes up whenever a feature changes its meaning; stored with every decision."""
 
 THEMES: Mapping[str, tuple[Feature, ...]] = MappingProxyType(
