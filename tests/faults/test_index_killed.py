@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -80,7 +81,7 @@ def _comes_to_the_end(server: Served, key: str) -> bool:
             return True
         if told.json["position"] != position:
             position, deadline = told.json["position"], time.monotonic() + STANDS_STILL_S
-        time.sleep(0.05)
+        threading.Event().wait(0.05)
     return False
 
 
