@@ -8,9 +8,9 @@ import apsw
 from engine.till import Till
 from fourthwatch.engine.filing import Derived, filing_for
 from fourthwatch.engine.indexing import Indexer
-from fourthwatch.engine.recognition import who_acts
 from fourthwatch.engine.walk import Submission, Taken, Walk
 from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.features.recognition import who_acts
 from fourthwatch.store.history import History
 from fourthwatch.store.index_file import FILE_NAME
 from fourthwatch.store.index_reader import IndexReader

@@ -84,6 +84,21 @@ def test_an_example_that_does_not_hold_is_named() -> None:
     assert "`orders_by_ip_24h` is given" in told[3]
 
 
+def test_who_acts_in_an_example_is_told_by_its_session_as_in_the_walk() -> None:
+    login = Told("login", {"_userId": "asha", "_sessionId": "s-1"}, 60)
+    one = rule(
+        "known",
+        "count(login, by user, last 1h) >= 1",
+        examples=(
+            Example("hit", body={"_orderId": "o", "_sessionId": "s-1"}, before=(login,)),
+            Example("hit", body={"_orderId": "o", "_userId": "s-1"}, before=(login,)),
+            Example("miss", body={"_orderId": "o", "_userId": "mira", "_sessionId": "s-1"}, before=(login,)),
+        ),
+    )
+    book = built_in()
+    assert findings_of(try_examples(check_set(RuleSet((one,)), book, 1), book)) == []
+
+
 def test_a_set_reads_back_as_it_was_stored() -> None:
     whole = RuleSet((rule(state="shadow", actions=(Action("list", "cards", "card", 30),)), rule("two")), -12.0, ("x",))
     assert decoded(encoded(whole)) == whole

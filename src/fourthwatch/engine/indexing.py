@@ -15,11 +15,11 @@ from fourthwatch.engine.filing import Derived, Entry, Known
 from fourthwatch.engine.labels import is_rules_word
 from fourthwatch.engine.order_lines import touch_of
 from fourthwatch.engine.orders import Orders
-from fourthwatch.engine.recognition import is_in_doubt, named
 from fourthwatch.entities import Involved, involved_in
 from fourthwatch.errors import LedgerError
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Tag, Transaction, Untag
 from fourthwatch.features.keyer import heard
+from fourthwatch.features.recognition import is_in_doubt, named
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import KEYERS, THINGS, key_of, mark_of_key
 from fourthwatch.limits import (

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fourthwatch.engine.identity import subject_of
 from fourthwatch.engine.orders import Orders, Submitted
-from fourthwatch.engine.recognition import recognised
 from fourthwatch.errors import LedgerUnreadable
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Kind
 from fourthwatch.features.observe import TOLD_AGAIN_KINDS, Present
+from fourthwatch.features.recognition import recognised
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import BATCH_MAX, SEQ_MAX, THINGS_EXACT_MAX

@@ -14,6 +14,7 @@ from fourthwatch.events import KIND_OF_NAME, CreateOrder
 from fourthwatch.features.definition import Book
 from fourthwatch.features.inputs import text_of
 from fourthwatch.features.observe import Present
+from fourthwatch.features.recognition import recognised
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.language import FieldInput, inputs_of
@@ -158,11 +159,7 @@ class _Shop:
             order, of_order = self._orders[event.order_id]
             involved = completed(involved, of_order)
         self._seq += 1
-        if involved.user is None and involved.session is not None:
-            linked = self._windows.user_of_session(self._tenant, involved.session, self._seq)
-            if linked is not None:
-                involved = msgspec.structs.replace(involved, user=linked)
         return Subject(
             tenant=self._tenant, seq=self._seq, kind=read.kind, event=event, occurred_ms=read.occurred_ms,
-            involved=involved, order=order, name=read.name,
+            involved=recognised(involved, self._windows, self._tenant, self._seq), order=order, name=read.name,
         )  # fmt: skip

@@ -12,10 +12,10 @@ from fourthwatch.clock import SystemClock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.filing import filing_for
 from fourthwatch.engine.indexing import Doubt
-from fourthwatch.engine.recognition import who_acts
 from fourthwatch.engine.walk import Walk
 from fourthwatch.errors import IndexDamaged, LedgerError, Unavailable
 from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.features.recognition import who_acts
 from fourthwatch.logs import log
 from fourthwatch.server.filer import Filer, FilerEnded, FilerStarved, lock_index
 from fourthwatch.server.index_talk import Acting, BeginAgain, Follow
