@@ -3,17 +3,19 @@
 import asyncio
 import os
 import signal
+import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
 
 from engine.till import Till, submission
 from fourthwatch.features.catalogue import DECIDING
-from fourthwatch.server.filer import Filer, FilerStarved
-from fourthwatch.server.index_talk import Follow
+from fourthwatch.server.filer import PROGRAM, Filer, FilerEnded, FilerStarved, lock_index
+from fourthwatch.server.index_talk import Begin, Follow, framed
 from served import PATIENCE_S
 from story import NOW_MS
 
@@ -76,3 +78,42 @@ def test_a_patient_process_that_gets_no_turn_is_ended_and_the_next_one_goes_on(d
         return other.position
 
     assert asyncio.run(starve()) == ORDERS
+
+
+def test_a_process_that_was_told_to_begin_waits_until_the_one_before_is_gone(directory: Path) -> None:
+    async def begin() -> int:
+        lock = lock_index(directory)
+        assert lock is not None
+        filer = await Filer.started(directory)
+        begun = asyncio.create_task(filer.begun(DECIDING))
+        with lock:
+            await asyncio.wait([begun], timeout=1.0)
+            assert not begun.done(), begun.exception()
+        await begun
+        await filer.told(Follow(ORDERS))
+        await filer.stop()
+        return filer.position
+
+    assert asyncio.run(begin()) == ORDERS
+
+
+def test_a_process_whose_server_ends_while_it_waits_ends_too(directory: Path) -> None:
+    lock = lock_index(directory)
+    assert lock is not None
+    with lock, Popen((sys.executable, "-m", PROGRAM, str(directory)), stdin=PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(framed(Begin(DECIDING)))
+        process.stdin.close()
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_what_a_process_ended_with_is_told(directory: Path) -> None:
+    async def end() -> None:
+        filer = await Filer.started(directory)
+        await filer.begun(DECIDING)
+        os.kill(filer.pid, signal.SIGKILL)
+        with pytest.raises(FilerEnded, match="code -9"):
+            await filer.told(Follow(ORDERS))
+        await filer.stop()
+
+    asyncio.run(end())

@@ -17,10 +17,12 @@ from fourthwatch.store.file import lock_directory
 
 PROGRAM = "fourthwatch.server.index_process"
 _LOCK_NAME = "index.lock"
-_LOCK_AGAIN_S = 0.05
+_LOCK_AGAIN_MS = 50
 _LOCK_PATIENCE_S = 60.0
 """The one before writes at most one batch after its server has ended."""
 _STOP_S = 10.0
+_CODE_S = 1.0
+"""Between the last word of a process that ends and its exit code."""
 _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
@@ -79,6 +81,8 @@ class Filer:
             self._is_starved = True
             raise FilerStarved(f"no answer for {within_s:g} s") from None
         except (OSError, RuntimeError, asyncio.IncompleteReadError) as error:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _CODE_S)
             raise FilerEnded(f"it ended with code {self._process.returncode}") from error
         if isinstance(answer, Doubts):
             return answer
@@ -99,19 +103,21 @@ class Filer:
             await self._process.wait()
 
 
-def lock_index(directory: Path, ended: IO[bytes] | None = None) -> IO[str] | None:
-    """The right to write the index, once whoever wrote it before is gone; `None` when `ended` ended first.
+def lock_index(directory: Path, told: IO[bytes] | None = None) -> IO[str] | None:
+    """The right to write the index, once whoever wrote it before is gone; `None` when whoever tells us is gone first.
 
-    Raises `LedgerUnusable` when that takes too long.
+    `told`: the stream on which we are told, of which nothing is read. Raises `LedgerUnusable` when it takes too long.
     """
     clock = SystemClock()
     until_s = clock.monotonic_s() + _LOCK_PATIENCE_S
+    gone = select.poll()
+    if told is not None:
+        gone.register(told, 0)  # what is told already is no event, the end of who tells is
     while True:
         try:
             return lock_directory(directory, _LOCK_NAME)
         except LedgerUnusable:
             if clock.monotonic_s() > until_s:
                 raise
-        streams = [] if ended is None else [ended]
-        if select.select(streams, [], [], _LOCK_AGAIN_S)[0]:
+        if gone.poll(_LOCK_AGAIN_MS):
             return None
