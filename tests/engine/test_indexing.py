@@ -17,12 +17,13 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine.indexing import MENTIONED
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.subjects import Subjects
-from fourthwatch.errors import IndexDamaged, LedgerFull
+from fourthwatch.errors import IndexDamaged, LedgerFull, LedgerUnreadable
 from fourthwatch.features.things import THINGS, key_of, mark_of_key
 from fourthwatch.store.file import FILE_NAME as LEDGER_NAME
 from fourthwatch.store.index_file import FILE_NAME
 from fourthwatch.store.index_rows import IndexBatch
 from fourthwatch.workbench.simulator import DemoShop
+from logged import logged
 from story import NOW_MS
 
 ORDER: dict[str, Any] = {
@@ -31,6 +32,8 @@ ORDER: dict[str, Any] = {
     "_paymentMethods": [{"_paymentType": "_creditCard", "_cardBin": "411111", "_cardLast4": "1111"}],
     "_shippingAddress": {"_city": "Pune", "_zipcode": "411001", "_country": "India", "_address1": "1 MG Road"},
 }  # fmt: skip
+LONG = "invented " * 2_000
+"""So long that an event has pages of its own."""
 
 
 @pytest.fixture
@@ -330,15 +333,36 @@ def test_an_order_that_can_no_longer_be_read_keeps_no_event_out(shelf: Shelf) ->
     told(shelf, "createOrder", **ORDER, note="marmalade")
     live(shelf, 60)
     shelf.catch_up()
+    spoil(shelf, b"marmalade")
+    told(shelf, "order_status", NOW_MS + 1, _orderId="ord-1", _userId="asha", _orderStatus="_held")
+    assert shelf.line("ord-1").state == "held"
+    assert shelf.reader.position() == 62
+
+
+def test_an_event_that_can_no_longer_be_read_keeps_no_other_out(shelf: Shelf) -> None:
+    live(shelf, 60)
+    told(shelf, "createOrder", NOW_MS + 1, _orderId="ord-1", _userId="asha", _customInfo={"note": LONG + "marmalade"})
+    spoil(shelf, b"marmalade")
+    with logged() as said:
+        with pytest.raises(LedgerUnreadable):  # to be told again: there may be more behind it in a moment
+            shelf.catch_up()
+        assert shelf.reader.position() == 60
+        told(shelf, "createOrder", NOW_MS + 2, _orderId="ord-2", _userId="asha")
+        shelf.catch_up()
+    assert shelf.reader.position() == 62
+    assert [one["position"] for one in said if one["event"] == "event_left_out"] == [61]
+    assert shelf.reader.line(1, "ord-2") is not None
+    assert shelf.reader.line(1, "ord-1") is None
+
+
+def spoil(shelf: Shelf, word: bytes) -> None:
+    """Let the page of the data file on which the word stands go bad, for a process that has just begun."""
     shelf.till.ledger._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     path = shelf.directory / LEDGER_NAME
     whole = bytearray(path.read_bytes())
-    whole[whole.rindex(b"marmalade")] ^= 0x20
+    whole[whole.rindex(word)] ^= 0x20
     path.write_bytes(whole)
-    told(shelf, "order_status", NOW_MS + 1, _orderId="ord-1", _userId="asha", _orderStatus="_held")
-    shelf.indexer.begin_at(shelf.indexer.position)  # as a process that has just begun
-    assert shelf.line("ord-1").state == "held"
-    assert shelf.reader.position() == 62
+    shelf.indexer.begin_at(shelf.indexer.position)
 
 
 # Orders as they stand.

@@ -1,13 +1,15 @@
 """A page of the data file that went bad: whoever asks for what was on it hears so, everybody else is served."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from faults.broken import broken
 from fourthwatch.store.file import FILE_NAME
-from served import Served
+from fourthwatch.store.index_file import FILE_NAME as INDEX_NAME
+from served import PATIENCE_S, Served
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +36,13 @@ def test_who_asks_for_what_is_damaged_is_refused_and_the_others_are_served(tmp_p
         assert fresh.status == 200
         assert stored(server) == ORDERS + 2, "what was refused left something behind"
         server.logs("stored_event_unreadable")
+        timeline = server.get(key, f"/api/v1/orders/o-{BAD}")
+        assert (timeline.status, timeline.json["code"]) == (503, "unavailable")
+        assert timeline.headers["retry-after"] == "60"
+        assert server.get(key, f"/neo/v1/score?api_key={key}&order_id=o-{BAD}").status == 503
+        assert server.get(key, "/api/v1/orders/o-2").status == 200
+        assert indexed(server, key) == ORDERS + 2, "what can be read is not found"
+        assert f'"position":{BAD}' in server.logs("event_left_out").replace(" ", "")
         assert not any(bad in line for line in server.log)
     finally:
         assert server.stop() == 0
@@ -50,12 +59,13 @@ def test_a_build_that_gives_up_at_a_bad_page_is_caught(tmp_path: Path) -> None:
 
 
 def with_a_bad_page(directory: Path) -> tuple[Served, str, str]:
-    """A server over a file in which the body of one order cannot be read; a word of it, too."""
+    """A server over a file in which the body of one order cannot be read; a word of it, too. The index is begun."""
     server = Served(directory).start()
     key = server.key("ingest", "read")
     for number in range(1, ORDERS + 1):
         assert server.send(key, "createOrder", order(number)).status == 200
     assert server.stop() == 0
+    (directory / INDEX_NAME).unlink()
     word = note(BAD).split()[0]
     path = directory / FILE_NAME
     whole = bytearray(path.read_bytes())
@@ -81,6 +91,16 @@ def note(number: int) -> str:
 
 def payment(number: int) -> dict[str, object]:
     return {"_orderId": f"o-{number}", "_transactionStatus": "_success", "_transactionId": f"t-{number}"}
+
+
+def indexed(server: Served, key: str) -> int:
+    """How far the index is, when it has come to the end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        told = server.get(key, "/api/v1/index")  # refused while what it lacks cannot be counted
+        if told.status == 200 and told.json["position"] == told.json["newest"]:
+            return int(told.json["position"])
+        assert time.monotonic() < deadline, (told, server.log[-8:])
 
 
 def stored(server: Served) -> int:

@@ -20,11 +20,13 @@ from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refus
 from fourthwatch.api.shortcut import Shortcut
 from fourthwatch.api.standby import StandBy
 from fourthwatch.engine.flight import unavailable
+from fourthwatch.engine.walk import unreadable
 from fourthwatch.errors import (
     FourthwatchError,
     Internal,
     LedgerBusy,
     LedgerFull,
+    LedgerUnreadable,
     MethodNotAllowed,
     NotFound,
     Refused,
@@ -137,7 +139,7 @@ class Application:
                 await send_refusal(send, refusal, (b"allow", allowed))
             else:
                 await send_refusal(send, refusal)
-        except (LedgerFull, LedgerBusy) as failure:
+        except (LedgerFull, LedgerBusy, LedgerUnreadable) as failure:
             await send_refusal(send, _unavailable(failure))
         except ClientGone:
             log.debug("client_gone")
@@ -171,7 +173,7 @@ def event_paths() -> dict[str, Kind]:
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    if isinstance(error, LedgerFull | LedgerBusy):
+    if isinstance(error, LedgerFull | LedgerBusy | LedgerUnreadable):
         error = _unavailable(error)
     if not isinstance(error, Refused):
         log.error("request_failed", reason=str(error))
@@ -179,8 +181,10 @@ def _refused(request: Request, error: Exception) -> Response:
     return _refusal(request, error, {})
 
 
-def _unavailable(failure: LedgerFull | LedgerBusy) -> Unavailable:
-    """Nothing of the change was kept, and it can be sent again."""
+def _unavailable(failure: LedgerFull | LedgerBusy | LedgerUnreadable) -> Unavailable:
+    """Nothing of a change was kept, and it can be sent again."""
+    if isinstance(failure, LedgerUnreadable):
+        return unreadable(failure)
     log.error("change_failed", reason=str(failure))
     return unavailable("full" if isinstance(failure, LedgerFull) else "busy")
 

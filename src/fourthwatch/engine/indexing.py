@@ -16,7 +16,7 @@ from fourthwatch.engine.labels import is_rules_word
 from fourthwatch.engine.order_lines import touch_of
 from fourthwatch.engine.orders import Orders
 from fourthwatch.entities import Involved, involved_in
-from fourthwatch.errors import LedgerError
+from fourthwatch.errors import LedgerError, LedgerUnreadable
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Tag, Transaction, Untag
 from fourthwatch.features.keyer import heard
 from fourthwatch.features.recognition import is_in_doubt, named
@@ -44,6 +44,7 @@ from fourthwatch.store.index_rows import (
     Mark,
 )
 from fourthwatch.store.ledger import DecisionRow, EventRow
+from fourthwatch.store.reader import Entry as Stored
 from fourthwatch.wire.decode import read_stored
 from fourthwatch.wire.reply import BodyWarning
 
@@ -96,6 +97,8 @@ class Indexer:
         self._history = history
         self.feature_names = feature_names
         """Of the values that decisions are stored with, in their order."""
+        self._left_out = 0
+        """The newest position that could not be read, which the log has told."""
         self.begin_at(0)
 
     def begin_at(self, position: int) -> None:
@@ -122,8 +125,7 @@ class Indexer:
         """
         room = min(INDEX_PIECE_EVENTS, INDEX_BATCH_EVENTS - len(self._derived.entries))
         self._history.last_seq = until_seq
-        entries = self._history.page(self._derived.last_seq, until_seq, room)
-        self._read = [self._said(entry.event, entry.decision) for entry in entries]
+        self._read = [self._said(entry.event, entry.decision) for entry in self._page(until_seq, room)]
         if not self._read:
             return None
         return [
@@ -151,6 +153,27 @@ class Indexer:
         derived = self._derived
         self._derived = Derived(derived.last_seq, derived.last_seq)
         return derived
+
+    def _page(self, until_seq: int, limit: int) -> list[Stored]:
+        """The next few events; what cannot be read of them is left out, rather than keep all behind it out."""
+        after_seq = self._derived.last_seq
+        try:
+            return self._history.page(after_seq, until_seq, limit)
+        except LedgerUnreadable as damage:
+            found: list[Stored] = []
+            for before in range(after_seq, min(after_seq + limit, until_seq)):
+                try:
+                    found += self._history.page(before, before + 1, 1)
+                except LedgerUnreadable as reason:
+                    self._leave_out(before + 1, reason)
+            if found or self._derived.entries:
+                return found
+            raise LedgerUnreadable(f"no event behind position {after_seq:,} can be read") from damage
+
+    def _leave_out(self, position: int, reason: LedgerUnreadable) -> None:
+        if position > self._left_out:
+            self._left_out = position
+            log.error("event_left_out", position=position, reason=str(reason), do="run fourthwatch doctor")
 
     def _said(self, row: EventRow, made: DecisionRow | None) -> _Read:
         event = read_stored(KIND_OF_NUMBER[row.kind], row.body, from_go=row.from_go)

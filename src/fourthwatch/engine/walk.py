@@ -175,7 +175,7 @@ class Walk:
                 if seen is None:  # what has to be read is read before anything changes
                     self._subjects.fetch(submission.tenant, submission.decoded.event, self.last_seq + 1)
             except LedgerUnreadable as damage:
-                taken.outcomes.append(_unreadable(damage))
+                taken.outcomes.append(unreadable(damage))
                 continue
             if seen is None:
                 taken.outcomes.append(self._take(submission, identity, taken))
@@ -324,10 +324,10 @@ class Walk:
         try:
             return Answer(receipt_again(*self.ledger.stored(seq)), replayed=True)
         except LedgerUnreadable as damage:
-            return _unreadable(damage)
+            return unreadable(damage)
 
 
-def _unreadable(damage: LedgerUnreadable) -> Unavailable:
+def unreadable(damage: LedgerUnreadable) -> Unavailable:
     """What is told to whoever asks for what cannot be read; nothing of the event is kept, and it can be sent again."""
     log.error("stored_event_unreadable", reason=str(damage), do="run fourthwatch doctor, then restore a backup")
     return Unavailable("what is stored about this cannot be read; the operator has been told", retry_after_s=60)

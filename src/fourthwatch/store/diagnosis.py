@@ -78,7 +78,7 @@ def data_file(directory: Path, clock: Clock, progress: Callable[[int], None]) ->
             last_ms = max(last_ms, received_ms)
             progress(seq)
         findings.append(Finding("chain", "ok", f"{reader.count():,} events, each in its place"))
-    except (LedgerError, apsw.Error) as error:
+    except LedgerError as error:
         findings.append(Finding("chain", "finding", str(error)))
     findings.append(_clock(last_ms, clock))
     reader.close()
@@ -97,7 +97,7 @@ def _looked_at(name: str, look: Callable[[LedgerReader], str], reader: LedgerRea
     """`look` says what is wrong, and nothing when nothing is."""
     try:
         told = look(reader)
-    except apsw.Error as error:
+    except LedgerError as error:
         told = str(error)
     return Finding(name, "finding" if told else "ok", told or "ok")
 

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from fourthwatch.errors import LedgerBroken
+from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import HISTORY_PAGE_ROWS
 from fourthwatch.store.about import bits_of, newest_about_statement, order_before_statement
 from fourthwatch.store.features import FeatureRow, feature_rows
@@ -61,7 +61,10 @@ class History:
             done = page[-1].event.seq
 
     def page(self, after_seq: int, until_seq: int, limit: int) -> list[Entry]:
-        """The next so many of them behind a position, and none behind another."""
+        """The next so many of them behind a position, and none behind another.
+
+        Raises `LedgerUnreadable` where a page of them is damaged, and `LedgerBroken` when the disk gives nothing now.
+        """
         rows = self._rows(
             f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq"
             " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
@@ -171,4 +174,7 @@ class History:
         try:
             return self._connection.execute(statement, bindings).fetchall()
         except apsw.Error as error:
-            raise LedgerBroken(f"the data file could not be read: {error}") from error
+            fault = getattr(error, "extendedresult", 0)  # which the stubs do not know
+            is_damage = isinstance(error, apsw.CorruptError) or fault == apsw.SQLITE_IOERR_DATA
+            told = f"the data file could not be read: {error}"
+            raise (LedgerUnreadable if is_damage else LedgerBroken)(told) from error

@@ -3,13 +3,14 @@
 Every question names a tenant; what belongs to another tenant is answered like what does not exist.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 
-from fourthwatch.errors import LedgerBroken
+from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.events import KINDS
 from fourthwatch.limits import COUNTED_ROWS_MAX
 from fourthwatch.store.draws import DrawRow, draws_between
@@ -43,7 +44,7 @@ _DECIDED = tuple([kind.number for kind in KINDS if kind.decided])
 
 
 class LedgerReader:
-    """One reading connection; use it from one thread at a time."""
+    """One reading connection; use it from one thread at a time. What cannot be read raises `LedgerUnreadable`."""
 
     def __init__(self, directory: Path) -> None:
         self._connection = open_file(directory, read_only=True)
@@ -104,11 +105,11 @@ class LedgerReader:
 
     def newest_status(self, tenant: int, order_id: str) -> str | None:
         """The newest `_orderStatus` that was sent about the order."""
-        row = self._connection.execute(
+        row = self._row(
             "SELECT json_extract(body, '$._orderStatus') AS status FROM event"
             " WHERE tenant = ? AND subject = ? AND status IS NOT NULL AND status <> '' ORDER BY seq DESC LIMIT 1",
             (tenant, order_subject(order_id)),
-        ).fetchone()
+        )
         return None if row is None else str(row[0])
 
     def between(self, tenant: int, from_seq: int, before_seq: int) -> list[Entry]:
@@ -121,7 +122,7 @@ class LedgerReader:
         """A tenant's events at some positions, newest first."""
         wanted = msgspec.json.encode(sorted(seqs, reverse=True)).decode()
         # From the positions to the events; asked the other way round SQLite walks through the whole table.
-        rows = self._connection.execute(
+        rows = self._rows(
             f"SELECT {_EVENTS}, {_DECISIONS} FROM json_each(?) AS wanted CROSS JOIN event e ON e.seq = wanted.value"
             " LEFT JOIN decision d ON d.seq = e.seq WHERE e.tenant = ? ORDER BY wanted.key",
             (wanted, tenant),
@@ -145,23 +146,23 @@ class LedgerReader:
 
     def received_ms(self, seq: int) -> int | None:
         """When the event at a position was received; `None` when there is none."""
-        row = self._connection.execute("SELECT received_ms FROM event WHERE seq = ?", (seq,)).fetchone()
+        row = self._row("SELECT received_ms FROM event WHERE seq = ?", (seq,))
         return None if row is None else int(row[0])
 
     def behind(self, tenant: int, seq: int) -> tuple[int, int | None]:
         """How many of a tenant's events lie behind a position, among the next `COUNTED_ROWS_MAX` of all, and when the
         first of them was received."""
-        row = self._connection.execute(
+        row = self._row(
             "SELECT count(*), min(received_ms) FROM (SELECT tenant, received_ms FROM event WHERE seq > ? ORDER BY seq"
             " LIMIT ?) WHERE tenant = ?",
             (seq, COUNTED_ROWS_MAX, tenant),
-        ).fetchone()
+        )
         assert row is not None
         return int(row[0]), row[1]
 
     def newest(self, tenant: int, limit: int) -> Iterator[EventRow]:
         """A tenant's newest events, newest first."""
-        for row in self._connection.execute(
+        for row in self._rows(
             f"SELECT {_EVENTS} FROM event e WHERE e.tenant = ? ORDER BY e.seq DESC LIMIT ?", (tenant, limit)
         ):
             yield event_row(row)
@@ -173,11 +174,13 @@ class LedgerReader:
         """
         last_seq = self.count()
         while True:
-            rows = self._connection.execute(
-                f"SELECT {_EVENTS} FROM event e WHERE +e.tenant = ? AND e.seq > ? AND e.seq <= ?"
-                " ORDER BY e.seq LIMIT ?",
-                (tenant, after_seq, last_seq, _EXPORTED_AT_ONCE),
-            ).fetchall()
+            rows = list(
+                self._rows(
+                    f"SELECT {_EVENTS} FROM event e WHERE +e.tenant = ? AND e.seq > ? AND e.seq <= ?"
+                    " ORDER BY e.seq LIMIT ?",
+                    (tenant, after_seq, last_seq, _EXPORTED_AT_ONCE),
+                )
+            )
             if not rows:
                 return
             for row in rows:
@@ -187,7 +190,7 @@ class LedgerReader:
 
     def count(self) -> int:
         """Events stored, of all tenants; positions have no gaps."""
-        row = self._connection.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
+        row = self._row("SELECT coalesce(max(seq), 0) FROM event")
         return int(row[0]) if row is not None else 0
 
     def verify(self) -> Iterator[tuple[int, int]]:
@@ -197,7 +200,7 @@ class LedgerReader:
         """
         erased = self._erased()
         chain, expected = bytes(16), 1
-        for row in self._connection.execute(f"SELECT {_EVENTS}, e.chain FROM event e ORDER BY e.seq"):
+        for row in self._rows(f"SELECT {_EVENTS}, e.chain FROM event e ORDER BY e.seq"):
             event = event_row(row[:_EVENT_WIDTH])
             is_blank = event.seq in erased and event.body == b"{}"
             try:
@@ -212,24 +215,22 @@ class LedgerReader:
     def first_undecided(self) -> int | None:
         """Position of the first event that must have been decided, and of whose decision there is nothing."""
         marks = ",".join("?" * len(_DECIDED))
-        row = self._connection.execute(
+        row = self._row(
             f"SELECT min(e.seq) FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE e.kind IN ({marks})"
             " AND d.seq IS NULL",
             _DECIDED,
-        ).fetchone()
+        )
         return None if row is None else row[0]
 
     def _erased(self) -> set[int]:
         """Positions of erased events; none in a file from before there were any."""
-        if not self._connection.execute(
-            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'erased'"
-        ).fetchall():
+        if self._row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'erased'") is None:
             return set()
-        return {row[0] for row in self._connection.execute("SELECT seq FROM erased")}
+        return {row[0] for row in self._rows("SELECT seq FROM erased")}
 
     def pragma(self, name: str) -> Any:
         """A setting of the file, for diagnosis."""
-        return self._connection.pragma(name)
+        return self._row(f"PRAGMA {name}")[0]
 
     def draws(self, tenant: int, from_ms: int, to_ms: int, limit: int) -> list[DrawRow]:
         """Orders of a span that chance was drawn for, the newest first."""
@@ -239,11 +240,20 @@ class LedgerReader:
         """Close the connection."""
         self._connection.close()
 
+    def _rows(self, statement: str, bindings: Sequence[Any] = ()) -> Iterator[Any]:
+        try:
+            yield from self._connection.execute(statement, bindings)
+        except apsw.Error as error:
+            raise LedgerUnreadable(f"the data file could not be read: {error}") from error
+
+    def _row(self, statement: str, bindings: Sequence[Any] = ()) -> Any:
+        return next(self._rows(statement, bindings), None)
+
     def _entry(self, condition: str, *bindings: Any) -> Entry | None:
         return next(self._entries(condition, *bindings), None)
 
     def _entries(self, condition: str, *bindings: Any) -> Iterator[Entry]:
-        for row in self._connection.execute(
+        for row in self._rows(
             f"SELECT {_EVENTS}, {_DECISIONS} FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE {condition}",
             bindings,
         ):
