@@ -51,6 +51,7 @@ class Indexing:
         self._position = _checked(directory, corridor.definitions.walk)
         """Everything up to here is in the index, durable."""
         self._is_damaged = False
+        self._held_up_by = ""
         self._clock = SystemClock()
         self._impatient_until_s = 0.0
         self._kick = asyncio.Event()
@@ -61,11 +62,16 @@ class Indexing:
         wanted = self._corridor.definitions.walk.ledger.last_seq
         if self._position >= wanted:
             return
-        reached = asyncio.get_running_loop().create_future()
-        self._waiting.append((wanted, reached))
+        waiting = (wanted, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
         self._kick.set()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(reached, _PATIENCE_S)
+        try:
+            await asyncio.wait_for(waiting[1], _PATIENCE_S)
+        except TimeoutError:
+            pass
+        finally:  # whoever has given up presses no more
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(waiting)
 
     def behind(self) -> int:
         """Events that are durable and not in the index yet."""
@@ -100,23 +106,32 @@ class Indexing:
         while True:
             try:
                 is_behind = not self._stands_back() and await self._step(filer)
-            except (LedgerError, Unavailable):  # there is no room, or the corridor begins again, or ends
+            except (LedgerError, Unavailable) as error:  # there is no room, or the corridor begins again, or ends
+                if isinstance(error, LedgerError) and str(error) != self._held_up_by:
+                    self._held_up_by = str(error)
+                    log.warning("index_held_up", reason=self._held_up_by)
                 await asyncio.sleep(_TROUBLE_REST_S)
             except IndexDamaged as error:
                 log.warning("index_damaged", reason=str(error))
                 await asyncio.sleep(_TROUBLE_REST_S if self._is_damaged else 0)  # if it cannot even be begun again
                 self._is_damaged = True
             else:
+                self._held_up_by = ""
                 await self._rest(0 if is_behind else _REST_S)
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits for it to have all that there is."""
+        return bool(self._waiting)
+
     def _stands_back(self) -> bool:
-        is_wanted = self._waiting or self._is_damaged
+        is_wanted = self.is_waited_for or self._is_damaged
         return not is_wanted and self._corridor.in_hand >= _MANY and self.behind() < _FAR_BEHIND
 
     def _may_be_patient(self) -> bool:
         """Whether events come in so fast that they go before, and nobody waits for the index."""
         is_busy = self._corridor.in_hand > 0 and self.behind() >= _FEW
-        return is_busy and not self._waiting and self._clock.monotonic_s() >= self._impatient_until_s
+        return is_busy and not self.is_waited_for and self._clock.monotonic_s() >= self._impatient_until_s
 
     async def _step(self, filer: Filer) -> bool:
         """Let the next few events be taken in; whether there are more of them already."""
