@@ -229,8 +229,9 @@ class LedgerReader:
         return {row[0] for row in self._rows("SELECT seq FROM erased")}
 
     def pragma(self, name: str) -> Any:
-        """A setting of the file, for diagnosis."""
-        return self._row(f"PRAGMA {name}")[0]
+        """A setting of the file, for diagnosis, or the first finding of a check; `None` when there is none."""
+        row = self._row(f"PRAGMA {name}")
+        return None if row is None else row[0]
 
     def draws(self, tenant: int, from_ms: int, to_ms: int, limit: int) -> list[DrawRow]:
         """Orders of a span that chance was drawn for, the newest first."""
