@@ -84,6 +84,7 @@ def test_features_are_added_shown_listed_and_removed(server: Served, tmp_path: P
     added = run("features", "add", file, *at)
     assert added.returncode == 0, added.stderr
     assert "coupons_failed_1h: count(custom" in added.stdout
+    assert "1 question per decision, 1 selection of events remembered" in added.stdout
     assert "1 of them for you alone, with up to 4,824 bytes" in added.stdout
     shown = json.loads(run("features", "show", "many_coupons", "--json", *at).stdout)
     assert (shown["state"], shown["uses"]) == ("complete", ["coupons_failed_1h"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.counting import counted
 from fourthwatch.cli.options import json_option, moment_of
 from fourthwatch.clock import SystemClock
 from fourthwatch.entities.supplied import read_supplied
@@ -71,7 +72,7 @@ def build(
 
         def show(done: int, total: int) -> None:
             bar.length = max(1, total)
-            bar.label = f"{done:,} events"
+            bar.label = counted(done, "event")
             bar.update(done - bar.pos)
 
         built = build_dataset(directory, out, wanted, show)
@@ -82,7 +83,7 @@ def _say(built: Built, out: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(built))
         return
-    click.echo(f"{built.rows:,} rows of {built.columns} columns, {built.features} of them features, in {out}")
+    click.echo(f"{counted(built.rows, 'row')} of {built.columns} columns, {built.features} of them features, in {out}")
     for kind in LABEL_KINDS:
         click.echo(f"  {kind:<10} {built.labels[kind]:,} of {built.told[kind]:,} told, {built.rows:,} in all")
 
@@ -123,7 +124,7 @@ def telling(
 def _head(told: Told) -> list[str]:
     unranked = sum(one.auc is None for one in told.features)
     return [
-        f"{told.rows:,} rows, {told.bad:,} of them bad; {told.untold:,} without a label count as good,"
+        f"{counted(told.rows, 'row')}, {told.bad:,} of them bad; {told.untold:,} without a label count as good,"
         f" {told.left_out:,} were left out; {unranked} features are unknown or the same in nearly all",
         "",
     ]

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import click
 
+from fourthwatch.cli.counting import counted
 from fourthwatch.cli.options import split_address
 from fourthwatch.clock import DAY_MS, HOUR_MS, SystemClock
 from fourthwatch.console.passwords import hash_password
@@ -130,7 +131,8 @@ class _Teller:
         worth = auc(scores, bad)
         rings = Counter(truth for _, truth in self._scores.values() if truth != ORDINARY)
         click.echo(
-            f"{self._heard:,} events, {len(scores):,} orders, {sum(bad):,} of them from rings ({_listed(rings)}); "
+            f"{counted(self._heard, 'event')}, {counted(len(scores), 'order')}, "
+            f"{sum(bad):,} of them from rings ({_listed(rings)}); "
             f"AUC of the scores {'unknown' if worth is None else f'{worth:.3f}'}"
         )
         click.echo("from here on the shop lives at its own pace; Ctrl-C stops it", err=True)

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from fourthwatch.api.features import definition_of
+from fourthwatch.cli.counting import counted
 from fourthwatch.cli.options import Command, json_option
 from fourthwatch.errors import FourthwatchError, LanguageError, NameTaken, Refused
 from fourthwatch.features.catalogue import built_in
@@ -106,9 +107,7 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
     else:
         for finding in findings:
             click.echo(f"{finding['file']}: {finding['feature']}: {finding['message'].rstrip()}")
-        click.echo(
-            f"{checked:,} {'definition' if checked == 1 else 'definitions'}, {len(findings):,} with findings", err=True
-        )
+        click.echo(f"{counted(checked, 'definition')}, {len(findings):,} with findings", err=True)
     if findings:
         sys.exit(1)
 
@@ -177,7 +176,8 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
     click.echo(f"  state    {row['state']}" + (f", {_share(row)} of the log" if row["state"] == "counting" else ""))
     cost = row["cost"]
     click.echo(
-        f"  cost     {cost['aggregates']} questions per decision, {cost['series']} selections of events remembered, "
+        f"  cost     {counted(cost['aggregates'], 'question')} per decision, "
+        f"{counted(cost['series'], 'selection')} of events remembered, "
         f"{cost['own_series']} of them for you alone, with up to {cost['bytes_max']:,} bytes of each user, card, …"
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from fourthwatch.cli.counting import counted
 from fourthwatch.cli.options import json_option
 from fourthwatch.workbench.fraudecom import convert as convert_fraudecom
 from fourthwatch.workbench.fraudecom import read_truth
@@ -88,12 +89,14 @@ def _report(done: Replayed, quality: dict[str, float | int | None] | None, *, as
         click.echo(msgspec.json.encode(figures))
         return
     click.echo(
-        f"{done.acknowledged:,} of {done.sent:,} events taken in {done.seconds:,.1f} s ({done.events_per_s:,.0f}/s), "
+        f"{done.acknowledged:,} of {counted(done.sent, 'event')} taken in {done.seconds:,.1f} s "
+        f"({done.events_per_s:,.0f}/s), "
         f"{done.refused:,} refused, {done.skipped_lines:,} settled before"
     )
     if quality is not None:
+        orders = counted(int(quality["orders"] or 0), "order")
         told = "unknown" if quality["auc"] is None else f"{quality['auc']:.4f}"
-        click.echo(f"AUC of the first scores: {told} over {quality['orders']:,} orders, {quality['bad']:,} of them bad")
+        click.echo(f"AUC of the first scores: {told} over {orders}, {quality['bad']:,} of them bad")
 
 
 @click.command(epilog="Example: fourthwatch convert fraudecom purchases.csv.gz --out rec.jsonl.gz --truth truth.csv")
@@ -114,4 +117,5 @@ def convert(form: str, source: Path, out: Path, truth: Path, limit: int | None, 
     done = (convert_fraudecom if form == "fraudecom" else convert_handbook)(source, out, truth, limit)
     if as_json:
         click.echo(msgspec.json.encode(done))
-    click.echo(f"{done.rows:,} rows, {done.bad:,} of them bad, became {sum(done.events.values()):,} events", err=True)
+    rows, events = counted(done.rows, "row"), counted(sum(done.events.values()), "event")
+    click.echo(f"{rows}, {done.bad:,} of them bad, became {events}", err=True)
