@@ -22,6 +22,7 @@ from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.ruling import HIT, UNKNOWN
 from fourthwatch.store import history as histories
 from fourthwatch.store.index_reader import IndexReader
+from fourthwatch.store.ledger import DecisionRow, EventRow, Ledger
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.rule_sets import RuleSetReader
 from rules.judging import rule
@@ -76,7 +77,7 @@ def tried_in(house: House, rules: tuple[Rule, ...], last: int = 1_000, prior: fl
 def results_in(house: House) -> dict[int, str]:
     """What is stored, by position."""
     found = {}
-    for event, made in house.walk.ledger.entries_after(0, 10_000):
+    for event, made in everything(house.walk.ledger):
         if made is not None and event.tenant == 1:
             found[event.seq] = msgspec.json.decode(made.detail)["results"]
     return found
@@ -116,7 +117,7 @@ def test_the_set_in_force_says_what_it_has_decided(tmp_path: Path) -> None:
         in_force = house.walk.rulings.in_force(1)
         rule_set = in_force.checked.rule_set
         tried = {one.event.seq: one for one in tried_in(house, rule_set.rules, prior=rule_set.prior)}
-        for event, made in house.walk.ledger.entries_after(0, 10_000):
+        for event, made in everything(house.walk.ledger):
             if made is not None and event.seq in tried and version_of(made) == in_force.version:
                 one = tried[event.seq]
                 results = msgspec.json.decode(made.detail).get("results", "")
@@ -160,7 +161,7 @@ def test_the_opinion_of_a_model_that_has_retired_is_its_own_and_not_what_a_rule_
         house.tell(
             "createOrder", NOW_MS + number, _orderId=f"o-{number}", _userId=f"u-{number}", _amount=str(40 * number)
         )
-    answered = {event.seq: made for event, made in house.walk.ledger.entries_after(0, 100) if made is not None}
+    answered = {event.seq: made for event, made in everything(house.walk.ledger) if made is not None}
     house.walk.panel.dismiss(seat.key)
     tried = tried_in(house, (rule("none", "amount < 0", "block"),))
     house.close()
@@ -197,3 +198,8 @@ def test_what_has_too_many_events_to_count_is_unknown_and_said_to_be(
     assert {one.results for one in tried} == {UNKNOWN + HIT}
     assert {one.not_counted for one in tried} == {("count(order, by ip)",)}
     assert {one.results for one in none_counted} == {UNKNOWN * 2}
+
+
+def everything(ledger: Ledger) -> list[tuple[EventRow, DecisionRow | None]]:
+    """Every event with its decision, in the order of the ledger."""
+    return [ledger.stored(seq) for seq in range(1, ledger.last_seq + 1)]

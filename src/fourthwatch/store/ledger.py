@@ -317,26 +317,6 @@ class Ledger:
         except apsw.Error as error:
             raise LedgerBroken(f"the data file could not be read: {error}") from error
 
-    def entries_after(self, seq: int, limit: int) -> list[tuple[EventRow, DecisionRow | None]]:
-        """The next so many events after a position, with their decisions, as far as they are durable."""
-        try:
-            events = [
-                event_row(row)
-                for row in self._reading.execute(
-                    f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-                )
-            ]
-            last = events[-1].seq if events else seq
-            made = {
-                row[0]: decision_row(row)
-                for row in self._reading.execute(
-                    f"SELECT {DECISION_COLUMNS} FROM decision WHERE seq > ? AND seq <= ?", (seq, last)
-                )
-            }
-        except apsw.Error as error:
-            raise LedgerBroken(f"the data file could not be read: {error}") from error
-        return [(event, made.get(event.seq)) for event in events]
-
     def chain_at(self, seq: int) -> bytes:
         """Chain hash of the event at a position; sixteen zero bytes where there is none."""
         row = self._one("SELECT chain FROM event WHERE seq = ?", seq)
