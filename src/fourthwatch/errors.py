@@ -3,6 +3,7 @@
 FourthwatchError
 ├── Refused                 the caller's request cannot be taken; has an HTTP status and a code
 │   ├── Malformed           400  the body is not what it should be; has a JSON pointer
+│   │   └── ManyFaults      400  in several places; has all of them
 │   ├── Unauthorised        401  no such key
 │   ├── Forbidden           403  the key lacks the scope
 │   ├── NotFound            404
@@ -37,6 +38,8 @@ FourthwatchError
 └── UsageError              a command was called wrongly; exit code 2
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -56,6 +59,16 @@ class Refused(FourthwatchError):
         self.retry_after_s = retry_after_s
 
 
+class Fault(msgspec.Struct, frozen=True, gc=False):
+    """One thing that is wrong with a body."""
+
+    pointer: str
+    """RFC 6901 pointer into the body; `""` is the whole body."""
+    code: str
+    """For programs; does not change."""
+    message: str
+
+
 class Malformed(Refused):
     """The body is not what it should be; `pointer` is an RFC 6901 JSON pointer, `""` for the whole body."""
 
@@ -66,6 +79,25 @@ class Malformed(Refused):
         super().__init__(message)
         self.pointer = pointer
         self.code = code
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that is wrong, this first."""
+        return (Fault(self.pointer, self.code, self.message),)
+
+
+class ManyFaults(Malformed):
+    """Several things are wrong with a body; the pointer, the code and the words are those of the first."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        first, more = faults[0], len(faults) - 1
+        super().__init__(f"{first.message} (and {more} more)" if more else first.message, pointer=first.pointer,
+                         code=first.code)  # fmt: skip
+        self._faults = tuple(faults)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return self._faults
 
 
 class Unauthorised(Refused):
@@ -227,10 +259,21 @@ class NotUnderstood(Refused):
     status = 400
     code = "language"
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...], rendered: str) -> None:
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], rendered: str, pointer: str = "") -> None:
         super().__init__("the text is not an expression over what there is; see the diagnostics")
         self.diagnostics = diagnostics
         self.rendered = rendered
+        self.faults = faults_in_text(pointer, diagnostics)
+        """One for each diagnostic, at `pointer`, where the text stands."""
+
+
+def faults_in_text(pointer: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Fault, ...]:
+    """What is wrong with a text of a body, in a sentence each."""
+    return tuple(
+        Fault(pointer, one.code, f"line {one.line}, column {one.column}: {one.message}"
+              + (f"; {one.hint}" if one.hint else ""))
+        for one in diagnostics
+    )  # fmt: skip
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -252,7 +295,8 @@ class RulesRefused(NotUnderstood):
 
     code = "rules"
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
+    def __init__(self, findings: tuple[Finding, ...], faults: tuple[Fault, ...] = ()) -> None:
+        """`faults` are the findings by their places in the body that they came with."""
         self.findings = findings
         lines = [f"{one.rule or 'the set'}: {one.rendered.rstrip() or one.message}" for one in findings]
         super().__init__(tuple(told for one in findings for told in one.diagnostics), "\n".join(lines) + "\n")
@@ -260,6 +304,7 @@ class RulesRefused(NotUnderstood):
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         self.message = f"{first.rule or 'the set'}: {first.message}{more}"
         self.args = (self.message,)
+        self.faults = faults
 
 
 class SendingStopped(FourthwatchError):

@@ -33,7 +33,7 @@ KEYS_MAX = 4_096
 TEXT_ID_MAX = 256
 """Characters of an id that becomes an entity key (user, session, order, item...)."""
 WARNINGS_MAX = 32
-"""Warnings in one reply; one more says how many were left out."""
+"""Warnings, or errors, in one reply; one more says how many were left out."""
 ITEMS_MAX = 200
 """Order lines, payment methods or promotions of one event that are looked at; the rest is kept, not counted."""
 MASKING_WORK_MAX = 20_000

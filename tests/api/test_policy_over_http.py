@@ -123,7 +123,7 @@ def test_who_asked_to_do_without_the_second_pair_of_eyes_is_known_after_a_restar
     ("body", "pointer"),
     [
         ({"red_above": 101}, "/red_above"), ({"red_above": 80, "decline_above": 70}, "/decline_above"),
-        ({"deadline_ms": -1}, "/deadline_ms"), ({"red_above": "70"}, "/red_above"), ({"odd": 1}, ""),
+        ({"deadline_ms": -1}, "/deadline_ms"), ({"red_above": "70"}, "/red_above"), ({"odd": 1}, "/odd"),
         ({"costs": {"currency": "rupees"}}, "/costs/currency"),
         ({"costs": {"review_minor": -5}}, "/costs/review_minor"),
     ],

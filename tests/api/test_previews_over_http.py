@@ -81,7 +81,7 @@ def test_a_rule_takes_the_place_of_the_one_of_its_name_and_a_set_of_all(shop: Sh
         ({"when": "amount >"}, "rules"),
         ({"rule": {**DRAFT, "weight": 3.0}}, "rules"),
         ({"rule": {**DRAFT, "class": "odd"}}, "bad_value"),
-        ({"rule": {"when": "true"}}, "bad_value"),
+        ({"rule": {"when": "true"}}, "missing_key"),
         ({"rules": [DRAFT, DRAFT]}, "rules"),
         ({"when": "true", "rule": DRAFT}, "bad_value"),
         ({}, "bad_value"),

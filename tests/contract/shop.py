@@ -101,12 +101,19 @@ def http_10(path: str, body: bytes, content_type: str = "application/json; chars
     return head.encode() + body
 
 
+_PROBLEM_KEYS = frozenset({"type", "title", "status", "detail", "code", "pointer", "errors", "diagnostics", "rendered"})
+
+
 def assert_error(reply: Reply, status: int) -> dict[str, Any]:
     """That this is a refusal that every old client can digest, or a problem document; its body."""
     assert reply.status == status, reply.body
     error: dict[str, Any] = reply.json
     if reply.headers["content-type"] == "application/problem+json":
-        assert set(error) <= {"type", "title", "status", "detail", "code", "pointer", "diagnostics", "rendered"}
+        assert set(error) <= _PROBLEM_KEYS
+        if "pointer" in error:
+            assert error["errors"][0]["pointer"] == error["pointer"]
+            assert error["errors"][0]["code"] == error["code"]
+        assert all(set(one) == {"pointer", "code", "message"} for one in error.get("errors", ()))
         assert (error["status"], error["type"]) == (status, "urn:fourthwatch:problem:" + error["code"])
         assert all(isinstance(error[key], str) and error[key] for key in ("title", "detail", "code"))
         return error

@@ -277,12 +277,12 @@ def reads(name: str) -> list[tuple[str, ...]]:
         (f"/api/v1/entities/user/user-{name}",),
         ("/api/v1/entities/ip/203.0.113.7",),
         ("/api/v1/entities/device/d-1",),
-        (f"/api/v1/insights/days?{days}", f"/api/v1/insights/overview?{days}", f"/api/v1/insights/scores?{days}"),
+        (f"/api/v1/insights/days?{days}", "/api/v1/insights/overview", f"/api/v1/insights/scores?{days}"),
         (f"/api/v1/insights/reasons?{days}", f"/api/v1/insights/rules?{days}", f"/api/v1/insights/quality?{days}"),
         (f"/api/v1/insights/groups?{days}&by=country", f"/api/v1/insights/exploration?{days}", "/api/v1/alerts"),
-        ("/api/v1/events?limit=2", "/api/v1/events?event=login", "/api/v1/refusals", "/api/v1/index"),
+        ("/api/v1/events?limit=2", "/api/v1/events?kind=login", "/api/v1/refusals", "/api/v1/index"),
         ("/api/v1/rules", f"/api/v1/rules/{name}", "/api/v1/rule-sets", "/api/v1/rule-sets/1"),
-        ("/api/v1/rule-proposals",),
+        ("/api/v1/rule-proposals", "/api/v1/backups/never-made"),
         ("/api/v1/rule-sets/1/differences", "/api/v1/rule-sets/1/statistics", f"/api/v1/features/of_{name}"),
         ("/api/v1/features", "/api/v1/models", "/api/v1/models/m", "/api/v1/models/m/drift", "/api/v1/models/m/weeks",
          "/api/v1/models/m/card"),
@@ -295,8 +295,8 @@ LOOKED_UP = ("user-one", "order-t", "asha@example.com", "203.0.113.7", "d-1")
 OF_AN_EVENT = ("events/{}", "decisions/{}", "decisions/{}/trace", "decisions/{}/counterfactual",
                "decisions/{}/contributions")  # fmt: skip
 OF_A_RECEIVER = ("webhook-endpoints/{}", "webhook-endpoints/{}/secrets")
-OF_ANOTHER_THING = ("deliveries/{}", "keys/{}", "console-users/{}")
-_ID = re.compile(rb'"(?:event_id|id)":"([a-z]+_[0-9a-zA-Z]+)"')
+OF_ANOTHER_THING = ("deliveries/{}", "keys/{}", "console-users/{}", "views/{}")
+_ID = re.compile(rb'"(?:event_id|view_id|id)":"([a-z]+_[0-9a-zA-Z]+)"')
 
 
 class TwoMerchants(RuleBasedStateMachine):

@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from fourthwatch.clock import ManualClock
-from fourthwatch.errors import LedgerBroken
+from fourthwatch.errors import LedgerBroken, NameTaken
 from fourthwatch.store.changes import AuditTrail, Change, Configuration, KeptAnswer, Write
 from fourthwatch.store.file import open_file
 from fourthwatch.store.keys import KeyStore
@@ -57,7 +57,7 @@ def test_a_change_its_row_and_its_answer_are_kept_together(configuration: Config
 def test_of_a_change_that_fails_nothing_is_kept(
     configuration: Configuration, trail: AuditTrail, tmp_path: Path
 ) -> None:
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises(NameTaken):
         configuration.apply(change("one", 1, RIGHT, WRONG, answer=ANSWER))
     assert trail.page(1, 2**60, 10) == []
     assert configuration.kept_answer(1, ANSWER.key) is None
@@ -70,7 +70,7 @@ def test_of_a_change_that_fails_nothing_is_kept(
 
 def test_a_key_that_was_answered_is_not_answered_differently(configuration: Configuration, trail: AuditTrail) -> None:
     configuration.apply(change("one", answer=ANSWER))
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises(NameTaken):
         configuration.apply(change("two", answer=ANSWER))
     assert [entry.thing for entry in trail.page(1, 2**60, 10)] == ["one"]
 

@@ -1,6 +1,6 @@
 """The way in for what people change: who may, over which state, once, on record, in one transaction.
 
-An edit says what it has seen (`If-Match`), a creation may say which attempt it is (`Idempotency-Key`). Changes are made
+An edit says what it has seen (`If-Match`), any change may say which attempt it is (`Idempotency-Key`). Changes are made
 one after the other: what was looked at when a change was checked holds until it is durable.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 from starlette.requests import Request
@@ -23,6 +24,8 @@ from fourthwatch.store.changes import Change, Configuration, KeptAnswer
 from fourthwatch.wire.reply import encode
 from fourthwatch.wire.strict import read_object
 
+REPEATED = {"Fourthwatch-Replayed": "true"}
+"""Stands beside the answer to a repeat."""
 _KEY_BYTES = 16
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -30,13 +33,20 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """A change that was checked, and what is answered once it is durable."""
 
-    change: Change
+    change: Change | None
+    """`None` when there is nothing to change, or when what was done is durable already."""
+    also: tuple[Change, ...] = ()
+    """More of it, in the same transaction; of what does not judge."""
     view: msgspec.Struct | None = None
     """`None` answers with no body."""
+    again: msgspec.Struct | None = None
+    """What a repeat is told in place of the view, and so what is kept: the view without its secret."""
     status: int = 200
     headers: dict[str, str] = {}
     then: Callable[[], None] | None = None
     """Called on the loop when the change is durable, before it is answered; lets it take effect."""
+    is_repeat: bool = False
+    """Whether it was found done already, though no answer was kept."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -48,6 +58,8 @@ class Asked(msgspec.Struct, frozen=True):
     if_match: str | None
     is_new: bool = False
     """Whether it is only to be made when there is none yet: `If-None-Match: *`."""
+    key: str | None = None
+    """The `Idempotency-Key`."""
 
     def over(self, etag: str | None) -> None:
         """That the caller has seen this state, `None` of what is not there; raises `ConditionMissing` or `Changed`."""
@@ -55,6 +67,8 @@ class Asked(msgspec.Struct, frozen=True):
             if etag is not None:
                 raise Changed("there is one of this name already; look at it, then send its ETag as If-Match")
             return
+        if self.if_match is None and etag is None:
+            raise ConditionMissing("there is none of this name; send If-None-Match: * to make it")
         if self.if_match is None:
             raise ConditionMissing("send If-Match with the ETag of what you have seen; * takes whatever there is")
         self.over_if_told(etag)
@@ -69,10 +83,30 @@ class Asked(msgspec.Struct, frozen=True):
                 raise Changed("it was changed since you have seen it; look again, then send this with the new ETag")
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """Which attempt at which request it is: hashes of the `Idempotency-Key` and of what is asked."""
+
+    key: bytes
+    fingerprint: bytes
+    entity: str | None
+    """The order or user that it is about."""
+
+
 Make = Callable[[Asked], Made | Response]
-Mark = tuple[bytes, bytes]
-"""Hashes of an `Idempotency-Key` and of its request."""
-Finish = Callable[[Made | Response], tuple[Change | None, Response, Callable[[], None] | None]]
+"""A bare response is of what only looks, and is not kept for a repeat."""
+
+
+class _Finished(msgspec.Struct):
+    """What is to be written, what is answered, and what is called in between."""
+
+    answer: Response
+    changes: tuple[Change, ...] = ()
+    kept: KeptAnswer | None = None
+    """To be kept by itself where nothing is written."""
+    then: Callable[[], None] | None = None
+
+
+Finish = Callable[[Made | Response], _Finished]
 
 
 class Changes:
@@ -83,6 +117,7 @@ class Changes:
         self._configuration = configuration
         self._corridor = corridor
         self._changing = asyncio.Lock()
+        self._attempts: WeakValueDictionary[tuple[int, bytes], asyncio.Lock] = WeakValueDictionary()
 
     def caller(self, request: Request, scope: str) -> Caller:
         """Who calls; raises `Unauthorised` or `Forbidden`."""
@@ -101,14 +136,23 @@ class Changes:
         asked, mark = await self._asked(request, scope, has_body=has_body)
 
         async def write(finish: Finish) -> Response:
-            change, answer, then = finish(make(asked))
-            if change is not None:
-                await asyncio.to_thread(self._configuration.apply, change)
-            if then is not None:
-                then()
-            return answer
+            return await self._written(asked, finish(make(asked)))
 
-        return await self._once(asked, mark, write)
+        return await self._once(asked, mark, write, self._changing)
+
+    async def take_apart(
+        self, request: Request, scope: str, make: Callable[[Asked], Awaitable[Made]], *, has_body: bool = True
+    ) -> Response:
+        """The same for what takes its time or becomes an event: other changes do not wait for it, repeats of it do.
+
+        Killed before its answer is kept, it may have been done: `make` finds that by `Asked.key`.
+        """
+        asked, mark = await self._asked(request, scope, has_body=has_body)
+
+        async def write(finish: Finish) -> Response:
+            return await self._written(asked, finish(await make(asked)))
+
+        return await self._once(asked, mark, write, asyncio.Lock())
 
     async def take_between_events(
         self, request: Request, scope: str, make: Callable[[Asked, int], Made | Response], *, has_body: bool = True,
@@ -125,19 +169,29 @@ class Changes:
             if prepare is not None:
                 await asyncio.to_thread(prepare, asked)
 
-            def edit(seq: int) -> Edited | Response:
-                change, answer, then = finish(make(asked, seq))
-                assert then is None
-                return answer if change is None else Edited(change, answer)
+            def edit(seq: int) -> Edited | _Finished:
+                done = finish(make(asked, seq))
+                assert done.then is None
+                assert len(done.changes) < 2
+                return Edited(done.changes[0], done) if done.changes else done
 
-            future: asyncio.Future[Response | Refused] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[_Finished | Refused] = asyncio.get_running_loop().create_future()
             self._corridor.edit(edit, Ticket(future.set_result))
             outcome = await future
             if isinstance(outcome, Refused):
                 raise outcome
-            return outcome
+            return outcome.answer if outcome.changes else await self._written(asked, outcome)
 
-        return await self._once(asked, mark, write)
+        return await self._once(asked, mark, write, self._changing)
+
+    async def _written(self, asked: Asked, done: _Finished) -> Response:
+        if done.changes:
+            await asyncio.to_thread(self._configuration.apply, *done.changes)
+        elif done.kept is not None:
+            await asyncio.to_thread(self._configuration.keep, asked.caller.tenant, done.kept)
+        if done.then is not None:
+            done.then()
+        return done.answer
 
     async def _asked(self, request: Request, scope: str, *, has_body: bool) -> tuple[Asked, Mark | None]:
         caller = self.caller(request, scope)
@@ -148,33 +202,46 @@ class Changes:
             raw = decompressed(await read_body(request.receive), request.headers.get("content-encoding"))
             document, canonical = read_object(raw)
         is_new = request.headers.get("if-none-match", "").strip() == "*"
-        asked = Asked(caller, document, request.headers.get("if-match"), is_new)
-        mark = None if key is None else (_hash(key.encode()), _fingerprint(request, canonical))
-        return asked, mark
+        asked = Asked(caller, document, request.headers.get("if-match"), is_new, key)
+        if key is None:
+            return asked, None
+        return asked, Mark(_hash(key.encode()), _fingerprint(request, canonical), _entity(request, document))
 
-    async def _once(self, asked: Asked, mark: Mark | None, write: Callable[[Finish], Awaitable[Response]]) -> Response:
-        """Nobody else's change in between; whoever hangs up does not stop it between its two halves."""
-        return await asyncio.shield(asyncio.ensure_future(self._alone(asked.caller.tenant, mark, write)))
+    async def _once(
+        self, asked: Asked, mark: Mark | None, write: Callable[[Finish], Awaitable[Response]], others: asyncio.Lock
+    ) -> Response:
+        """No other attempt and nothing under the lock in between; whoever hangs up does not stop it half-way."""
+        return await asyncio.shield(asyncio.ensure_future(self._alone(asked.caller.tenant, mark, write, others)))
 
-    async def _alone(self, tenant: int, mark: Mark | None, write: Callable[[Finish], Awaitable[Response]]) -> Response:
-        async with self._changing:
+    async def _alone(
+        self, tenant: int, mark: Mark | None, write: Callable[[Finish], Awaitable[Response]], others: asyncio.Lock
+    ) -> Response:
+        lock = asyncio.Lock()
+        if mark is not None:
+            lock = self._attempts.setdefault((tenant, mark.key), lock)
+        async with lock, others:
             if mark is not None:
-                kept = await asyncio.to_thread(self._configuration.kept_answer, tenant, mark[0])
+                kept = await asyncio.to_thread(self._configuration.kept_answer, tenant, mark.key)
                 if kept is not None:
-                    return _again(kept, mark[1])
+                    return _again(kept, mark.fingerprint)
             return await write(lambda made: _finished(made, mark))
 
 
-def _finished(made: Made | Response, mark: Mark | None) -> tuple[Change | None, Response, Callable[[], None] | None]:
-    """What is to be written, answered, and called in between."""
+def _finished(made: Made | Response, mark: Mark | None) -> _Finished:
     if isinstance(made, Response):
-        return None, made, None
-    body = b"" if made.view is None else encode(made.view)
-    change = made.change
+        return _Finished(made)
+    told, again = (b"" if view is None else encode(view) for view in (made.view, made.again or made.view))
+    headers = {**made.headers, **REPEATED} if made.is_repeat else made.headers
+    kept = None
+    changes = () if made.change is None else (made.change, *made.also)
     if mark is not None:
-        answer = KeptAnswer(key=mark[0], fingerprint=mark[1], status=made.status, headers=made.headers, body=body)
-        change = msgspec.structs.replace(change, answer=answer)
-    return change, _reply(made.status, made.headers, body), made.then
+        kept = KeptAnswer(
+            key=mark.key, fingerprint=mark.fingerprint, status=made.status, headers=made.headers, body=again,
+            entity=mark.entity,
+        )  # fmt: skip
+        if changes:
+            changes = (msgspec.structs.replace(changes[0], answer=kept), *changes[1:])
+    return _Finished(_reply(made.status, headers, told), changes, kept, made.then)
 
 
 def caller_of(access: Access, request: Request, scope: str) -> Caller:
@@ -195,11 +262,11 @@ def etag_of(state: object) -> str:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The header of that name, when it means something: to a POST; raises `Malformed`."""
+    """The header of that name; raises `Malformed`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
         raise Malformed(f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters", code="bad_header")
-    return key if request.method == "POST" else None
+    return key
 
 
 def json_reply(view: msgspec.Struct, etag: str | None = None) -> Response:
@@ -214,11 +281,20 @@ def _reply(status: int, headers: dict[str, str], body: bytes) -> Response:
 def _again(kept: KeptAnswer, fingerprint: bytes) -> Response:
     if kept.fingerprint != fingerprint:
         raise Conflict("this Idempotency-Key was used before with another request; use a new one")
-    return _reply(kept.status, {**kept.headers, "Fourthwatch-Replayed": "true"}, kept.body)
+    return _reply(kept.status, {**kept.headers, **REPEATED}, kept.body)
 
 
 def _fingerprint(request: Request, canonical: bytes) -> bytes:
     return _hash(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + canonical)
+
+
+def _entity(request: Request, document: dict[str, Any]) -> str | None:
+    """The order or user that is named, in the path or in the body."""
+    for kind in ("order", "user"):
+        name = request.path_params.get(f"{kind}_id", document.get(f"{kind}_id"))
+        if isinstance(name, str):
+            return f"{kind}:{name}"
+    return None
 
 
 def _hash(told: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """Who is at which order, and who looks at it: claims are kept and run out; looking is known to this process only."""
 
 from collections import OrderedDict
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -9,10 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Caller
+from fourthwatch.api.bodies import Check, failed, refuse, taken
 from fourthwatch.api.changes import Asked, Changes, Made, document_of, json_reply
 from fourthwatch.api.paging import Cursors, Page, truth_in
 from fourthwatch.clock import MINUTE_MS, Clock, iso_ms
-from fourthwatch.errors import InUse, Malformed, NotFound
+from fourthwatch.errors import InUse, NotFound
 from fourthwatch.limits import CLAIM_MINUTES_MAX, LOOKED_AT_MAX, LOOKING_S, PERSON_NAME_CHARS_MAX
 from fourthwatch.store.claims import Claim, ClaimStore
 from fourthwatch.store.reader import LedgerReader
@@ -109,10 +109,9 @@ class Claims:
         order_id, by_force = request.path_params["order_id"], truth_in(request, "force") is True
 
         def make(asked: Asked) -> Made:
-            caller, sent = asked.caller, _sent(asked.document, ClaimChoice)
-            if not 1 <= sent.minutes <= CLAIM_MINUTES_MAX:
-                message = f"minutes is 1 to {CLAIM_MINUTES_MAX}"
-                raise Malformed(message, pointer="/minutes", code="bad_value")
+            caller, sent = asked.caller, taken(asked.document, ClaimChoice)
+            in_time = 1 <= sent.minutes <= CLAIM_MINUTES_MAX
+            refuse(failed([("/minutes", in_time, f"minutes is 1 to {CLAIM_MINUTES_MAX}"), _named(sent.name)]))
             if self._reader.newest_decision(caller.tenant, order_id) is None:
                 raise NotFound("there is no order with this id")
             held = self._claims.of(caller.tenant, order_id)
@@ -143,7 +142,8 @@ class Claims:
     async def look(self, request: Request) -> Response:
         """Say that one looks at an order, and hear who else does."""
         caller = self._changes.caller(request, "read")
-        sent = _sent(await document_of(request), LookChoice)
+        sent = taken(await document_of(request), LookChoice)
+        refuse(failed([_named(sent.name)]))
         order_id, name = request.path_params["order_id"], _name(sent.name, caller)
         claim = self._claims.of(caller.tenant, order_id)
         return json_reply(PresenceView(self._look(caller, name, order_id), None if claim is None else _view(claim)))
@@ -159,19 +159,13 @@ class Claims:
         return tuple(sorted(told for looker, (told, _) in here.items() if looker != caller.key_id))
 
 
+def _named(told: str) -> Check:
+    says = f"name is a text of at most {PERSON_NAME_CHARS_MAX} characters"
+    return "/name", len(told) <= PERSON_NAME_CHARS_MAX, says
+
+
 def _name(told: str, caller: Caller) -> str:
-    if len(told) > PERSON_NAME_CHARS_MAX:
-        message = f"name is a text of at most {PERSON_NAME_CHARS_MAX} characters"
-        raise Malformed(message, pointer="/name", code="bad_value")
     return told.strip() or caller.key_id
-
-
-def _sent(document: dict[str, Any], wanted: Any) -> Any:
-    try:
-        return msgspec.convert(document, wanted)
-    except msgspec.ValidationError as error:
-        known = ", ".join(wanted.__struct_fields__)
-        raise Malformed(f"this cannot be taken: {error}; understood are {known}", code="bad_value") from None
 
 
 def _view(claim: Claim) -> ClaimView:

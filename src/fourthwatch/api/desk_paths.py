@@ -3,9 +3,9 @@
 from typing import Any
 
 from fourthwatch.api.claims import ClaimChoice, ClaimsView, ClaimView, LookChoice, PresenceView
-from fourthwatch.api.description import IDEMPOTENCY_KEY, IF_MATCH, PAGES, ByType, Operation, managed, parameter
+from fourthwatch.api.description import IF_MATCH, PAGES, ByType, Operation, managed, parameter
 from fourthwatch.api.erasures import ErasuresView, ErasureView
-from fourthwatch.api.keeping import BackupsView, BackupView, HistoriesView, KeepingChoice, KeepingView
+from fourthwatch.api.keeping import BackupsView, BackupView, HistoriesView, KeepingChoice, KeepingView, NewBackup
 from fourthwatch.api.notes import NoteChoice, NotesView, NoteView
 from fourthwatch.api.trials import TrialChoice, TrialView
 from fourthwatch.api.views import ViewChoice, ViewsView, ViewView
@@ -13,7 +13,7 @@ from fourthwatch.api.views import ViewChoice, ViewsView, ViewView
 DESK_TYPES: tuple[Any, ...] = (
     ClaimView, ClaimsView, ClaimChoice, LookChoice, PresenceView, NoteView, NotesView, NoteChoice,
     ViewView, ViewsView, ViewChoice, TrialChoice, TrialView, ErasureView, ErasuresView,
-    KeepingView, HistoriesView, KeepingChoice, BackupView, BackupsView,
+    KeepingView, HistoriesView, KeepingChoice, NewBackup, BackupView, BackupsView,
 )  # fmt: skip
 """What bodies and replies are of."""
 
@@ -26,6 +26,9 @@ def desk_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
     """Operations by path and method."""
     wished = managed("askErasure", "Have a user erased at the next start", by_type[ErasureView], by_type,
                      body={"type": "object"}, parameters=[_USER], status=202)  # fmt: skip
+    saved = managed("saveView", "Keep a view under a name", by_type[ViewView], by_type, body=by_type[ViewChoice],
+                    status=201)  # fmt: skip
+    saved["responses"]["200"] = {**saved["responses"]["201"], "description": "In the place of one of this name"}
     wished["responses"]["200"] = {**wished["responses"]["202"], "description": "Was asked for before"}
     return {
         "/api/v1/claims": {
@@ -46,15 +49,16 @@ def desk_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
             "get": managed("listNotes", "Notes beside an order", by_type[NotesView], by_type,
                            parameters=[_ORDER, *PAGES]),
             "post": managed("addNote", "Keep a note", by_type[NoteView], by_type, body=by_type[NoteChoice],
-                            parameters=[_ORDER, IDEMPOTENCY_KEY], status=201),
+                            parameters=[_ORDER], status=201),
         },
         "/api/v1/views": {
             "get": managed("listViews", "Saved views", by_type[ViewsView], by_type,
                            parameters=[parameter("page", "query", "queue or orders; both when absent", "string")]),
-            "post": managed("saveView", "Keep a view under a name", by_type[ViewView], by_type,
-                            body=by_type[ViewChoice], parameters=[IDEMPOTENCY_KEY], status=201),
+            "post": saved,
         },
         "/api/v1/views/{view_id}": {
+            "get": managed("getView", "One of one's own, or a shared one", by_type[ViewView], by_type,
+                           parameters=[parameter("view_id", "path", "As in the list", "string", required=True)]),
             "delete": managed("removeView", "Forget a view of one's own", None, by_type,
                               parameters=[parameter("view_id", "path", "As in the list", "string", required=True)],
                               status=204)
@@ -86,7 +90,11 @@ def _keeping_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         },
         "/api/v1/backups": {
             "get": managed("listBackups", "Backups beside the data file", by_type[BackupsView], by_type),
-            "post": managed("makeBackup", "Make a backup now", by_type[BackupView], by_type, body={"type": "object"},
+            "post": managed("makeBackup", "Make a backup now", by_type[BackupView], by_type, body=by_type[NewBackup],
                             status=201),
+        },
+        "/api/v1/backups/{name}": {
+            "get": managed("getBackup", "One backup", by_type[BackupView], by_type,
+                           parameters=[parameter("name", "path", "As in the list", "string", required=True)])
         },
     }  # fmt: skip

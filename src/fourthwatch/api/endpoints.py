@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import failed, refuse, taken
 from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import HOUR_MS, Clock, iso_ms
-from fourthwatch.errors import Malformed, NotFound, TooManyEndpoints
+from fourthwatch.errors import Fault, NotFound, TooManyEndpoints
 from fourthwatch.limits import (
     ENDPOINT_DESCRIPTION_CHARS_MAX,
     ENDPOINT_URL_CHARS_MAX,
@@ -37,6 +38,7 @@ from fourthwatch.store.outbox import EVENT_TYPES, TEST
 FaultOfUrl = Callable[[str], str | None]
 """Why a webhook cannot be sent to an address, whatever it leads to; `None` when nothing is wrong with it."""
 _CHOICES = frozenset({"url", "types", "description", "ordering", "enabled"})
+_UNDERSTOOD = "only url, types, description, ordering and enabled are understood"
 
 
 class EndpointChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,7 +85,7 @@ class SecretsView(msgspec.Struct, frozen=True):
     """The newest first; another one beside it while it rotates."""
 
 
-class RotationChoice(msgspec.Struct, frozen=True):
+class RotationChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a secret is replaced."""
 
     overlap_hours: int = SECRET_OVERLAP_HOURS
@@ -146,11 +148,10 @@ class Endpoints:
         """A new endpoint, with a secret of its own."""
 
         def make(asked: Asked) -> Made:
-            choice = self._choice(asked.document)
+            choice = self._choice(asked.document, ("url", "types"))
             tenant = asked.caller.tenant
-            if choice.url is msgspec.UNSET or choice.types is msgspec.UNSET:
-                missing = "url" if choice.url is msgspec.UNSET else "types"
-                raise Malformed(f"{missing} is needed", pointer=f"/{missing}", code="missing_key")
+            assert choice.url is not msgspec.UNSET
+            assert choice.types is not msgspec.UNSET
             if self._store.count(tenant) >= ENDPOINTS_MAX:
                 raise TooManyEndpoints(f"there are {ENDPOINTS_MAX} endpoints already; remove one first")
             endpoint = Endpoint(
@@ -208,10 +209,9 @@ class Endpoints:
 
         def make(asked: Asked) -> Made:
             endpoint = self._found(asked.caller.tenant, request)
-            hours = asked.document.get("overlap_hours", SECRET_OVERLAP_HOURS)
-            if type(hours) is not int or not 0 <= hours <= SECRET_OVERLAP_HOURS_MAX:
-                message = f"overlap_hours must be a whole number from 0 to {SECRET_OVERLAP_HOURS_MAX}"
-                raise Malformed(message, pointer="/overlap_hours", code="bad_value")
+            hours = taken(asked.document, RotationChoice).overlap_hours
+            says = f"overlap_hours must be a whole number from 0 to {SECRET_OVERLAP_HOURS_MAX}"
+            refuse(failed([("/overlap_hours", 0 <= hours <= SECRET_OVERLAP_HOURS_MAX, says)]))
             until_ms = self._clock.now_ms() + hours * HOUR_MS
             after = msgspec.structs.replace(
                 endpoint, former_until_ms=until_ms if hours else None, version=endpoint.version + 1
@@ -245,20 +245,20 @@ class Endpoints:
             raise NotFound("there is no webhook endpoint with this id")
         return endpoint
 
-    def _choice(self, document: dict[str, Any]) -> EndpointChoice:
-        """A choice as it was sent; raises `Malformed`."""
-        for key in document.keys() - _CHOICES:
-            message = "only url, types, description, ordering and enabled are understood"
-            raise Malformed(message, pointer=f"/{key}", code="bad_value")
-        for key, fault in _FAULTS.items():
-            if key in document and (why := fault(document[key])) is not None:
-                raise Malformed(why, pointer=f"/{key}", code="bad_value")
+    def _choice(self, document: dict[str, Any], needed: tuple[str, ...] = ()) -> EndpointChoice:
+        """A choice as it was sent; raises `ManyFaults`."""
+        faults = [Fault(f"/{key}", "missing_key", f"{key} is needed") for key in needed if key not in document]
+        faults += [Fault(f"/{key}", "bad_value", _UNDERSTOOD) for key in document if key not in _CHOICES]
         if "url" in document:
             why = "the address must be a text" if type(document["url"]) is not str else None
             why = why or ("the address is too long" if len(document["url"]) > ENDPOINT_URL_CHARS_MAX else None)
             why = why or self._fault_of_url(document["url"])
             if why is not None:
-                raise Malformed(why, pointer="/url", code="bad_address")
+                faults.append(Fault("/url", "bad_address", why))
+        for key, fault in _FAULTS.items():
+            if key in document and (why := fault(document[key])) is not None:
+                faults.append(Fault(f"/{key}", "bad_value", why))
+        refuse(faults)
         return msgspec.convert(document, EndpointChoice)
 
 

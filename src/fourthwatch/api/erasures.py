@@ -51,7 +51,7 @@ class Erasures:
     async def ask(self, request: Request) -> Response:
         """Have a user erased at the next start; asked twice is asked once."""
 
-        def make(asked: Asked) -> Made | Response:
+        def make(asked: Asked) -> Made:
             user_id, caller = request.path_params["user_id"], asked.caller
             if asked.document:
                 raise Malformed("an erasure is asked for with an empty object, {}", code="bad_value")
@@ -59,7 +59,7 @@ class Erasures:
                 raise NotFound("nothing was heard of this user")
             waiting = self._found(caller.tenant, user_id)
             if waiting is not None:
-                return json_reply(_view(waiting))
+                return Made(change=None, view=_view(waiting))
             wish, change = self._wishes.asked(caller.tenant, user_id, caller.key_id)
             return Made(change=change, view=_view(wish), status=202)
 

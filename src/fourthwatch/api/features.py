@@ -11,16 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import failed, faults_of_shape, refuse
 from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page, truth_in
 from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.definitions import Definitions, Standing
-from fourthwatch.errors import Forbidden, LanguageError, Malformed, NameTaken, NotFound, NotUnderstood
+from fourthwatch.errors import (
+    Fault,
+    Forbidden,
+    LanguageError,
+    ManyFaults,
+    NameTaken,
+    NotFound,
+    NotUnderstood,
+    faults_in_text,
+)
 from fourthwatch.features.definition import Feature, Window
 from fourthwatch.features.vocabulary import EVENT_WORDS, OUR_FUNCTIONS, schema_with
 from fourthwatch.language import FORM_OF, render
-from fourthwatch.language.diagnose import did_you_mean, quoted
 from fourthwatch.limits import (
     EXPRESSION_CHARS_MAX,
     FEATURE_NAME_CHARS_MAX,
@@ -33,13 +42,14 @@ _NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{FEATURE_NAME_CHARS_MAX - 1}}}")
 _WORDS = frozenset({"and", "or", "not", "in", "true", "false", "where", "of", "by", "any", "custom", "other", "last"})
 _TAKEN_WORDS = _WORDS | OUR_FUNCTIONS.keys() | FORM_OF.keys() | {word.name for word in EVENT_WORDS}
 _FIRST_PARTS = frozenset(path.partition(".")[0] for path in schema_with({}).fields)
+_NO_NAME = "feature_without_a_name"
 _LENGTHS = {
     "name": FEATURE_NAME_CHARS_MAX, "text": EXPRESSION_CHARS_MAX, "unit": FEATURE_UNIT_CHARS_MAX,
     "says": FEATURE_SAYS_CHARS_MAX, "reason": FEATURE_UNIT_CHARS_MAX,
 }  # fmt: skip
 
 
-class FeatureDefinition(msgspec.Struct, frozen=True):
+class FeatureDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A feature of one's own."""
 
     name: str
@@ -149,7 +159,10 @@ class Features:
 
         def make(asked: Asked) -> Made | Response:
             tenant = asked.caller.tenant
-            sent = definition_of(asked.document)
+            try:
+                sent = definition_of(asked.document)
+            except ManyFaults as refused:
+                raise _with_text(self._corridor.definitions, asked, refused.faults) from None
             feature = Feature(sent.name, sent.text, sent.unit, sent.says, sent.reason, tenant)
             standing = _checked(self._corridor.definitions, feature)
             if dry_run:
@@ -189,22 +202,24 @@ class Features:
 
 
 def definition_of(document: dict[str, Any]) -> FeatureDefinition:
-    """A definition as it was sent; raises `Malformed`."""
-    for key in sorted(document.keys() - _LENGTHS.keys()):
-        hint = did_you_mean(key, _LENGTHS) or "there are name, text, unit, says and reason"
-        raise Malformed(f"there is no key {quoted(key)}; {hint}", pointer=f"/{key}", code="bad_value")
+    """A definition as it was sent; raises `ManyFaults`."""
+    refuse(_faults_of(document))
+    return msgspec.convert(document, FeatureDefinition)
+
+
+def _faults_of(document: dict[str, Any]) -> list[Fault]:
+    faults = faults_of_shape(document, FeatureDefinition)
     for key, longest in _LENGTHS.items():
-        value = document.get(key, "")
-        if not isinstance(value, str) or len(value) > longest:
-            raise Malformed(
-                f"{key} must be a text of at most {longest} characters", pointer=f"/{key}", code="bad_value"
-            )
-        if key in ("name", "text") and not value.strip():
-            raise Malformed(f"{key} is needed", pointer=f"/{key}", code="missing_key")
-    why = why_no_name(document["name"])
-    if why is not None:
-        raise Malformed(why, pointer="/name", code="bad_name")
-    return FeatureDefinition(**document)
+        value = document.get(key)
+        if isinstance(value, str):
+            faults += failed([(f"/{key}", len(value) <= longest, f"{key} has at most {longest} characters")])
+            if key in ("name", "text"):
+                faults += failed([(f"/{key}", value.strip() != "", f"{key} is needed")], code="missing_key")
+    name = document.get("name")
+    why = (
+        why_no_name(name) if isinstance(name, str) and len(name.strip()) > 0 and len(name) <= _LENGTHS["name"] else None
+    )
+    return faults if why is None else [*faults, Fault("/name", "bad_name", why)]
 
 
 def why_no_name(name: str) -> str | None:
@@ -225,6 +240,17 @@ def why_no_name(name: str) -> str | None:
     return None
 
 
+def _with_text(definitions: Definitions, asked: Asked, faults: tuple[Fault, ...]) -> ManyFaults:
+    """What is wrong with the rest of a definition, and with its text."""
+    text = asked.document.get("text")
+    if isinstance(text, str) and all(fault.pointer != "/text" for fault in faults):
+        try:
+            definitions.check(Feature(_NO_NAME, text, "", "", "", asked.caller.tenant))
+        except LanguageError as error:
+            return ManyFaults((*faults, *faults_in_text("/text", error.diagnostics)))
+    return ManyFaults(faults)
+
+
 def _checked(definitions: Definitions, feature: Feature) -> Standing:
     book = definitions.book_of(feature.tenant)
     try:
@@ -236,7 +262,7 @@ def _checked(definitions: Definitions, feature: Feature) -> Standing:
     try:
         defined = definitions.check(feature)
     except LanguageError as error:
-        raise NotUnderstood(error.diagnostics, render(feature.text, error.diagnostics)) from error
+        raise NotUnderstood(error.diagnostics, render(feature.text, error.diagnostics), "/text") from error
     definitions.check_room(defined)
     return definitions.standing_of(defined, book)
 

@@ -10,17 +10,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Caller
-from fourthwatch.api.changes import Asked, Changes, Made, document_of, json_reply
+from fourthwatch.api.bodies import taken
+from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.clock import DAY_MS, HOUR_MS, Clock, iso_ms
-from fourthwatch.errors import Forbidden, InUse, Malformed
+from fourthwatch.errors import Forbidden, InUse, Malformed, NotFound
 from fourthwatch.limits import DELIVERED_KEPT_MS, FORGET_AFTER_DAYS_MAX, FORGET_AFTER_DAYS_MIN, REFUSALS_KEPT_MAX
 from fourthwatch.settings import Settings
-from fourthwatch.store.backup import BACKUPS_NAME, Backup, back_up, backups_in, bytes_kept, name_at
-from fourthwatch.store.changes import Change, Configuration
+from fourthwatch.store.backup import (
+    BACKUPS_NAME,
+    Backup,
+    back_up,
+    backup_of,
+    backups_in,
+    bytes_kept,
+    clear_partial,
+    name_at,
+)
+from fourthwatch.store.changes import Change
 from fourthwatch.store.file import free_bytes
 from fourthwatch.store.retention import Retention, RetentionStore
 from fourthwatch.store.users import ABSOLUTE_MS, FIRST_TENANT
-from fourthwatch.wire.reply import encode
 
 
 class KeptView(msgspec.Struct, frozen=True):
@@ -67,11 +76,15 @@ class KeepingChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """100 to 36500; null goes back to the server's own setting."""
 
 
+class NewBackup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing is chosen of a backup."""
+
+
 class BackupView(msgspec.Struct, frozen=True):
     """A backup in the directory `backups` of the data directory."""
 
     name: str
-    """When it was begun, in UTC."""
+    """When it was begun, in UTC; of one that was asked for with an `Idempotency-Key`, with a hash of that behind it."""
     bytes: int
 
 
@@ -85,11 +98,9 @@ class Keeping:
     """Handlers of `/api/v1/keeping` and `/api/v1/backups`."""
 
     def __init__(
-        self, changes: Changes, configuration: Configuration, directory: Path, settings: Settings, clock: Clock,
-        retention: RetentionStore,
-    ) -> None:  # fmt: skip
+        self, changes: Changes, directory: Path, settings: Settings, clock: Clock, retention: RetentionStore
+    ) -> None:
         self._changes = changes
-        self._configuration = configuration
         self._directory = directory
         self._settings = settings
         self._clock = clock
@@ -105,30 +116,36 @@ class Keeping:
             Route("/api/v1/keeping", self.choose, methods=["PUT"]),
             Route("/api/v1/backups", self.backups, methods=["GET"]),
             Route("/api/v1/backups", self.back_up, methods=["POST"]),
+            Route("/api/v1/backups/{name}", self.backup, methods=["GET"]),
         ]
 
     async def keeping(self, request: Request) -> Response:
         """What is kept for how long."""
-        caller = self._changes.caller(request, "manage")
-        return await self._shown(caller)
+        caller, chosen = self._changes.caller(request, "manage"), self._retention.chosen()
+        room = ({}, None) if caller.tenant != FIRST_TENANT else await asyncio.to_thread(self._room)
+        return json_reply(self._view(caller, chosen, room), _etag(chosen))
 
     async def choose(self, request: Request) -> Response:
         """How long what is silent is remembered, from the next start on; the first tenant chooses for the server."""
         caller = self._changes.caller(request, "manage")
+        if caller.tenant != FIRST_TENANT:
+            raise Forbidden("what is kept is the same for all tenants: the first tenant chooses it")
+        room = await asyncio.to_thread(self._room)
 
         def make(asked: Asked) -> Made:
-            if asked.caller.tenant != FIRST_TENANT:
-                raise Forbidden("what is kept is the same for all tenants: the first tenant chooses it")
             asked.over(_etag(self._retention.chosen()))
             days = _wanted(asked.document)
-            _, change = self._retention.choose(days, asked.caller.tenant, asked.caller.key_id)
-            return Made(change=change, status=204)
+            chosen, change = self._retention.choose(days, asked.caller.tenant, asked.caller.key_id)
+            return Made(change=change, view=self._view(caller, chosen, room), headers={"ETag": _etag(chosen)})
 
-        answered = await self._changes.take(request, "manage", make)
-        return await self._shown(caller) if answered.status_code == 204 else answered
+        return await self._changes.take(request, "manage", make)
 
-    async def _shown(self, caller: Caller) -> Response:
-        chosen, setting = self._retention.chosen(), self._settings.forget_after_days
+    def _room(self) -> tuple[dict[str, int], int | None]:
+        """Sizes of the files, and how much is free beside them."""
+        return bytes_kept(self._directory), free_bytes(self._directory)
+
+    def _view(self, caller: Caller, chosen: Retention | None, room: tuple[dict[str, int], int | None]) -> KeepingView:
+        setting = self._settings.forget_after_days
         histories = HistoriesView(
             self._days, setting if chosen is None else chosen.days, setting,
             None if chosen is None or caller.tenant != FIRST_TENANT else chosen.actor,
@@ -146,42 +163,52 @@ class Keeping:
             KeptView("refused events", 0.0, f"the newest {REFUSALS_KEPT_MAX}, in memory, without their bodies", None),
             KeptView("sessions of the console", session, "at the longest; half an hour without use", None),
         )
-        reserve = self._settings.disk_reserve_bytes
-        if caller.tenant != FIRST_TENANT:
-            return json_reply(KeepingView(kept, {}, None, reserve, histories), _etag(chosen))
-        sizes = await asyncio.to_thread(bytes_kept, self._directory)
-        view = KeepingView(kept, sizes, free_bytes(self._directory), reserve, histories)
-        return json_reply(view, _etag(chosen))
+        sizes, free = room
+        return KeepingView(kept, sizes, free, self._settings.disk_reserve_bytes, histories)
 
     async def backups(self, request: Request) -> Response:
         """Which backups there are beside the data file."""
         _first(self._changes.caller(request, "manage"))
         found = await asyncio.to_thread(backups_in, self._directory)
-        return json_reply(BackupsView(tuple(map(_view, found))))
+        return json_reply(BackupsView(tuple(map(_shown, found))))
+
+    async def backup(self, request: Request) -> Response:
+        """One of them."""
+        _first(self._changes.caller(request, "manage"))
+        for found in await asyncio.to_thread(backups_in, self._directory):
+            if found.name == request.path_params["name"]:
+                return json_reply(_shown(found))
+        raise NotFound("there is no backup of this name")
 
     async def back_up(self, request: Request) -> Response:
         """Make a backup now, one at a time; it is whole when this is answered."""
-        caller = _first(self._changes.caller(request, "manage"))
-        if await document_of(request):
-            raise Malformed("a backup is asked for with an empty object, {}", code="bad_value")
-        if self._is_copying:
-            raise InUse("a backup is being made already")
-        self._is_copying = True
-        try:
-            view = await asyncio.shield(asyncio.ensure_future(self._made(caller.tenant, caller.key_id)))
-        finally:
-            self._is_copying = False
-        return Response(encode(view), 201, media_type="application/json")
+        _first(self._changes.caller(request, "manage"))
 
-    async def _made(self, tenant: int, actor: str) -> BackupView:
-        target = self._directory / BACKUPS_NAME / name_at(self._clock.now_ms())
-        made = await asyncio.to_thread(
-            back_up, self._directory, target, reserve_bytes=self._settings.disk_reserve_bytes
-        )  # fmt: skip
-        told = {"bytes": made.bytes, "events": made.events}
-        change = Change(tenant=tenant, actor=actor, action="backup.made", thing=f"backups/{made.name}", after=told)
-        await asyncio.to_thread(self._configuration.apply, change)
-        return _view(made)
+        async def make(asked: Asked) -> Made:
+            taken(asked.document, NewBackup)
+            if self._is_copying:
+                raise InUse("a backup is being made already; ask again when it is done")
+            self._is_copying = True
+            try:
+                made = await asyncio.to_thread(self._made, asked)
+            finally:
+                self._is_copying = False
+            told = {"bytes": made.bytes} | ({"events": made.events} if made.events else {})
+            change = Change(
+                tenant=asked.caller.tenant, actor=asked.caller.key_id, action="backup.made",
+                thing=f"backups/{made.name}", after=told,
+            )  # fmt: skip
+            headers = {"Location": f"/api/v1/backups/{made.name}"}
+            return Made(change=change, view=_shown(made), status=201, headers=headers)
+
+        return await self._changes.take_apart(request, "manage", make)
+
+    def _made(self, asked: Asked) -> Backup:
+        """The backup of this attempt: one that was whole when the server was killed, or a new one."""
+        found = None if asked.key is None else backup_of(self._directory, asked.key)
+        clear_partial(self._directory)
+        target = self._directory / BACKUPS_NAME / name_at(self._clock.now_ms(), asked.key)
+        return found or back_up(self._directory, target, reserve_bytes=self._settings.disk_reserve_bytes)
 
 
 def _first(caller: Caller) -> Caller:
@@ -207,5 +234,5 @@ def _etag(chosen: Retention | None) -> str:
     return '"0"' if chosen is None else f'"{chosen.days}-{chosen.at_ms}"'
 
 
-def _view(backup: Backup) -> BackupView:
+def _shown(backup: Backup) -> BackupView:
     return BackupView(backup.name, backup.bytes)

@@ -11,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fourthwatch.api.access import Access
-from fourthwatch.api.changes import caller_of, idempotency_key, json_reply
+from fourthwatch.api.bodies import failed, faults_of_shape, refuse
+from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.intake import Intake
-from fourthwatch.api.request import decompressed, read_body
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.engine.labels import (
@@ -27,23 +26,21 @@ from fourthwatch.engine.labels import (
     tellings_of,
     truth_of,
 )
-from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.errors import Fault, NotFound
 from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER
 from fourthwatch.limits import LABELLING_EVENTS_MAX, LIST_NOTE_CHARS_MAX, TEXT_ID_MAX
 from fourthwatch.store.ledger import EventRow
 from fourthwatch.store.reader import LedgerReader, order_subject, user_subject
 from fourthwatch.wire.decode import decode_document, read_stored
 from fourthwatch.wire.reply import encode
-from fourthwatch.wire.strict import read_object
 
 _STATES = {"rto": "_rto", "returned": "_returned", "fulfilled": "_fulfilled"}
 _CHARGEBACKS = {"chargeback": "_received", "chargeback_lost": "_lost", "chargeback_won": "_won"}
 _CONFIRMED = ("fraud", "good", "none")
 _OF_USER = ("bad", "good", "none")
-_KEYS = frozenset({"order_id", "user_id", "label", "abuse_type", "reason", "author"})
 
 
-class LabelChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LabelChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a person, or a bank's file, says is true."""
 
     label: str
@@ -128,8 +125,8 @@ class LabelledView(msgspec.Struct, frozen=True):
 class Labels:
     """Handlers of labels."""
 
-    def __init__(self, access: Access, intake: Intake, reader: LedgerReader, clock: Clock) -> None:
-        self._access = access
+    def __init__(self, changes: Changes, intake: Intake, reader: LedgerReader, clock: Clock) -> None:
+        self._changes = changes
         self._intake = intake
         self._reader = reader
         self._clock = clock
@@ -144,33 +141,35 @@ class Labels:
 
     async def of_order(self, request: Request) -> Response:
         """What is known of an order."""
-        caller = caller_of(self._access, request, "read")
+        caller = self._changes.caller(request, "read")
         return json_reply(self._order(caller.tenant, request.path_params["order_id"]))
 
     async def of_user(self, request: Request) -> Response:
         """What is known of a user; empty for one of whom nobody said anything."""
-        caller = caller_of(self._access, request, "read")
+        caller = self._changes.caller(request, "read")
         return json_reply(self._user(caller.tenant, request.path_params["user_id"]))
 
     async def label(self, request: Request) -> Response:
         """Say what is true of an order or a user."""
-        caller = caller_of(self._access, request, "manage")
-        key = idempotency_key(request)
-        raw = decompressed(await read_body(request.receive), request.headers.get("content-encoding"))
-        document, _ = read_object(raw)
-        choice = _choice(document, caller.key_id)
-        if choice.order_id is not None and self._placed(caller.tenant, choice.order_id) is None:
-            raise NotFound("there is no order with this id")
-        name, body = _event_of(choice)
-        received_ms = self._clock.now_ms()
-        keep = self._intake.number_fields
-        decoded = decode_document(body, encode(body), KIND_OF_NAME[name], received_ms, keep=keep)
-        answer = await self._intake.submit(caller, decoded, received_ms, key, is_spoken=True)
-        order = None if choice.order_id is None else self._order(caller.tenant, choice.order_id)
-        user = None if choice.user_id is None else self._user(caller.tenant, choice.user_id)
-        headers = {"Fourthwatch-Replayed": "true"} if answer.replayed else {}
-        view = LabelledView(answer.receipt.event_id, order, user)
-        return Response(encode(view), 201, headers, "application/json")
+
+        async def make(asked: Asked) -> Made:
+            caller, choice = asked.caller, _choice(asked.document, asked.caller.key_id)
+            if choice.order_id is not None and self._placed(caller.tenant, choice.order_id) is None:
+                raise NotFound("there is no order with this id")
+            name, body = _event_of(choice)
+            received_ms = self._clock.now_ms()
+            keep = self._intake.number_fields
+            decoded = decode_document(body, encode(body), KIND_OF_NAME[name], received_ms, keep=keep)
+            answer = await self._intake.submit(caller, decoded, received_ms, asked.key, is_spoken=True)
+            order = None if choice.order_id is None else self._order(caller.tenant, choice.order_id)
+            user = None if choice.user_id is None else self._user(caller.tenant, choice.user_id)
+            event_id = answer.receipt.event_id
+            return Made(
+                change=None, view=LabelledView(event_id, order, user), status=201, is_repeat=answer.replayed,
+                headers={"Location": f"/api/v1/events/{event_id}"},
+            )  # fmt: skip
+
+        return await self._changes.take_apart(request, "manage", make)
 
     def _placed(self, tenant: int, order_id: str) -> EventRow | None:
         entry = self._reader.newest_order(tenant, order_id, ORDER_KINDS)
@@ -234,19 +233,20 @@ def _view(one: Telling, *, stands: bool) -> LabelView:
 
 
 def _choice(document: dict[str, Any], key_id: str) -> LabelChoice:
-    for key in document.keys() - _KEYS:
-        raise Malformed("only " + ", ".join(sorted(_KEYS)) + " are understood", pointer=f"/{key}", code="bad_value")
+    faults = faults_of_shape(document, LabelChoice)
     for key, value in document.items():
         longest = TEXT_ID_MAX if key in ("order_id", "user_id") else LIST_NOTE_CHARS_MAX
-        if not isinstance(value, str) or not value.strip() or len(value) > longest:
-            raise Malformed(f"{key} is a text of 1 to {longest} characters", pointer=f"/{key}", code="bad_value")
+        if value is None or isinstance(value, str):
+            holds = value is not None and len(value.strip()) > 0 and len(value) <= longest
+            faults += failed([(f"/{key}", holds, f"{key} is a text of 1 to {longest} characters")])
     if ("order_id" in document) == ("user_id" in document):
-        raise Malformed("say either order_id or user_id", pointer="", code="missing_key")
+        faults.append(Fault("", "missing_key", "say either order_id or user_id"))
     words = (*_CONFIRMED, *_CHARGEBACKS, *_STATES) if "order_id" in document else _OF_USER
-    if document.get("label") not in words:
-        raise Malformed("label is one of " + ", ".join(words), pointer="/label", code="bad_value")
-    if "abuse_type" in document and "user_id" not in document:
-        raise Malformed("abuse_type belongs to a user's label", pointer="/abuse_type", code="bad_value")
+    faults += failed([
+        ("/label", document.get("label", words[0]) in words, "label is one of " + ", ".join(words)),
+        ("/abuse_type", "abuse_type" not in document or "user_id" in document, "abuse_type belongs to a user's label"),
+    ])  # fmt: skip
+    refuse(faults)
     return LabelChoice(**{"author": key_id, **document})
 
 

@@ -10,7 +10,7 @@ from fourthwatch.store.lists import EntryRow, ListRow
 from fourthwatch.wire.cells import csv_text
 
 
-class ListDefinition(msgspec.Struct, frozen=True):
+class ListDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A list to be."""
 
     name: str
@@ -23,7 +23,7 @@ class ListDefinition(msgspec.Struct, frozen=True):
     """A sentence about it."""
 
 
-class ListEdit(msgspec.Struct, frozen=True):
+class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What of a list can change; what is absent stays."""
 
     kind: str | msgspec.UnsetType = msgspec.UNSET
@@ -52,7 +52,7 @@ class ListsView(msgspec.Struct, frozen=True):
     """Send as `cursor` for the rest; null at the end."""
 
 
-class NewEntry(msgspec.Struct, frozen=True):
+class NewEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An entry to be."""
 
     value: str
@@ -100,7 +100,7 @@ class EntryView(msgspec.Struct, frozen=True):
     """What this value was in the list, newest first."""
 
 
-class ImportDocument(msgspec.Struct, frozen=True):
+class ImportDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Entries to be, as a file."""
 
     csv: str

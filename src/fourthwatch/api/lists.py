@@ -6,19 +6,25 @@ recomputed. Values are shown in their normal form.
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import failed, faults_of_shape, refuse
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.list_views import (
     EntriesView,
     EntryView,
+    ImportDocument,
     ImportView,
+    ListDefinition,
+    ListEdit,
     ListsView,
     ListView,
+    NewEntry,
     entries_csv,
     entry_view,
     list_view,
@@ -28,7 +34,7 @@ from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.imports import entry_of, read_import, time_ms
 from fourthwatch.engine.roster import Wanted, normal_form
-from fourthwatch.errors import InUse, Malformed, NotFound
+from fourthwatch.errors import Fault, InUse, Malformed, NotFound
 from fourthwatch.features.list_types import LIST_TYPES
 from fourthwatch.features.lists import networks_around
 from fourthwatch.limits import LIST_NAME_CHARS_MAX, LIST_NOTE_CHARS_MAX
@@ -36,6 +42,11 @@ from fourthwatch.store.changes import Change
 from fourthwatch.store.lists import ListReader, ListRow
 
 _NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LIST_NAME_CHARS_MAX - 1}}}")
+_NAMED = (
+    "a list's name has small letters, digits and underscores, begins with a letter, and has at most "
+    f"{LIST_NAME_CHARS_MAX} of them"
+)
+_ENTRY_KEYS = frozenset(NewEntry.__struct_fields__)
 _HISTORY = 20
 
 
@@ -86,13 +97,13 @@ class Lists:
         """A new list."""
 
         def make(asked: Asked, seq: int) -> Made:
-            name, type_name, kind, says = _definition(asked.document)
+            sent = _definition(asked.document)
             row = ListRow(
-                id=0, tenant=asked.caller.tenant, name=name, type=type_name, kind=kind, says=says, version=1,
-                created_ms=self._clock.now_ms(), from_seq=seq,
+                id=0, tenant=asked.caller.tenant, name=sent.name, type=sent.type, kind=sent.kind, says=sent.says,
+                version=1, created_ms=self._clock.now_ms(), from_seq=seq,
             )  # fmt: skip
             row, write = self._corridor.roster.create(row)
-            headers = {"Location": f"/api/v1/lists/{name}", "ETag": _etag(row)}
+            headers = {"Location": f"/api/v1/lists/{sent.name}", "ETag": _etag(row)}
             change = self._change(asked, "list.created", row, None, _told(row), (write,))
             return Made(change=change, view=self._view(row), status=201, headers=headers)
 
@@ -105,8 +116,7 @@ class Lists:
         def make(asked: Asked, _seq: int) -> Made:
             row = self._corridor.roster.row(asked.caller.tenant, name)
             asked.over(_etag(row))
-            kind, says = _texts(asked.document, {"kind": row.kind, "says": row.says})
-            edited, write = self._corridor.roster.edit(row, kind, says)
+            edited, write = self._corridor.roster.edit(row, *_edit(asked.document, row))
             change = self._change(asked, "list.edited", row, _told(row), _told(edited), (write,))
             return Made(change=change, view=self._view(edited), headers={"ETag": _etag(edited)})
 
@@ -185,7 +195,8 @@ class Lists:
                 asked, "list.entry_added", row, None if was is None else msgspec.to_builtins(entry_view(was)),
                 msgspec.to_builtins(view), writes,
             )  # fmt: skip
-            headers = {"ETag": _etag(roster.row(row.tenant, name))}
+            there = f"/api/v1/lists/{name}/entries/{quote(view.value, safe='')}"
+            headers = {"ETag": _etag(roster.row(row.tenant, name)), **({} if before else {"Location": there})}
             return Made(change=change, view=view, status=201 if before is None else 200, headers=headers)
 
         return await self._changes.take_between_events(request, "manage", make)
@@ -217,10 +228,10 @@ class Lists:
             roster = self._corridor.roster
             row = roster.row(asked.caller.tenant, name)
             asked.over_if_told(_etag(row))
-            text = asked.document.get("csv")
-            if not isinstance(text, str) or asked.document.keys() != {"csv"}:
-                raise Malformed("csv is needed, the text of the file, and nothing else", pointer="/csv", code="bad_csv")
-            found = read_import(row.type, text)
+            refuse([
+                Fault(one.pointer, "bad_csv", one.message) for one in faults_of_shape(asked.document, ImportDocument)
+            ])  # fmt: skip
+            found = read_import(row.type, asked.document["csv"])
             held = roster.held(row.tenant, name)
             known = sum(held.entry_of(one.value) is not None for one in found.entries)
             view = ImportView(
@@ -228,8 +239,10 @@ class Lists:
                 invalid=found.invalid, invalid_count=found.invalid_count, duplicates=found.duplicates,
                 duplicate_count=found.duplicate_count,
             )  # fmt: skip
-            if preview or not found.entries:
+            if preview:
                 return json_reply(view)
+            if not found.entries:
+                return Made(change=None, view=view, headers={"ETag": _etag(row)})
             _, writes = roster.add(row, found.entries, asked.caller.key_id, self._clock.now_ms(), seq)
             after = {"added": view.added, "replaced": known, "values": [one.value for one in found.entries]}
             change = self._change(asked, "list.imported", row, None, after, writes)
@@ -257,46 +270,41 @@ def _told(row: ListRow) -> dict[str, str]:
     return {"name": row.name, "type": row.type, "kind": row.kind, "says": row.says}
 
 
-def _definition(document: dict[str, Any]) -> tuple[str, str, str, str]:
-    for key in document.keys() - {"name", "type", "kind", "says"}:
-        raise Malformed("only name, type, kind and says are understood", pointer=f"/{key}", code="bad_value")
-    name, type_name = document.get("name"), document.get("type")
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise Malformed(
-            f"a list's name has small letters, digits and underscores, begins with a letter, and has at most "
-            f"{LIST_NAME_CHARS_MAX} of them", pointer="/name", code="bad_name",
-        )  # fmt: skip
-    if not isinstance(type_name, str) or type_name not in LIST_TYPES:
-        raise Malformed("type is one of " + ", ".join(LIST_TYPES), pointer="/type", code="bad_value")
-    texts = {key: value for key, value in document.items() if key in ("kind", "says")}
-    return name, type_name, *_texts(texts, {"kind": "watch", "says": ""})
+def _definition(document: dict[str, Any]) -> ListDefinition:
+    faults = faults_of_shape(document, ListDefinition)
+    name, type_name = document.get("name", "x"), document.get("type", "text")
+    if isinstance(name, str):
+        faults += failed([("/name", _NAME.fullmatch(name) is not None, _NAMED)], code="bad_name")
+    if isinstance(type_name, str):
+        faults += failed([("/type", type_name in LIST_TYPES, "type is one of " + ", ".join(LIST_TYPES))])
+    refuse(faults + _text_faults(document))
+    return msgspec.convert(document, ListDefinition)
 
 
-def _texts(document: dict[str, Any], otherwise: dict[str, str]) -> tuple[str, str]:
-    for key in document.keys() - otherwise.keys():
-        raise Malformed("only kind and says can be changed", pointer=f"/{key}", code="bad_value")
-    kind, says = (document.get(key, otherwise[key]) for key in ("kind", "says"))
-    if not isinstance(kind, str) or _NAME.fullmatch(kind) is None:
-        raise Malformed("kind is block, allow, watch or another such word", pointer="/kind", code="bad_value")
-    if not isinstance(says, str) or len(says) > LIST_NOTE_CHARS_MAX:
-        raise Malformed(
-            f"says is a text of at most {LIST_NOTE_CHARS_MAX} characters", pointer="/says", code="bad_value"
-        )
-    return kind, says
+def _edit(document: dict[str, Any], row: ListRow) -> tuple[str, str]:
+    refuse(faults_of_shape(document, ListEdit) + _text_faults(document))
+    return document.get("kind", row.kind), document.get("says", row.says)
+
+
+def _text_faults(document: dict[str, Any]) -> list[Fault]:
+    """What is wrong with kind and sentence, where they are texts."""
+    kind, says = document.get("kind", "x"), document.get("says", "")
+    return failed([
+        ("/kind", not isinstance(kind, str) or _NAME.fullmatch(kind) is not None,
+         "kind is block, allow, watch or another such word"),
+        ("/says", not isinstance(says, str) or len(says) <= LIST_NOTE_CHARS_MAX,
+         f"says is a text of at most {LIST_NOTE_CHARS_MAX} characters"),
+    ])  # fmt: skip
 
 
 def _wanted(row: ListRow, document: dict[str, Any]) -> Wanted:
-    for key in document.keys() - {"value", "reason", "expires_at"}:
-        raise Malformed("only value, reason and expires_at are understood", pointer=f"/{key}", code="bad_value")
-    for key, value in document.items():
-        if not isinstance(value, str):
-            raise Malformed(f"{key} is a text", pointer=f"/{key}", code="bad_value")
-    if "value" not in document:
-        raise Malformed("value is needed", pointer="/value", code="missing_key")
-    wanted = entry_of(row.type, document)
-    if isinstance(wanted, str):
-        key = wanted.partition(" ")[0]
-        raise Malformed(wanted, pointer=f"/{key}" if key in document else "/reason", code="bad_value")
+    faults = faults_of_shape(document, NewEntry)
+    readable = {key: told for key, told in document.items() if isinstance(told, str) and key in _ENTRY_KEYS}
+    wanted = entry_of(row.type, {"value": "", **readable})
+    if isinstance(wanted, dict):
+        faults += [Fault(f"/{key}", "bad_value", why) for key, why in wanted.items() if key in readable]
+    refuse(faults)
+    assert isinstance(wanted, Wanted)
     return wanted
 
 

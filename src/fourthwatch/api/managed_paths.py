@@ -68,10 +68,18 @@ TYPES: tuple[Any, ...] = (
 
 Paths = dict[str, dict[str, Operation]]
 
+CHANGES_NOTHING = frozenset({"/api/v1/trials", "/api/v1/rules/preview", "/api/v1/orders/{order_id}/presence"})
+"""What is sent to these is only looked at."""
+
 
 def paths(by_type: ByType) -> Paths:
-    """Operations by path and method."""
-    return {path: methods for group in _GROUPS for path, methods in group(by_type).items()}
+    """Operations by path and method; every one that changes something takes an `Idempotency-Key`."""
+    found = {path: methods for group in _GROUPS for path, methods in group(by_type).items()}
+    for path, methods in found.items():
+        for method, described in methods.items():
+            if method != "get" and path not in CHANGES_NOTHING:
+                described["parameters"] = [*described.get("parameters", ()), IDEMPOTENCY_KEY]
+    return found
 
 
 def _ledger(by_type: ByType) -> Paths:
@@ -97,7 +105,7 @@ def _features(by_type: ByType) -> Paths:
     name = parameter("name", "path", "Of the feature", "string", required=True)
     defined = managed(
         "defineFeature", "Define a feature of your own", by_type[FeatureView], by_type,
-        body=by_type[FeatureDefinition], parameters=[DRY_RUN, IDEMPOTENCY_KEY], status=201,
+        body=by_type[FeatureDefinition], parameters=[DRY_RUN], status=201,
     )  # fmt: skip
     defined["responses"]["200"] = {**defined["responses"]["201"], "description": "Checked, with `dry_run`"}
     return {
@@ -133,7 +141,7 @@ def _labels(by_type: ByType) -> Paths:
     return {
         "/api/v1/labels": {
             "post": managed("label", "Say what is true of an order or a user", by_type[LabelledView], by_type,
-                            body=by_type[LabelChoice], parameters=[IDEMPOTENCY_KEY], status=201),
+                            body=by_type[LabelChoice], status=201),
         },
         "/api/v1/orders/{order_id}/labels": {
             "get": managed("getOrderLabels", "What is known to be true of an order", by_type[OrderLabelsView],
@@ -167,14 +175,14 @@ def _lists(by_type: ByType) -> Paths:
     file = parameter("format", "query", "csv for a page as a file", "string")
     preview = parameter("preview", "query", "Only say what the import would do", "boolean")
     added = managed("addListEntry", "Put something into a list", by_type[ListEntryView], by_type,
-                    body=by_type[NewEntry], parameters=[name, IDEMPOTENCY_KEY, IF_MATCH], status=201)  # fmt: skip
+                    body=by_type[NewEntry], parameters=[name, IF_MATCH], status=201)  # fmt: skip
     added["responses"]["200"] = {**added["responses"]["201"], "description": "In the place of an entry of this value"}
     one, entries = "/api/v1/lists/{name}", "/api/v1/lists/{name}/entries"
     return {
         "/api/v1/lists": {
             "get": managed("listLists", "Lists", by_type[ListsView], by_type, parameters=PAGES),
             "post": managed("createList", "Make a list", by_type[ListView], by_type, body=by_type[ListDefinition],
-                            parameters=[IDEMPOTENCY_KEY], status=201),
+                            status=201),
         },
         one: {
             "get": managed("getList", "One list", by_type[ListView], by_type, parameters=[name]),
@@ -197,7 +205,7 @@ def _lists(by_type: ByType) -> Paths:
         one + "/imports": {
             "post": managed("importListEntries", "Put many entries into a list, from CSV", by_type[ImportView],
                             by_type, body=by_type[ImportDocument],
-                            parameters=[name, preview, IDEMPOTENCY_KEY, IF_MATCH]),
+                            parameters=[name, preview, IF_MATCH]),
         },
     }  # fmt: skip
 
@@ -225,15 +233,15 @@ def _reviews(by_type: ByType) -> Paths:
         },
         "/api/v1/orders/{order_id}/decisions": {
             "post": managed("decideOrder", "Decide on an order as a person", by_type[DecidedView], by_type,
-                            body=by_type[DecisionChoice], parameters=[order_id, IDEMPOTENCY_KEY])
+                            body=by_type[DecisionChoice], parameters=[order_id])
         },
         "/api/v1/orders/{order_id}/postbacks": {
             "post": managed("tellShop", "Tell the shop an address, or that a payment link was paid", asked, by_type,
-                            body=by_type[PostbackChoice], parameters=[order_id, IDEMPOTENCY_KEY], status=202)
+                            body=by_type[PostbackChoice], parameters=[order_id], status=202)
         },
         "/api/v1/postbacks/test": {
             "post": managed("testPostbacks", "Try the postback addresses out", asked, by_type,
-                            parameters=[IDEMPOTENCY_KEY], status=202)
+                            status=202)
         },
     }  # fmt: skip
 
@@ -245,7 +253,7 @@ def _endpoints(by_type: ByType) -> Paths:
         "/api/v1/webhook-endpoints": {
             "get": managed("listEndpoints", "Webhook endpoints", by_type[EndpointsView], by_type, parameters=PAGES),
             "post": managed("addEndpoint", "A new webhook endpoint", one, by_type, body=choice,
-                            parameters=[IDEMPOTENCY_KEY], status=201),
+                            status=201),
         },
         "/api/v1/webhook-endpoints/{endpoint_id}": {
             "get": managed("getEndpoint", "One webhook endpoint", one, by_type, parameters=[endpoint_id]),
@@ -258,11 +266,11 @@ def _endpoints(by_type: ByType) -> Paths:
             "get": managed("getSecrets", "The secrets that sign now", by_type[SecretsView], by_type,
                            parameters=[endpoint_id]),
             "post": managed("rotateSecret", "A new secret; the former one signs too for a while", one, by_type,
-                            body=by_type[RotationChoice], parameters=[endpoint_id, IDEMPOTENCY_KEY]),
+                            body=by_type[RotationChoice], parameters=[endpoint_id]),
         },
         "/api/v1/webhook-endpoints/{endpoint_id}/test": {
             "post": managed("testEndpoint", "Try an endpoint out", by_type[AskedView], by_type,
-                            parameters=[endpoint_id, IDEMPOTENCY_KEY], status=202)
+                            parameters=[endpoint_id], status=202)
         },
     }  # fmt: skip
 
@@ -285,7 +293,7 @@ def _deliveries(by_type: ByType) -> Paths:
         },
         "/api/v1/deliveries/replay": {
             "post": managed("replayDeliveries", "Send many again", again, by_type, body=by_type[AgainChoice],
-                            parameters=[IDEMPOTENCY_KEY], status=202)
+                            status=202)
         },
         "/api/v1/deliveries/{delivery_id}": {
             "get": managed("getDelivery", "One delivery and its attempts", by_type[DeliveryDetailView], by_type,
@@ -293,7 +301,7 @@ def _deliveries(by_type: ByType) -> Paths:
         },
         "/api/v1/deliveries/{delivery_id}/replay": {
             "post": managed("replayDelivery", "Send one again", again, by_type,
-                            parameters=[delivery_id, IDEMPOTENCY_KEY], status=202)
+                            parameters=[delivery_id], status=202)
         },
     }  # fmt: skip
 

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import taken
 from fourthwatch.api.changes import Asked, Changes, Made
-from fourthwatch.errors import Malformed
 from fourthwatch.store.models import ModelStore
 
 _STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
@@ -59,10 +59,7 @@ class ModelCards:
         """The champion retires and the one before it judges again."""
 
         def make(asked: Asked) -> Made:
-            try:
-                why = msgspec.convert(asked.document, RollbackChoice).why.strip()[:_WHY_CHARS_MAX]
-            except msgspec.ValidationError as error:
-                raise Malformed(f"a roll-back has `why`: {error}", code="bad_value") from None
+            why = taken(asked.document, RollbackChoice).why.strip()[:_WHY_CHARS_MAX]
             champion = self._models.champion(asked.caller.tenant)
             change, before = self._models.rolled_back(asked.caller.tenant, actor=asked.caller.key_id, why=why)
             assert champion is not None

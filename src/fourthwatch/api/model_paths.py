@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fourthwatch.api.description import IDEMPOTENCY_KEY, IF_MATCH, PAGES, ByType, Operation, managed, parameter
+from fourthwatch.api.description import IF_MATCH, PAGES, ByType, Operation, managed, parameter
 from fourthwatch.api.model_cards import RollbackChoice, RolledBackView
 from fourthwatch.api.model_watch import AlertsView, DriftView, WeeksView
 from fourthwatch.api.models import ModelDetailView, ModelMove, ModelsView, ModelView
@@ -27,7 +27,7 @@ def model_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/models/{model_id}/card": {"get": card},
         "/api/v1/models/rollback": {
             "post": managed("rollBackModel", "The champion before judges again", by_type[RolledBackView], by_type,
-                            body=by_type[RollbackChoice], parameters=[IDEMPOTENCY_KEY])
+                            body=by_type[RollbackChoice])
         },
         "/api/v1/models/{model_id}/drift": {
             "get": managed("getModelDrift", "How far orders have moved from those of training", by_type[DriftView],
@@ -40,6 +40,6 @@ def model_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/alerts": {"get": managed("listAlerts", "What should not wait", by_type[AlertsView], by_type)},
         "/api/v1/models/{model_id}/state": {
             "post": managed("moveModel", "Bring a model into a state", by_type[ModelView], by_type,
-                            body=by_type[ModelMove], parameters=[model, IF_MATCH, IDEMPOTENCY_KEY])
+                            body=by_type[ModelMove], parameters=[model, IF_MATCH])
         },
     }  # fmt: skip

@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import taken
 from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.panel import wanted_by
-from fourthwatch.errors import InUse, Malformed, ModelRefused
+from fourthwatch.errors import InUse, ModelRefused
 from fourthwatch.model.manifest import SCORECARD, Manifest
 from fourthwatch.store.models import ModelRow, ModelStore
 
@@ -119,10 +120,7 @@ class Models:
         model = request.path_params["model_id"]
 
         def make(asked: Asked) -> Made:
-            try:
-                wanted = msgspec.convert(asked.document, ModelMove)
-            except msgspec.ValidationError as error:
-                raise Malformed(f"a state is shadow, champion or retired: {error}") from error
+            wanted = taken(asked.document, ModelMove)
             why = wanted.override.strip()[:_WHY_CHARS_MAX]
             row = self._models.get(asked.caller.tenant, model)
             asked.over(_etag(row))
@@ -140,7 +138,7 @@ class Models:
                 asked.caller.tenant, model, wanted.state, actor=asked.caller.key_id, why=said, at_ms=now_ms
             )
             moved = msgspec.structs.replace(row, state=wanted.state, changed_ms=now_ms)
-            return Made(change=change, view=_view(moved))
+            return Made(change=change, view=_view(moved), headers={"ETag": _etag(moved)})
 
         return await self._changes.take(request, "manage", make)
 

@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fourthwatch.api.access import Access
-from fourthwatch.api.changes import caller_of, document_of, idempotency_key, json_reply
+from fourthwatch.api.bodies import failed, refuse, taken
+from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.again import NOTE
-from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.errors import NotFound
 from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER, CustomEvent
 from fourthwatch.limits import DECISION_MESSAGE_CHARS_MAX
 from fourthwatch.store.ledger import EventRow
@@ -53,8 +53,8 @@ class NoteChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Notes:
     """Handlers of notes."""
 
-    def __init__(self, access: Access, intake: Intake, reader: LedgerReader, clock: Clock, cursors: Cursors) -> None:
-        self._access = access
+    def __init__(self, changes: Changes, intake: Intake, reader: LedgerReader, clock: Clock, cursors: Cursors) -> None:
+        self._changes = changes
         self._intake = intake
         self._reader = reader
         self._clock = clock
@@ -67,7 +67,7 @@ class Notes:
 
     async def all(self, request: Request) -> Response:
         """Notes beside an order, oldest first."""
-        tenant, order_id = caller_of(self._access, request, "read").tenant, request.path_params["order_id"]
+        tenant, order_id = self._changes.caller(request, "read").tenant, request.path_params["order_id"]
         page = Page(self._cursors, request, tenant, f"notes {order_id}")
         behind, found = page.behind(int, 0), list[EventRow]()
         self._known(tenant, order_id)
@@ -82,20 +82,26 @@ class Notes:
 
     async def add(self, request: Request) -> Response:
         """Keep a note."""
-        caller, order_id = caller_of(self._access, request, "manage"), request.path_params["order_id"]
-        key = idempotency_key(request)
-        sent = _checked(await document_of(request))
-        self._known(caller.tenant, order_id)
-        body: dict[str, Any] = {
-            "_eventName": NOTE, "_orderId": order_id,
-            "_customInfo": {"text": sent.text.strip(), "author": sent.author or caller.key_id},
-        }  # fmt: skip
-        received_ms, raw = self._clock.now_ms(), encode(body)
-        decoded = decode_document(body, raw, _CUSTOM, received_ms, keep=self._intake.number_fields)
-        answer = await self._intake.submit(caller, decoded, received_ms, key, is_spoken=True)
-        view = NoteView(answer.receipt.event_id, iso_ms(received_ms), sent.author or caller.key_id, sent.text.strip())
-        headers = {"Fourthwatch-Replayed": "true"} if answer.replayed else {}
-        return Response(encode(view), 201, headers, "application/json")
+        order_id = request.path_params["order_id"]
+
+        async def make(asked: Asked) -> Made:
+            caller, sent = asked.caller, _checked(asked.document)
+            self._known(caller.tenant, order_id)
+            body: dict[str, Any] = {
+                "_eventName": NOTE, "_orderId": order_id,
+                "_customInfo": {"text": sent.text.strip(), "author": sent.author or caller.key_id},
+            }  # fmt: skip
+            received_ms, raw = self._clock.now_ms(), encode(body)
+            decoded = decode_document(body, raw, _CUSTOM, received_ms, keep=self._intake.number_fields)
+            answer = await self._intake.submit(caller, decoded, received_ms, asked.key, is_spoken=True)
+            entry = self._reader.event(caller.tenant, answer.receipt.event_id)
+            assert entry is not None
+            return Made(
+                change=None, view=_view(entry.event), status=201, is_repeat=answer.replayed,
+                headers={"Location": f"/api/v1/events/{answer.receipt.event_id}"},
+            )  # fmt: skip
+
+        return await self._changes.take_apart(request, "manage", make)
 
     def _known(self, tenant: int, order_id: str) -> None:
         if not self._reader.order_events(tenant, order_id, 0, 1):
@@ -103,14 +109,12 @@ class Notes:
 
 
 def _checked(document: dict[str, Any]) -> NoteChoice:
-    try:
-        sent = msgspec.convert(document, NoteChoice)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"a note has text and author: {error}", code="bad_value") from None
-    for name, value, least in (("text", sent.text.strip(), 1), ("author", sent.author, 0)):
-        if not least <= len(value) <= DECISION_MESSAGE_CHARS_MAX:
-            message = f"{name} has {least} to {DECISION_MESSAGE_CHARS_MAX} characters"
-            raise Malformed(message, pointer=f"/{name}", code="bad_value")
+    sent = taken(document, NoteChoice)
+    says = f"{{}} has {{}} to {DECISION_MESSAGE_CHARS_MAX} characters"
+    refuse(failed([
+        ("/text", 0 < len(sent.text.strip()) <= DECISION_MESSAGE_CHARS_MAX, says.format("text", 1)),
+        ("/author", len(sent.author) <= DECISION_MESSAGE_CHARS_MAX, says.format("author", 0)),
+    ]))  # fmt: skip
     return sent
 
 

@@ -1,22 +1,27 @@
 """`/api/v1/console-users` and `/api/v1/keys`: who may sign in to the console, and which keys there are.
 
-A key and a link are shown once, in the answer to what made them; an `Idempotency-Key` therefore means nothing here.
+A key and a link are shown once, in the answer to what made them, and are kept nowhere: a repeat is told what was made,
+and what to do when the first answer did not come.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import taken
 from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page
-from fourthwatch.clock import iso_ms
+from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.errors import Malformed, NotFound, UsageError
-from fourthwatch.store.keys import ApiKey, KeyStore, key_hash
-from fourthwatch.store.users import ROLES, User, UserStore
-from fourthwatch.wire.reply import encode
+from fourthwatch.store.changes import Change
+from fourthwatch.store.keys import ApiKey, KeyStore
+from fourthwatch.store.users import User, UserStore
+
+_USERS, _KEYS = "/api/v1/console-users", "/api/v1/keys"
+Role = Literal["viewer", "analyst", "manager", "admin"]
 
 
 class ConsoleUserView(msgspec.Struct, frozen=True):
@@ -41,18 +46,18 @@ class ConsoleUsersView(msgspec.Struct, frozen=True):
     """Send as `cursor` for the rest; null at the end."""
 
 
-class NewConsoleUser(msgspec.Struct, frozen=True):
+class NewConsoleUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A user to be."""
 
     name: str
     """What is typed to sign in; an e-mail address is best."""
-    role: str
+    role: Role
 
 
-class ConsoleUserEdit(msgspec.Struct, frozen=True):
+class ConsoleUserEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What of a user can change; what is absent stays."""
 
-    role: str | msgspec.UnsetType = msgspec.UNSET
+    role: Role | msgspec.UnsetType = msgspec.UNSET
     disabled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -60,11 +65,13 @@ class LinkView(msgspec.Struct, frozen=True):
     """A one-time link with which a user chooses a password."""
 
     user: ConsoleUserView
-    link_path: str
-    """Below the server's address; works once, within a day."""
+    link_path: str | None
+    """Below the server's address; works once, within a day. Null in the answer to a repeat."""
+    note: str | msgspec.UnsetType = msgspec.UNSET
+    """In the answer to a repeat: why there is no link, and how to get another."""
 
 
-class NewLink(msgspec.Struct, frozen=True):
+class NewLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing is chosen of a link."""
 
 
@@ -88,43 +95,50 @@ class KeysView(msgspec.Struct, frozen=True):
     """Send as `cursor` for the rest; null at the end."""
 
 
-class NewKey(msgspec.Struct, frozen=True):
+class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key to be."""
 
     name: str
-    scopes: tuple[str, ...]
-    """ingest, read, manage."""
+    scopes: tuple[Literal["ingest", "read", "manage"], ...]
 
 
 class MadeKeyView(msgspec.Struct, frozen=True):
     """A new key, shown this one time."""
 
-    key: str
+    key: str | None
+    """Null in the answer to a repeat."""
     key_id: str
+    note: str | msgspec.UnsetType = msgspec.UNSET
+    """In the answer to a repeat: why there is no key, and how to get another."""
+
+
+_NO_LINK = "the link was shown once, in the first answer; if that was lost, ask for another under …/links"
+_NO_KEY = "the key was shown once, in the first answer; if that was lost, revoke it and make another"
 
 
 class People:
     """Handlers of users and keys."""
 
-    def __init__(self, changes: Changes, users: UserStore, keys: KeyStore, cursors: Cursors) -> None:
+    def __init__(self, changes: Changes, users: UserStore, keys: KeyStore, clock: Clock, cursors: Cursors) -> None:
         self._changes = changes
         self._users = users
         self._keys = keys
+        self._clock = clock
         self._cursors = cursors
 
     def routes(self) -> list[Route]:
         """For the router."""
-        one = "/api/v1/console-users/{user_id}"
+        one = _USERS + "/{user_id}"
         return [
-            Route("/api/v1/console-users", self.users, methods=["GET"]),
-            Route("/api/v1/console-users", self.add_user, methods=["POST"]),
+            Route(_USERS, self.users, methods=["GET"]),
+            Route(_USERS, self.add_user, methods=["POST"]),
             Route(one, self.user, methods=["GET"]),
             Route(one, self.edit_user, methods=["PATCH"]),
             Route(one + "/links", self.link, methods=["POST"]),
-            Route("/api/v1/keys", self.keys, methods=["GET"]),
-            Route("/api/v1/keys", self.add_key, methods=["POST"]),
-            Route("/api/v1/keys/{key_id}", self.key, methods=["GET"]),
-            Route("/api/v1/keys/{key_id}", self.revoke, methods=["DELETE"]),
+            Route(_KEYS, self.keys, methods=["GET"]),
+            Route(_KEYS, self.add_key, methods=["POST"]),
+            Route(_KEYS + "/{key_id}", self.key, methods=["GET"]),
+            Route(_KEYS + "/{key_id}", self.revoke, methods=["DELETE"]),
         ]
 
     async def users(self, request: Request) -> Response:
@@ -142,40 +156,48 @@ class People:
     async def add_user(self, request: Request) -> Response:
         """A new user, and the link to choose a password with."""
 
-        def make(asked: Asked) -> Response:
-            sent = _sent(asked, NewConsoleUser)
-            _role(sent.role)
+        def make(asked: Asked) -> Made:
+            sent, caller = taken(asked.document, NewConsoleUser), asked.caller
             try:
-                user = self._users.add(asked.caller.tenant, sent.name, sent.role, asked.caller.key_id)
+                user, change = self._users.added(caller.tenant, sent.name, sent.role, caller.key_id)
             except UsageError as error:
                 raise Malformed(str(error), pointer="/name", code="bad_name") from None
-            return self._linked(asked, user, 201)
+            linked = self._linked(asked, user)
+            assert linked.change is not None
+            return msgspec.structs.replace(
+                linked, change=change, also=(linked.change,),
+                headers={"Location": f"{_USERS}/{user.id}", "ETag": etag_of(_user_view(user))},
+            )  # fmt: skip
 
         return await self._changes.take(request, "manage", make)
 
     async def edit_user(self, request: Request) -> Response:
         """Another role, or locked out, or let in again; whoever is signed in as the user is signed out."""
 
-        def make(asked: Asked) -> Response:
-            user = self._user(asked.caller.tenant, request)
-            sent = _sent(asked, ConsoleUserEdit)
+        def make(asked: Asked) -> Made:
+            user, actor = self._user(asked.caller.tenant, request), asked.caller.key_id
+            sent = taken(asked.document, ConsoleUserEdit)
             asked.over(etag_of(_user_view(user)))
+            after, changes = user, list[Change]()
             if sent.role is not msgspec.UNSET:
-                _role(sent.role)
-                self._users.set_role(user, sent.role, asked.caller.key_id)
+                changes.append(self._users.role_set(after, sent.role, actor))
+                after = msgspec.structs.replace(after, role=sent.role)
             if sent.disabled is not msgspec.UNSET:
-                self._users.set_disabled(user, disabled=sent.disabled, actor=asked.caller.key_id)
-            view = _user_view(self._user(asked.caller.tenant, request))
-            return json_reply(view, etag_of(view))
+                disabled_ms = self._clock.now_ms() if sent.disabled else None
+                changes.append(self._users.disabled_set(after, disabled_ms, actor))
+                after = msgspec.structs.replace(after, disabled_ms=disabled_ms)
+            view = _user_view(after)
+            first = changes[0] if changes else None
+            return Made(change=first, also=tuple(changes[1:]), view=view, headers={"ETag": etag_of(view)})
 
         return await self._changes.take(request, "manage", make)
 
     async def link(self, request: Request) -> Response:
         """A new link for a user who has lost the password; older ones stop working."""
 
-        def make(asked: Asked) -> Response:
-            _sent(asked, NewLink)
-            return self._linked(asked, self._user(asked.caller.tenant, request), 201)
+        def make(asked: Asked) -> Made:
+            taken(asked.document, NewLink)
+            return self._linked(asked, self._user(asked.caller.tenant, request))
 
         return await self._changes.take(request, "manage", make)
 
@@ -195,37 +217,39 @@ class People:
     async def add_key(self, request: Request) -> Response:
         """A new key; what it is stands in this answer and nowhere else."""
 
-        def make(asked: Asked) -> Response:
-            sent = _sent(asked, NewKey)
-            tenant = self._keys.tenants()[asked.caller.tenant]
+        def make(asked: Asked) -> Made:
+            sent, caller = taken(asked.document, NewKey), asked.caller
             try:
-                key = self._keys.create(sent.name, sent.scopes, tenant, asked.caller.key_id)
+                key, known, change = self._keys.made(sent.name, sent.scopes, caller.tenant, caller.key_id)
             except UsageError as error:
-                raise Malformed(str(error), code="bad_value") from None
-            made = next(one for one in self._keys.all() if one.hash == key_hash(key))
-            return Response(encode(MadeKeyView(key, made.id)), 201, media_type="application/json")
+                pointer = "/name" if sent.scopes else "/scopes"
+                raise Malformed(str(error), pointer=pointer, code="bad_value") from None
+            return Made(
+                change=change, view=MadeKeyView(key, known.id), again=MadeKeyView(None, known.id, _NO_KEY), status=201,
+                headers={"Location": f"{_KEYS}/{known.id}", "ETag": etag_of(_key_view(known))},
+                then=self._changes.look_at_keys,
+            )  # fmt: skip
 
-        reply = await self._changes.take(request, "manage", make)
-        self._changes.look_at_keys()
-        return reply
+        return await self._changes.take(request, "manage", make)
 
     async def revoke(self, request: Request) -> Response:
         """Revoke a key; it is refused within half a second."""
 
-        def make(asked: Asked) -> Made | Response:
+        def make(asked: Asked) -> Made:
             key = self._key(asked.caller.tenant, request)
             asked.over(etag_of(_key_view(key)))
-            self._keys.revoke(key.id, asked.caller.key_id)
-            return Response(status_code=204)
+            change = None if key.revoked_ms is not None else self._keys.revoked(key, asked.caller.key_id)
+            return Made(change=change, status=204, then=self._changes.look_at_keys)
 
-        reply = await self._changes.take(request, "manage", make)
-        self._changes.look_at_keys()
-        return reply
+        return await self._changes.take(request, "manage", make)
 
-    def _linked(self, asked: Asked, user: User, status: int) -> Response:
-        secret = self._users.link_for(user.tenant, user, asked.caller.key_id)
-        view = LinkView(_user_view(user), f"/console/welcome/{secret}")
-        return Response(encode(view), status, media_type="application/json")
+    def _linked(self, asked: Asked, user: User) -> Made:
+        secret, change = self._users.link_made(user.tenant, user, asked.caller.key_id)
+        view = _user_view(user)
+        return Made(
+            change=change, view=LinkView(view, f"/console/welcome/{secret}"), again=LinkView(view, None, _NO_LINK),
+            status=201, headers={"Location": f"{_USERS}/{user.id}"},
+        )  # fmt: skip
 
     def _user(self, tenant: int, request: Request) -> User:
         user = self._users.user(request.path_params["user_id"])
@@ -247,21 +271,6 @@ def _behind(rows: list[Any], page: Page) -> list[Any]:
     behind = page.behind(str, "")
     begin = ids.index(behind) + 1 if behind in ids else 0
     return rows[begin : begin + page.limit + 1]
-
-
-def _sent(asked: Asked, wanted: Any) -> Any:
-    for key in asked.document.keys() - set(wanted.__struct_fields__):
-        raise Malformed("only these keys are understood: " + ", ".join(wanted.__struct_fields__), pointer=f"/{key}",
-                        code="bad_value")  # fmt: skip
-    try:
-        return msgspec.convert(asked.document, wanted)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"this cannot be taken: {error}", code="bad_value") from None
-
-
-def _role(role: str) -> None:
-    if role not in ROLES:
-        raise Malformed("role is one of " + ", ".join(ROLES), pointer="/role", code="bad_value")
 
 
 def _user_view(user: User) -> ConsoleUserView:

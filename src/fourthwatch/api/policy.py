@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Caller
+from fourthwatch.api.bodies import failed, faults_of_shape, refuse
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.decision import Costs, Exploration, Policy
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.policies import policy_of
-from fourthwatch.errors import Malformed
 from fourthwatch.limits import DEADLINE_MS_MAX, EXPLORATION_PERCENT_MAX
 from fourthwatch.store.changes import AuditEntry, AuditTrail, Change
 from fourthwatch.store.policies import PolicyReader
@@ -166,12 +166,9 @@ def _etag(policy: Policy) -> str:
 
 
 def _wanted(document: dict[str, Any], before: Policy) -> Policy:
-    try:
-        sent = msgspec.convert(document, PolicyChoice)
-    except msgspec.ValidationError as error:
-        pointer = str(error).partition(" - at `$")[2].rstrip("`").replace(".", "/")
-        raise Malformed("a policy has red_above, decline_above, deadline_ms, costs and exploration, in whole numbers,"
-                        " and four_eyes", pointer=pointer, code="bad_value") from None  # fmt: skip
+    faults = faults_of_shape(document, PolicyChoice)
+    astray = {fault.pointer.split("/")[1] for fault in faults if fault.pointer}
+    sent = msgspec.convert({key: value for key, value in document.items() if key not in astray}, PolicyChoice)
     costs = sent.costs
     exploration = before.exploration if sent.exploration is None else sent.exploration
     checks = (
@@ -189,9 +186,11 @@ def _wanted(document: dict[str, Any], before: Policy) -> Policy:
          "is an amount in minor units"),
         ("exploration/currency", not exploration.is_on or _is_currency(exploration.currency), "is a code as INR"),
     )  # fmt: skip
-    for name, holds, says in checks:
-        if not holds:
-            raise Malformed(f"{name.replace('/', '.')} {says}", pointer="/" + name, code="bad_value")
+    faults += failed(
+        ("/" + name, holds or name.partition("/")[0] in astray, f"{name.replace('/', '.')} {says}")
+        for name, holds, says in checks
+    )
+    refuse(faults)
     four_eyes = before.four_eyes if sent.four_eyes is None else sent.four_eyes
     return Policy(
         sent.red_above, sent.decline_above, sent.deadline_ms, costs, four_eyes, exploration=exploration

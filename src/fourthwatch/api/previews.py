@@ -16,9 +16,10 @@ from starlette.routing import Route
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.aside import Aside, Readers
+from fourthwatch.api.bodies import taken
 from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.api.request import decompressed, read_body
-from fourthwatch.api.rule_views import rule_sent, set_sent
+from fourthwatch.api.rule_bodies import Sent, rule_sent, set_sent
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.explaining import RuleSetThen, rule_set_then, version_of
@@ -34,7 +35,7 @@ from fourthwatch.limits import (
     PREVIEWS_WAITING_MAX,
 )
 from fourthwatch.model.manifest import ScoreMap, score_map_in
-from fourthwatch.rules.check import CheckedSet, check_set
+from fourthwatch.rules.check import CheckedSet, findings_in
 from fourthwatch.rules.difference import differences
 from fourthwatch.rules.rule import Rule, RuleSet
 from fourthwatch.rules.ruling import HIT, MISS, UNKNOWN
@@ -224,10 +225,7 @@ def _sent(document: dict[str, Any]) -> PreviewSent:
     """Raises `Malformed`."""
     if isinstance(document.get("when"), dict):
         document = {**document, "when": rule_sent({**_draft("draft", ""), "when": document["when"]}, "draft").when}
-    try:
-        sent = msgspec.convert(document, PreviewSent)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"this is not a draft: {error}", code="bad_value") from None
+    sent = taken(document, PreviewSent)
     if sum((bool(sent.when), sent.rule is not None, sent.rules is not None)) != 1:
         raise Malformed("send one of `when`, `rule` and `rules`", code="bad_value")
     if not 1 <= sent.last <= PREVIEW_ORDERS_MAX:
@@ -243,21 +241,25 @@ def _other(sent: PreviewSent, now: CheckedSet, book: Book, tenant: int) -> tuple
     """The set as it would be, and the names of its rules that are not in force as they are; raises `RulesRefused`."""
     if sent.rules is not None:
         document = {"rules": list(sent.rules), "prior": sent.prior, "presets": list(sent.presets)}
-        rule_set = set_sent(document).rule_set
+        told = set_sent(document)
+        rule_set = told.rule_set
         names = [one.rule for one in differences(now.rule_set, rule_set) if one.kind in ("added", "changed")]
         rules = tuple(_as_tried(rule) if rule.name in names else rule for rule in rule_set.rules)
-        return check_set(msgspec.structs.replace(rule_set, rules=rules), book, tenant), names
+        checked, wrong = findings_in(msgspec.structs.replace(rule_set, rules=rules), book, tenant)
+        told.refuse(wrong)
+        return checked, names
     if sent.rule is None:
         name = "draft"
         while now.rule_set.named(name) is not None:
             name += "_"
         rule = rule_sent(_draft(name, sent.when), name)
     else:
-        rule = rule_sent(sent.rule, str(sent.rule.get("name", "")))
+        rule = rule_sent(sent.rule, str(sent.rule.get("name", "")), "/rule")
     rule = _as_tried(rule)
-    (checked,) = check_set(RuleSet((rule,)), book, tenant).rules  # the others have been checked
+    alone, wrong = findings_in(RuleSet((rule,)), book, tenant)  # the others have been checked
+    Sent(alone.rule_set, places=((rule.name, "" if sent.rule is None else "/rule"),)).refuse(wrong)
     rule_set = now.rule_set.with_rule(rule)
-    others = {one.rule.name: one for one in now.rules} | {rule.name: checked}
+    others = {one.rule.name: one for one in (*now.rules, *alone.rules)}
     held = tuple(others[one.name] for one in rule_set.rules if one.name in others)
     return CheckedSet(rule_set, tenant, held), [rule.name]
 

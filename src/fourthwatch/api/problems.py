@@ -6,7 +6,8 @@
 import msgspec
 from starlette.responses import Response
 
-from fourthwatch.errors import Diagnostic, Malformed, NotUnderstood, Refused
+from fourthwatch.errors import Diagnostic, Fault, Malformed, NotUnderstood, Refused
+from fourthwatch.limits import WARNINGS_MAX
 from fourthwatch.wire.reply import encode
 
 MANAGEMENT = "/api/v1"
@@ -28,6 +29,8 @@ class Problem(msgspec.Struct, frozen=True):
     """For programs; does not change."""
     pointer: str | msgspec.UnsetType = msgspec.UNSET
     """RFC 6901 pointer into the body, when it is at fault; `""` is the whole body."""
+    errors: tuple[Fault, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Everything that is wrong with what was sent: the first 32, and one that says how many more."""
     diagnostics: tuple[Diagnostic, ...] | msgspec.UnsetType = msgspec.UNSET
     """Faults of a text in the language, by place."""
     rendered: str | msgspec.UnsetType = msgspec.UNSET
@@ -49,9 +52,17 @@ def problem_of(refusal: Refused) -> Problem:
         detail=refusal.message,
         code=refusal.code,
         pointer=refusal.pointer if isinstance(refusal, Malformed) else msgspec.UNSET,
+        errors=_within_limit(getattr(refusal, "faults", ())) or msgspec.UNSET,
         diagnostics=msgspec.UNSET if fault is None else fault.diagnostics,
         rendered=msgspec.UNSET if fault is None else fault.rendered,
     )
+
+
+def _within_limit(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    more = len(faults) - WARNINGS_MAX
+    if more <= 0:
+        return faults
+    return (*faults[:WARNINGS_MAX], Fault("", "more_errors", f"{more} more errors were left out"))
 
 
 def problem_reply(refusal: Refused, headers: dict[str, str] | None = None) -> Response:

@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fourthwatch.api.changes import Asked, Changes, Made, idempotency_key, json_reply
+from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.endpoints import AskedView
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.paging import Cursors, Page
-from fourthwatch.api.request import decompressed, read_body
 from fourthwatch.clock import Clock
 from fourthwatch.engine.consequences import BY_HAND
 from fourthwatch.engine.standing import CaseStanding, OrderStanding, case_standing, order_standing
@@ -27,7 +26,6 @@ from fourthwatch.store.postbacks import ACTION, GENERAL, SCORE, SHIPPING_ADDRESS
 from fourthwatch.store.reader import LedgerReader, order_subject
 from fourthwatch.wire.decode import decode_document
 from fourthwatch.wire.reply import encode
-from fourthwatch.wire.strict import read_object
 
 _STATUSES = {"approve": "_approved", "decline": "_declined", "hold": "_held", "confirm": "_held"}
 _DECISION_KEYS = frozenset({"verdict", "message", "author"})
@@ -118,28 +116,33 @@ class Reviews:
 
     async def decide(self, request: Request) -> Response:
         """Decide on an order as a person: approve, decline, hold, or ask for the customer's confirmation."""
-        caller = self._changes.caller(request, "manage")
         order_id = request.path_params["order_id"]
-        raw = decompressed(await read_body(request.receive), request.headers.get("content-encoding"))
-        document, _ = read_object(raw)
-        verdict = _checked_decision(document)
-        self._known(caller.tenant, order_id)
-        status = {
-            "_orderId": order_id,
-            "_orderStatus": _STATUSES[verdict],
-            "_source": BY_HAND,
-            "_analyst": document.get("author") or caller.key_id,
-            "_description": document.get("message"),
-            "_customInfo": {"decidedIn": "fourthwatch", **({"asks": "confirmation"} if verdict == "confirm" else {})},
-        }
-        received_ms = self._clock.now_ms()
-        kind, keep = KIND_OF_NAME["order_status"], self._intake.number_fields
-        decoded = decode_document(status, encode(status), kind, received_ms, keep=keep)
-        key = idempotency_key(request)
-        answer = await self._intake.submit(caller, decoded, received_ms, key, by_analyst=True, is_spoken=True)
-        case = self._log.newest_case(caller.tenant, order_id)
-        standing = order_standing(self._reader, caller.tenant, order_id, case)
-        return json_reply(DecidedView(answer.receipt.event_id, standing))
+
+        async def make(asked: Asked) -> Made:
+            caller, document = asked.caller, asked.document
+            verdict = _checked_decision(document)
+            self._known(caller.tenant, order_id)
+            info = {"decidedIn": "fourthwatch", **({"asks": "confirmation"} if verdict == "confirm" else {})}
+            status = {
+                "_orderId": order_id,
+                "_orderStatus": _STATUSES[verdict],
+                "_source": BY_HAND,
+                "_analyst": document.get("author") or caller.key_id,
+                "_description": document.get("message"),
+                "_customInfo": info,
+            }
+            received_ms = self._clock.now_ms()
+            kind, keep = KIND_OF_NAME["order_status"], self._intake.number_fields
+            decoded = decode_document(status, encode(status), kind, received_ms, keep=keep)
+            answer = await self._intake.submit(
+                caller, decoded, received_ms, asked.key, by_analyst=True, is_spoken=True
+            )  # fmt: skip
+            case = self._log.newest_case(caller.tenant, order_id)
+            standing = order_standing(self._reader, caller.tenant, order_id, case)
+            view = DecidedView(answer.receipt.event_id, standing)
+            return Made(change=None, view=view, is_repeat=answer.replayed)
+
+        return await self._changes.take_apart(request, "manage", make)
 
     async def tell(self, request: Request) -> Response:
         """Tell the shop a corrected shipping address, or that a payment link was paid."""

@@ -6,7 +6,6 @@ from fourthwatch.api.contributions import ContributionsView
 from fourthwatch.api.decisions import CounterfactualView, DecisionDetail, TraceView
 from fourthwatch.api.description import (
     DRY_RUN,
-    IDEMPOTENCY_KEY,
     IF_MATCH,
     IF_NONE_MATCH,
     PAGES,
@@ -58,7 +57,7 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
     """Operations by path and method."""
     published = _publishing(
         "publishRuleSet", "Publish a whole set, or with `dry_run` only check and try it", by_type,
-        body=by_type[RuleSetSent], parameters=[DRY_RUN, IF_MATCH, IDEMPOTENCY_KEY],
+        body=by_type[RuleSetSent], parameters=[DRY_RUN, IF_MATCH],
     )  # fmt: skip
     checked = {
         "description": "Checked, with `dry_run`",
@@ -95,11 +94,11 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         },
         "/api/v1/rule-sets/{version}/rollback": {
             "post": _publishing("rollBackRuleSet", "Publish an older version again", by_type,
-                                body=by_type[NoteSent], parameters=[_VERSION, IF_MATCH, IDEMPOTENCY_KEY])
+                                body=by_type[NoteSent], parameters=[_VERSION, IF_MATCH])
         },
         "/api/v1/rule-sets/{version}/decide-again": {
             "post": managed("decideAgain", "Decide again what a rule touched before the brake took it out",
-                            by_type[DecidingAgainView], by_type, status=202, parameters=[_VERSION, IDEMPOTENCY_KEY])
+                            by_type[DecidingAgainView], by_type, status=202, parameters=[_VERSION])
         },
         "/api/v1/rule-proposals": {
             "get": managed("listRuleProposals", "Sets that wait for a second pair of eyes, oldest first",
@@ -111,7 +110,7 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         },
         "/api/v1/rule-proposals/{proposal}/approval": {
             "post": _publishing("approveRuleProposal", "Publish a set that waits, with another key", by_type,
-                                body=by_type[NoteSent], parameters=[_PROPOSAL, IDEMPOTENCY_KEY])
+                                body=by_type[NoteSent], parameters=[_PROPOSAL])
         },
     }  # fmt: skip
 

@@ -1,17 +1,14 @@
 """Rules and rule sets as the management API shows and takes them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from fourthwatch.clock import iso_ms
 from fourthwatch.engine.rulings import InForce
-from fourthwatch.errors import Finding, LanguageError, Malformed
-from fourthwatch.language import format_expression, from_json
+from fourthwatch.errors import Finding
 from fourthwatch.rules.difference import Difference
 from fourthwatch.rules.rule import Rule, RuleSet, decoded
-from fourthwatch.rules.shape import misshapen
 from fourthwatch.rules.starter import STARTER_VERSION
 from fourthwatch.store.rule_sets import ProposalRow, RuleSetRow
 
@@ -214,21 +211,6 @@ def proposal_view(row: ProposalRow, found: list[Difference]) -> ProposalView:
     return ProposalView(row.id, row.base, row.author, row.note, iso_ms(row.created_ms), difference_views(found))
 
 
-def set_sent(document: dict[str, Any]) -> RuleSetSent:
-    """A set as it was sent; raises `Malformed`."""
-    rules = document.get("rules")
-    if isinstance(rules, list):
-        document = {**document, "rules": [_with_texts(one, f"/rules/{at}") for at, one in enumerate(rules)]}
-    try:
-        sent = msgspec.convert(document, RuleSetSent)
-    except msgspec.ValidationError as error:
-        wrong = misshapen(error)
-        raise Malformed(f"this is not a rule set: {wrong.says}", pointer=wrong.pointer, code="bad_value") from None
-    if len(sent.note) > NOTE_CHARS_MAX:
-        raise Malformed(f"note has at most {NOTE_CHARS_MAX} characters", pointer="/note", code="bad_value")
-    return sent
-
-
 def statistics_of(version: int, rule_set: RuleSet, told: Sequence[str]) -> StatisticsView:
     """Counts by rule, from results of decisions."""
     evaluated = [rule for rule in rule_set.rules if rule.is_evaluated]
@@ -239,42 +221,3 @@ def statistics_of(version: int, rule_set: RuleSet, told: Sequence[str]) -> Stati
         for rule, column in zip(evaluated, columns, strict=True)
     )
     return StatisticsView(version, len(whole), counts)
-
-
-def note_sent(document: dict[str, Any]) -> str:
-    """The note of a publication that needs no other body; raises `Malformed`."""
-    try:
-        note = msgspec.convert(document, NoteSent).note
-    except msgspec.ValidationError as error:
-        raise Malformed(f"only a note is taken here: {error}", code="bad_value") from None
-    if len(note) > NOTE_CHARS_MAX:
-        raise Malformed(f"note has at most {NOTE_CHARS_MAX} characters", pointer="/note", code="bad_value")
-    return note
-
-
-def rule_sent(document: dict[str, Any], name: str) -> Rule:
-    """A rule as it was sent under a name; raises `Malformed`."""
-    told = _with_texts(document, "")
-    try:
-        sent = msgspec.convert({"name": name, **told}, Rule)
-    except msgspec.ValidationError as error:
-        wrong = misshapen(error)
-        raise Malformed(f"this is not a rule: {wrong.says}", pointer=wrong.pointer, code="bad_value") from None
-    if sent.name != name:
-        raise Malformed("name is that of the path", pointer="/name", code="bad_value")
-    return sent
-
-
-def _with_texts(rule: Any, pointer: str) -> Any:
-    """A rule as it was sent, with trees in the place of texts written out; raises `Malformed`."""
-    if not isinstance(rule, dict):
-        return rule
-    told = dict(rule)
-    for key in ("when", "shows"):
-        if isinstance(told.get(key), dict):
-            try:
-                told[key] = format_expression(from_json(msgspec.json.encode(told[key])))
-            except LanguageError as error:
-                message = f"{key} is not the tree of an expression: {error}"
-                raise Malformed(message, pointer=f"{pointer}/{key}", code="bad_value") from None
-    return told

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from fourthwatch.api.changes import Asked, Changes, Made, etag_of, json_reply
 from fourthwatch.api.paging import Cursors, Page, number_in, truth_in
+from fourthwatch.api.rule_bodies import Sent, note_sent, rule_sent, set_sent
 from fourthwatch.api.rule_views import (
     CheckedView,
     DifferencesView,
@@ -27,10 +28,7 @@ from fourthwatch.api.rule_views import (
     RuleView,
     difference_views,
     head_of,
-    note_sent,
     proposal_view,
-    rule_sent,
-    set_sent,
     starter_head,
     statistics_of,
     view_of,
@@ -39,10 +37,10 @@ from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.rule_shelf import features_used
 from fourthwatch.engine.rulings import InForce, Ready, starter_in_force
-from fourthwatch.errors import Changed, Finding, Forbidden, NotFound, RulesRefused
+from fourthwatch.errors import Changed, Finding, Forbidden, NotFound
 from fourthwatch.language import parse, to_json
 from fourthwatch.limits import STATISTICS_DECISIONS_MAX
-from fourthwatch.rules.check import CheckedSet, check_set, list_findings
+from fourthwatch.rules.check import CheckedSet, findings_in, list_findings
 from fourthwatch.rules.difference import Difference, differences
 from fourthwatch.rules.examples import findings_of, try_examples
 from fourthwatch.rules.lint import lint
@@ -136,11 +134,11 @@ class Rules:
         """Publish the set in force with one rule added or replaced."""
         name = request.path_params["name"]
 
-        def changed(asked: Asked) -> tuple[RuleSet, str]:
+        def changed(asked: Asked) -> Sent:
             now = self._in_force(asked.caller.tenant).checked.rule_set
             standing = now.named(name)
             asked.over(None if standing is None else etag_of(standing))
-            return now.with_rule(rule_sent(asked.document, name)), ""
+            return Sent(now.with_rule(rule_sent(asked.document, name)), places=((name, ""),))
 
         return await self._take(request, changed, "rule.changed", of=name)
 
@@ -148,13 +146,13 @@ class Rules:
         """Publish the set in force without one of its rules."""
         name = request.path_params["name"]
 
-        def changed(asked: Asked) -> tuple[RuleSet, str]:
+        def changed(asked: Asked) -> Sent:
             now = self._in_force(asked.caller.tenant).checked.rule_set
             rule = now.named(name)
             if rule is None:
                 raise NotFound("there is no rule of this name in force")
             asked.over(etag_of(rule))
-            return now.without(name), ""
+            return Sent(now.without(name))
 
         return await self._take(request, changed, "rule.removed")
 
@@ -179,11 +177,10 @@ class Rules:
         """Publish a whole set over the one in force; with `dry_run=true` it is only checked and tried."""
         dry_run = truth_in(request, "dry_run")
 
-        def changed(asked: Asked) -> tuple[RuleSet, str]:
-            sent = set_sent(asked.document)
+        def changed(asked: Asked) -> Sent:
             if not dry_run:
                 asked.over(_etag(self._in_force(asked.caller.tenant)))
-            return sent.rule_set, sent.note
+            return set_sent(asked.document)
 
         return await self._take(request, changed, "rule_set.published", dry_run=bool(dry_run))
 
@@ -206,11 +203,11 @@ class Rules:
     async def roll_back(self, request: Request) -> Response:
         """Publish an older version again, under a new number."""
 
-        def changed(asked: Asked) -> tuple[RuleSet, str]:
+        def changed(asked: Asked) -> Sent:
             version = self._version(asked.caller.tenant, request.path_params["version"])
             asked.over(_etag(self._in_force(asked.caller.tenant)))
             note = note_sent(asked.document) or f"back to version {version}"
-            return self._rule_set(asked.caller.tenant, version), note
+            return Sent(self._rule_set(asked.caller.tenant, version), note)
 
         return await self._take(request, changed, "rule_set.rolled_back")
 
@@ -228,7 +225,7 @@ class Rules:
         """Publish a set that waits; by somebody else than its author."""
         row: list[ProposalRow] = []
 
-        def changed(asked: Asked) -> tuple[RuleSet, str]:
+        def changed(asked: Asked) -> Sent:
             found = self._proposal(asked.caller.tenant, request.path_params["proposal"])
             person = partial(self._trail.person_behind, asked.caller.tenant)
             if person(found.author) == person(asked.caller.key_id):
@@ -236,7 +233,7 @@ class Rules:
             if found.base != self._in_force(asked.caller.tenant).version:
                 raise Changed("another set was published since this one was sent; send it again")
             row.append(found)
-            return decoded(found.content), note_sent(asked.document) or found.note
+            return Sent(decoded(found.content), note_sent(asked.document) or found.note)
 
         return await self._take(request, changed, "rule_set.approved", proposal=row)
 
@@ -250,21 +247,22 @@ class Rules:
         return await self._changes.take(request, "manage", make)
 
     async def _take(
-        self, request: Request, changed: Callable[[Asked], tuple[RuleSet, str]], action: str, *, dry_run: bool = False,
+        self, request: Request, changed: Callable[[Asked], Sent], action: str, *, dry_run: bool = False,
         proposal: list[ProposalRow] | None = None, of: str | None = None,
     ) -> Response:  # fmt: skip
         """A set on its way to be published: checked and tried on another thread, then stored, then in force.
 
         `of` names the rule whose `ETag` the answer has, in place of the set's.
         """
-        prepared: list[tuple[RuleSet, str, _Checked]] = []
+        prepared: list[tuple[Sent, _Checked]] = []
 
         def prepare(asked: Asked) -> None:
-            rule_set, note = changed(asked)
-            prepared.append((rule_set, note, self._checked(asked.caller.tenant, rule_set)))
+            sent = changed(asked)
+            prepared.append((sent, self._checked(asked.caller.tenant, sent)))
 
         def make(asked: Asked, seq: int) -> Made | Response:
-            rule_set, note, checked = prepared[0]
+            sent, checked = prepared[0]
+            rule_set, note = sent.rule_set, sent.note
             if checked.over != self._in_force(asked.caller.tenant).version:  # the brake may have come in between
                 raise Changed("another set was published meanwhile; look again, then send this with the new ETag")
             if dry_run:
@@ -275,14 +273,13 @@ class Rules:
 
         return await self._changes.take_between_events(request, "manage", make, prepare=prepare)
 
-    def _checked(self, tenant: int, rule_set: RuleSet) -> _Checked:
-        definitions = self._corridor.definitions
+    def _checked(self, tenant: int, sent: Sent) -> _Checked:
+        definitions, rule_set = self._corridor.definitions, sent.rule_set
         book = definitions.book_of(tenant)
-        checked = check_set(rule_set, book, tenant)
+        checked, wrong = findings_in(rule_set, book, tenant)
+        wrong += list_findings(rule_set, book.rule_schema.lists or {})
         tried = try_examples(checked, book)
-        wrong = [*list_findings(rule_set, book.rule_schema.lists or {}), *findings_of(tried)]
-        if wrong:
-            raise RulesRefused(tuple(wrong))
+        sent.refuse([*wrong, *findings_of(tried)])
         definitions.check_rules(checked)
         now, rulings = self._in_force(tenant), definitions.walk.rulings
         proposed = self._store.newest_proposal(tenant)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Access
+from fourthwatch.api.bodies import failed, faults_of_shape, refuse
 from fourthwatch.api.changes import caller_of, document_of, json_reply
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.decision import why
@@ -105,10 +106,7 @@ class Trials:
 
 
 def _checked(document: dict[str, Any]) -> TrialChoice:
-    try:
-        sent = msgspec.convert(document, TrialChoice)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"a trial has event and body: {error}", code="bad_value") from None
-    if sent.event not in _KINDS:
-        raise Malformed("there is no such kind of event", pointer="/event", code="bad_value")
-    return sent
+    faults = faults_of_shape(document, TrialChoice)
+    told = document.get("event")
+    refuse(faults + failed([("/event", not isinstance(told, str) or told in _KINDS, "there is no such kind of event")]))
+    return msgspec.convert(document, TrialChoice)

@@ -1,17 +1,20 @@
 """`/api/v1/views`: filters of a list under a name, as the console offers them; one's own, or shared with the tenant."""
 
+from typing import Literal, get_args
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import failed, refuse, taken
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.paging import word_in
-from fourthwatch.errors import Malformed, NotFound
+from fourthwatch.errors import NotFound
 from fourthwatch.limits import VIEW_NAME_CHARS_MAX, VIEW_QUERY_CHARS_MAX
 from fourthwatch.store.views import SavedView, ViewStore, new_view_id
 
-PAGES = ("queue", "orders")
+Page = Literal["queue", "orders"]
 
 
 class ViewView(msgspec.Struct, frozen=True):
@@ -37,8 +40,7 @@ class ViewsView(msgspec.Struct, frozen=True):
 class ViewChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A view to keep."""
 
-    page: str
-    """queue or orders."""
+    page: Page
     name: str
     """One of the same name and page is replaced."""
     query: str
@@ -57,14 +59,23 @@ class Views:
         return [
             Route("/api/v1/views", self.all, methods=["GET"]),
             Route("/api/v1/views", self.save, methods=["POST"]),
+            Route("/api/v1/views/{view_id}", self.one, methods=["GET"]),
             Route("/api/v1/views/{view_id}", self.remove, methods=["DELETE"]),
         ]
 
     async def all(self, request: Request) -> Response:
         """The caller's views and the shared ones, of one page or of all."""
         caller = self._changes.caller(request, "read")
-        found = self._views.of(caller.tenant, caller.key_id, word_in(request, "page", PAGES))
+        found = self._views.of(caller.tenant, caller.key_id, word_in(request, "page", get_args(Page)))
         return json_reply(ViewsView(tuple(_view(view, caller.key_id) for view in found)))
+
+    async def one(self, request: Request) -> Response:
+        """One that the caller may use."""
+        caller = self._changes.caller(request, "read")
+        for view in self._views.of(caller.tenant, caller.key_id, None):
+            if view.id == request.path_params["view_id"]:
+                return json_reply(_view(view, caller.key_id))
+        raise NotFound("there is no view with this id that you may use")
 
     async def save(self, request: Request) -> Response:
         """Keep a view under a name."""
@@ -77,7 +88,9 @@ class Views:
                 name=sent.name.strip(), query=sent.query, shared=sent.shared,
             )  # fmt: skip
             change = self._views.saved(caller.tenant, view, before)
-            return Made(change=change, view=_view(view, caller.key_id), status=201)
+            headers = {"Location": f"/api/v1/views/{view.id}"}
+            status = 201 if before is None else 200
+            return Made(change=change, view=_view(view, caller.key_id), status=status, headers=headers)
 
         return await self._changes.take(request, "manage", make)
 
@@ -95,18 +108,13 @@ class Views:
 
 
 def _checked(asked: Asked) -> ViewChoice:
-    try:
-        sent = msgspec.convert(asked.document, ViewChoice)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"a view has page, name, query and shared: {error}", code="bad_value") from None
-    if sent.page not in PAGES:
-        raise Malformed("page is queue or orders", pointer="/page", code="bad_value")
-    if not 0 < len(sent.name.strip()) <= VIEW_NAME_CHARS_MAX or not sent.name.isprintable():
-        message = f"name has 1 to {VIEW_NAME_CHARS_MAX} printable characters"
-        raise Malformed(message, pointer="/name", code="bad_value")
-    if len(sent.query) > VIEW_QUERY_CHARS_MAX or not sent.query.isprintable():
-        message = f"query has at most {VIEW_QUERY_CHARS_MAX} printable characters"
-        raise Malformed(message, pointer="/query", code="bad_value")
+    sent = taken(asked.document, ViewChoice)
+    named = 0 < len(sent.name.strip()) <= VIEW_NAME_CHARS_MAX and sent.name.isprintable()
+    asks = len(sent.query) <= VIEW_QUERY_CHARS_MAX and sent.query.isprintable()
+    refuse(failed([
+        ("/name", named, f"name has 1 to {VIEW_NAME_CHARS_MAX} printable characters"),
+        ("/query", asks, f"query has at most {VIEW_QUERY_CHARS_MAX} printable characters"),
+    ]))  # fmt: skip
     return sent
 
 

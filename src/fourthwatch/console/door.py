@@ -35,10 +35,20 @@ class Answered(msgspec.Struct, frozen=True):
             told = self.json
         except msgspec.DecodeError:
             told = None
-        message = (told.get("detail") or told.get("message")) if isinstance(told, dict) else None
+        message = all_told(told) or told.get("message") if isinstance(told, dict) else None
         refusal = Refused(message if isinstance(message, str) else "the server could not answer this")
         refusal.status = self.status
         return refusal
+
+
+def all_told(problem: dict[str, Any]) -> str | None:
+    """Everything that a problem says is wrong, in one line.
+
+    >>> all_told({"detail": "a (and 1 more)", "errors": [{"message": "a"}, {"message": "b"}]})
+    'a; b'
+    """
+    errors = problem.get("errors", ())
+    return "; ".join(one["message"] for one in errors) if len(errors) > 1 else problem.get("detail")
 
 
 Ask = Callable[[int, str, str, str, bytes | None, dict[str, str]], Awaitable[tuple[int, dict[str, str], bytes]]]

@@ -37,7 +37,8 @@ class Features:
         }
         answered = await visit.ask("POST", "features", body=sent)
         if not answered.is_ok:
-            return await self._list(visit, status=answered.status, fault=answered.json, draft=sent)
+            fault, shown = answered.refusal().message, answered.json.get("rendered", "")
+            return await self._list(visit, status=answered.status, fault=fault, rendered=shown, draft=sent)
         return then(address_of("features", sent["name"]), "The feature is defined; its past is being counted.")
 
     async def one(self, visit: Visit) -> Response:
@@ -50,10 +51,12 @@ class Features:
     async def remove(self, visit: Visit) -> Response:
         """Take out a feature of the shop's own."""
         name = visit.request.path_params["name"]
-        await visit.do("DELETE", "features", name)
+        await visit.do("DELETE", "features", name, headers={"If-Match": "*"})
         return then("/console/features", f"The feature {name} is gone.")
 
-    async def _list(self, visit: Visit, *, status: int = 200, fault: object = None, draft: object = None) -> Response:
+    async def _list(
+        self, visit: Visit, *, status: int = 200, fault: str = "", rendered: str = "", draft: object = None
+    ) -> Response:
         rows = await every_feature(visit)
         wanted = visit.query.get("q", "").lower().strip()
         kind = visit.query.get("kind", "")
@@ -65,7 +68,7 @@ class Features:
         counts = {name: sum(_kind(row) == name for row in rows) for name in ("own", "expression", "fact")}
         return self._looks.page(
             "features.html", visit, status=status, rows=fit, total=len(rows), counts=counts, wanted=wanted, kind=kind,
-            fault=fault, draft=draft or {},
+            fault=fault, rendered=rendered, draft=draft or {},
         )  # fmt: skip
 
 

@@ -90,10 +90,16 @@ class Rules:
         """What is wrong with a draft, while it is typed."""
         answered = await self._checked(visit, visit.form.get("was"))
         told = answered.json
+        diagnostics = [] if answered.is_ok else told.get("diagnostics", [])
+        texts = ("/when", "/shows") if diagnostics else ()  # of which there are diagnostics, with their places
+        others = [] if answered.is_ok else [
+            one["message"] for one in told.get("errors", []) if not one["pointer"].endswith(texts)
+        ]  # fmt: skip
+        if not answered.is_ok and not diagnostics and not others:
+            others = [told["detail"]]
         return self._looks.page(
-            "rule_check.html", visit, is_ok=answered.is_ok, told=told,
-            diagnostics=[] if answered.is_ok else told.get("diagnostics", []),
-        )  # fmt: skip
+            "rule_check.html", visit, is_ok=answered.is_ok, told=told, diagnostics=diagnostics, others=others
+        )
 
     async def preview(self, visit: Visit) -> Response:
         """What the draft would have said of the newest orders; asked once it holds."""

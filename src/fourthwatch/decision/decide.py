@@ -27,7 +27,7 @@ Verdict = Literal["approve", "review", "decline"]
 _SEVERITY: dict[str, int] = {"approve": 0, "review": 1, "decline": 2}
 
 
-class Costs(msgspec.Struct, frozen=True):
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What it costs to be wrong, and to look, in minor units; comparisons are made in it, no decision is."""
 
     currency: str = ""

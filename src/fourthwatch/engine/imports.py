@@ -60,8 +60,8 @@ def read_import(type_name: str, text: str) -> Import:
             invalid.append(RowFault(line, f"this row has {len(cells)} cells, and the head {len(head)}"))
             continue
         wanted = entry_of(type_name, dict(zip(head, cells, strict=True)))
-        if isinstance(wanted, str):
-            invalid.append(RowFault(line, wanted))
+        if isinstance(wanted, dict):
+            invalid.append(RowFault(line, "; ".join(wanted.values())))
             continue
         if wanted.value in found:
             duplicates.append(RowFault(line, f"the same thing stands in line {lines[wanted.value]}; this one counts"))
@@ -76,21 +76,18 @@ _PASSED_OVER = ("author", "added_at", "hits", "last_hit_at", "sent")
 """Columns of an export that an import does not read."""
 
 
-def entry_of(type_name: str, told: Mapping[str, str]) -> Wanted | str:
-    """An entry from its cells, or why it is none."""
-    sent, reason = told["value"], told.get("reason", "")
-    form = form_of(type_name, sent)
+def entry_of(type_name: str, told: Mapping[str, str]) -> Wanted | dict[str, str]:
+    """An entry from its cells, or what is wrong with which of them."""
+    sent, reason, ends = told["value"], told.get("reason", ""), told.get("expires_at", "").strip()
+    form, expires_ms = form_of(type_name, sent), time_ms(ends) if ends else None
+    wrong: dict[str, str] = {}
     if form is None:
-        return f"value has to be {LIST_TYPES[type_name].wanted}"
+        wrong["value"] = f"value has to be {LIST_TYPES[type_name].wanted}"
     if len(reason) > LIST_NOTE_CHARS_MAX:
-        return f"a reason has at most {LIST_NOTE_CHARS_MAX} characters"
-    ends = told.get("expires_at", "").strip()
-    expires_ms = None
-    if ends:
-        expires_ms = time_ms(ends)
-        if expires_ms is None:
-            return "expires_at has to be a time as 2027-01-31T12:00:00Z, or a day as 2027-01-31"
-    return Wanted(form, sent, reason, expires_ms)
+        wrong["reason"] = f"a reason has at most {LIST_NOTE_CHARS_MAX} characters"
+    if ends and expires_ms is None:
+        wrong["expires_at"] = "expires_at has to be a time as 2027-01-31T12:00:00Z, or a day as 2027-01-31"
+    return wrong if form is None or wrong else Wanted(form, sent, reason, expires_ms)
 
 
 def time_ms(text: str) -> int | None:

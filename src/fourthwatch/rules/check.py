@@ -59,6 +59,14 @@ class CheckedSet(msgspec.Struct, frozen=True):
 
 def check_set(rule_set: RuleSet, book: Book, tenant: int) -> CheckedSet:
     """The set with its texts read; raises `RulesRefused` with every finding."""
+    result, findings = findings_in(rule_set, book, tenant)
+    if findings:
+        raise RulesRefused(tuple(findings))
+    return result
+
+
+def findings_in(rule_set: RuleSet, book: Book, tenant: int) -> tuple[CheckedSet, list[Finding]]:
+    """The rules that hold, and everything that is wrong with the others or with the set."""
     schema = book.rule_schema
     findings: list[Finding] = []
     checked: list[CheckedRule] = []
@@ -72,19 +80,18 @@ def check_set(rule_set: RuleSet, book: Book, tenant: int) -> CheckedSet:
         if rule.name in seen:
             wrong.append(Finding(rule.name, "name_twice", "there are two rules of this name"))
         seen.add(rule.name)
-        if not wrong:
+        read_rule = None
+        if len(rule.when) <= EXPRESSION_CHARS_MAX and len(rule.shows) <= EXPRESSION_CHARS_MAX:
             read_rule = _read(rule, book, schema, tenant, wrong)
-            if read_rule is not None:
-                checked.append(read_rule)
+        if read_rule is not None:
+            checked.append(read_rule)
         findings += wrong
     result = CheckedSet(rule_set, tenant, tuple(checked))
     asked = {node for one in result.asking for node in one.aggregates}
     if not findings and len(asked) > RULE_AGGREGATES_MAX:
         message = f"the rules ask {len(asked)} different aggregates; up to {RULE_AGGREGATES_MAX} are read per decision"
         findings.append(Finding("", "too_costly", message))
-    if findings:
-        raise RulesRefused(tuple(findings))
-    return result
+    return result, findings
 
 
 def list_findings(rule_set: RuleSet, lists: Mapping[str, frozenset[str]]) -> list[Finding]:

@@ -21,7 +21,6 @@ from fourthwatch.api.views import Views
 from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.settings import Settings
-from fourthwatch.store.changes import Configuration
 from fourthwatch.store.claims import ClaimStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.reader import LedgerReader
@@ -45,7 +44,6 @@ class House(Protocol):
 
     reader: LedgerReader
     users: UserStore
-    configuration: Configuration
 
 
 class Desk:
@@ -61,9 +59,9 @@ class Desk:
         keys = KeyStore(directory, clock)  # of another connection, or `access` would not see what it changes
         self._stores = (claims, views, wishes, retention, keys)
         self.about_orders = (
-            Labels(access, intake, reader, clock),
+            Labels(changes, intake, reader, clock),
             Claims(changes, claims, reader, clock, cursors),
-            Notes(access, intake, reader, clock, cursors),
+            Notes(changes, intake, reader, clock, cursors),
         )
         """To be asked before the order's own path, which takes any."""
         self.parts = (
@@ -71,8 +69,8 @@ class Desk:
             Erasures(changes, wishes),
             Trials(access, corridor, clock, intake.number_fields),
             RefusalLog(access, intake.refusals),
-            People(changes, house.users, keys, cursors),
-            Keeping(changes, house.configuration, directory, settings, clock, retention),
+            People(changes, house.users, keys, clock, cursors),
+            Keeping(changes, directory, settings, clock, retention),
         )
 
     def close(self) -> None:

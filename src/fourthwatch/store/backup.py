@@ -4,7 +4,9 @@ Pages are copied inside one read transaction, so what is written meanwhile is no
 Beside the copy lies the key that opens sealed secrets. The list of erasures is kept apart on purpose (ADR 19).
 """
 
+import hashlib
 import os
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,8 @@ BACKUPS_NAME = "backups"
 """Directory beside the data file in which a server puts them, each in one of its own."""
 _PAGES_AT_ONCE = 2_000
 _PARTIAL = ".partial"
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z(-[0-9a-f]{16})?")
+"""Of what a server makes; others may copy to places beside it."""
 
 
 class Backup(msgspec.Struct, frozen=True):
@@ -75,14 +79,31 @@ def backups_in(directory: Path) -> list[Backup]:
     return [Backup(path.name, _bytes_of(path), 0) for path in sorted(whole, key=lambda path: path.name, reverse=True)]
 
 
-def name_at(at_ms: Millis) -> str:
-    """What a backup that is begun at a moment is called.
+def backup_of(directory: Path, key: str) -> Backup | None:
+    """The whole one that was asked for under a key; how many events are in it is not looked up."""
+    return next((one for one in backups_in(directory) if one.name.endswith(_mark_of(key))), None)
 
-    >>> name_at(1_795_820_400_250)
-    '20261127T230000.250Z'
+
+def clear_partial(directory: Path) -> None:
+    """Remove what a server that was killed had copied of one; while none is being made."""
+    there = directory / BACKUPS_NAME
+    for path in there.glob("*" + _PARTIAL) if there.is_dir() else ():
+        if _NAME.fullmatch(path.name.removesuffix(_PARTIAL)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def name_at(at_ms: Millis, key: str | None = None) -> str:
+    """What a backup that is begun at a moment, and asked for under a key, is called.
+
+    >>> name_at(1_795_820_400_250), name_at(1_795_820_400_250, "nightly")
+    ('20261127T230000.250Z', '20261127T230000.250Z-f5bc0b35a51447a4')
     """
     at = datetime.fromtimestamp(at_ms // SECOND_MS, UTC)
-    return f"{at:%Y%m%dT%H%M%S}.{at_ms % SECOND_MS:03}Z"
+    return f"{at:%Y%m%dT%H%M%S}.{at_ms % SECOND_MS:03}Z" + ("" if key is None else _mark_of(key))
+
+
+def _mark_of(key: str) -> str:
+    return "-" + hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
 
 
 def bytes_kept(directory: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from fourthwatch.clock import Clock, Millis
-from fourthwatch.errors import LedgerBroken
+from fourthwatch.errors import LedgerBroken, NameTaken
 from fourthwatch.store.file import ledger_error, open_file
 from fourthwatch.store.outbox import announce
 
@@ -28,6 +28,8 @@ _NO_END = 2**62
 _CHAIN_START = bytes(16)
 _TOLD = {"list": "list.changed", "rule.braked": "rule.braked", "model.drifted": "model.drifted"}
 """Types of webhooks by action, or by what stands before its dot."""
+_ANSWER = "key, fingerprint, status, headers, body, entity"
+_KEEP = f"INSERT INTO kept_answer (tenant, {_ANSWER}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = "id, tenant, number, at_ms, actor, action, thing, before, after, chain"
 
 
@@ -41,6 +43,8 @@ class KeptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: dict[str, str]
     body: bytes
+    entity: str | None = None
+    """The order or user that it is about, as `order:1001`: it goes with an erasure."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,24 +92,33 @@ class Configuration:
         self._clock = clock
         self._lock = Lock()
 
-    def apply(self, change: Change) -> None:
-        """Make it durable, all or nothing; raises what SQLite says of a constraint, `LedgerFull` or `LedgerBroken`."""
+    def apply(self, change: Change, *also: Change) -> None:
+        """Make them durable, all or nothing; raises `NameTaken` where the data file will not have it beside what is
+        there, `LedgerFull` or `LedgerBroken`."""
         with self._lock:
-            apply_alone(self._connection, change, self._clock.now_ms())
+            try:
+                apply_alone(self._connection, change, self._clock.now_ms(), *also)
+            except apsw.ConstraintError as error:  # another program was quicker
+                raise NameTaken("this cannot be kept beside what is there now; look again") from error
 
     def kept_answer(self, tenant: int, key: bytes) -> KeptAnswer | None:
         """What was answered before under this key."""
         with self._lock:
             row = self._connection.execute(
-                "SELECT key, fingerprint, status, headers, body FROM kept_answer WHERE tenant = ? AND key = ?",
-                (tenant, key),
+                f"SELECT {_ANSWER} FROM kept_answer WHERE tenant = ? AND key = ?", (tenant, key)
             ).fetchone()
         if row is None:
             return None
-        kept, fingerprint, status, headers, body = row
-        return KeptAnswer(
-            key=kept, fingerprint=fingerprint, status=status, headers=msgspec.json.decode(headers), body=body
-        )
+        answer = dict(zip(KeptAnswer.__struct_fields__, row, strict=True))
+        return KeptAnswer(**{**answer, "headers": msgspec.json.decode(answer["headers"])})
+
+    def keep(self, tenant: int, answer: KeptAnswer) -> None:
+        """Keep an answer to what changed nothing here, or what is durable elsewhere; raises as `apply` does."""
+        with self._lock:
+            try:
+                self._connection.execute(_KEEP, _row_of(tenant, answer))
+            except apsw.Error as error:
+                raise ledger_error(error) from error
 
     def secret(self, name: str) -> bytes:
         """A secret of this data file, made with it."""
@@ -175,12 +188,13 @@ class AuditTrail:
         ]
 
 
-def apply_alone(connection: apsw.Connection, change: Change, at_ms: Millis) -> None:
-    """A change as a transaction of its own; raises as `Configuration.apply` does."""
+def apply_alone(connection: apsw.Connection, change: Change, at_ms: Millis, *also: Change) -> None:
+    """Changes as one transaction; raises what SQLite says of a constraint, `LedgerFull` or `LedgerBroken`."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            write_change(connection, change, at_ms)
+            for one in (change, *also):
+                write_change(connection, one, at_ms)
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
@@ -209,15 +223,13 @@ def write_change(connection: apsw.Connection, change: Change, at_ms: Millis) -> 
         (*msgspec.structs.astuple(entry)[1:-1], audit_hash(chain, entry)),
     )
     _announce(connection, change, at_ms)
-    answer = change.answer
-    if answer is not None:
-        connection.execute(
-            "INSERT INTO kept_answer (tenant, key, fingerprint, status, headers, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                change.tenant, answer.key, answer.fingerprint, answer.status,
-                msgspec.json.encode(answer.headers), answer.body,
-            ),
-        )  # fmt: skip
+    if change.answer is not None:
+        connection.execute(_KEEP, _row_of(change.tenant, change.answer))
+
+
+def _row_of(tenant: int, answer: KeptAnswer) -> tuple[Any, ...]:
+    headers = msgspec.json.encode(answer.headers)
+    return tenant, answer.key, answer.fingerprint, answer.status, headers, answer.body, answer.entity
 
 
 def _announce(connection: apsw.Connection, change: Change, at_ms: Millis) -> None:

@@ -42,6 +42,15 @@ def key_hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
+def _checked(name: str, scopes: Iterable[str]) -> tuple[str, ...]:
+    """The scopes in their order; raises `UsageError`."""
+    _check_name(name)
+    wanted = tuple(scope for scope in SCOPES if scope in set(scopes))
+    if not wanted:
+        raise UsageError("a key needs at least one scope of " + ", ".join(SCOPES))
+    return wanted
+
+
 def _check_name(name: str) -> None:
     """Refuse what would break the line of a list."""
     if not name.strip() or len(name) > _NAME_CHARS_MAX or not name.isprintable():
@@ -57,24 +66,28 @@ class KeyStore:
 
     def create(self, name: str, scopes: Iterable[str], tenant: str = "default", actor: str = COMMAND_LINE) -> str:
         """A new key, returned this one time. Makes the tenant when there is none of that name."""
-        wanted = tuple(scope for scope in SCOPES if scope in set(scopes))
-        _check_name(name)
         _check_name(tenant)
-        if not wanted:
-            raise UsageError("a key needs at least one scope of " + ", ".join(SCOPES))
-        key = API_KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(API_KEY_RANDOM_CHARS))
+        _checked(name, scopes)
         now_ms = self._clock.now_ms()
-        number = self._tenant(tenant, now_ms)
-        key_id, hint = "key_" + secrets.token_hex(6), f"{key[:5]}…{key[-4:]}"
-        row = (key_id, number, name, key_hash(key), hint, " ".join(wanted), now_ms)
-        change = Change(
-            tenant=number, actor=actor, action="key.created", thing=f"keys/{key_id}",
-            after={"name": name, "hint": hint, "scopes": wanted},
-            writes=(Write((_INSERT_KEY, row)),),
-        )  # fmt: skip
+        key, _, change = self.made(name, scopes, self._tenant(tenant, now_ms), actor)
         apply_alone(self._connection, change, now_ms)
-        assert len(key) <= API_KEY_CHARS_MAX
         return key
+
+    def made(self, name: str, scopes: Iterable[str], tenant: int, actor: str) -> tuple[str, ApiKey, Change]:
+        """A new key, what is known of it, and the change that makes it; raises `UsageError`."""
+        wanted = _checked(name, scopes)
+        key = API_KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(API_KEY_RANDOM_CHARS))
+        assert len(key) <= API_KEY_CHARS_MAX
+        known = ApiKey(
+            id="key_" + secrets.token_hex(6), tenant=tenant, name=name, hint=f"{key[:5]}…{key[-4:]}", scopes=wanted,
+            created_ms=self._clock.now_ms(), revoked_ms=None, hash=key_hash(key),
+        )  # fmt: skip
+        row = (known.id, tenant, name, known.hash, known.hint, " ".join(wanted), known.created_ms)
+        change = Change(
+            tenant=tenant, actor=actor, action="key.created", thing=f"keys/{known.id}",
+            after={"name": name, "hint": known.hint, "scopes": wanted}, writes=(Write((_INSERT_KEY, row)),),
+        )  # fmt: skip
+        return key, known, change
 
     def all(self) -> list[ApiKey]:
         """Every key, revoked ones too, oldest first."""
@@ -91,17 +104,19 @@ class KeyStore:
 
     def revoke(self, named: str, actor: str = COMMAND_LINE) -> int:
         """Revoke the key with this id, or all keys of this name; returns how many were in force."""
-        now_ms = self._clock.now_ms()
         found = [key for key in self.all() if named in (key.id, key.name) and key.revoked_ms is None]
         for key in found:
-            statement = "UPDATE api_key SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
-            change = Change(
-                tenant=key.tenant, actor=actor, action="key.revoked", thing=f"keys/{key.id}",
-                before={"name": key.name, "hint": key.hint, "scopes": key.scopes},
-                writes=(Write((statement, (now_ms, key.id))),),
-            )  # fmt: skip
-            apply_alone(self._connection, change, now_ms)
+            apply_alone(self._connection, self.revoked(key, actor), self._clock.now_ms())
         return len(found)
+
+    def revoked(self, key: ApiKey, actor: str) -> Change:
+        """The change that takes a key out of force."""
+        statement = "UPDATE api_key SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
+        return Change(
+            tenant=key.tenant, actor=actor, action="key.revoked", thing=f"keys/{key.id}",
+            before={"name": key.name, "hint": key.hint, "scopes": key.scopes},
+            writes=(Write((statement, (self._clock.now_ms(), key.id))),),
+        )  # fmt: skip
 
     def create_tenant(self, name: str) -> int:
         """A new tenant, and its number; raises `UsageError` when there is one of this name."""

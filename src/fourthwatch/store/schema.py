@@ -245,6 +245,9 @@ STEPS: tuple[str, ...] = (
     """
     ALTER TABLE review_case ADD COLUMN held INTEGER NOT NULL DEFAULT 0; -- 1 when a person held the order in it
     """,
+    """
+    ALTER TABLE kept_answer ADD COLUMN entity TEXT; -- the order or user that it is about, as 'order:1001'
+    """,
 )
 
 

@@ -26,6 +26,7 @@ LINK_MS = DAY_MS
 _SEEN_EVERY_MS = MINUTE_MS
 """How exactly it is kept when a session was used last; each time would be a write for each page."""
 _NAME_CHARS_MAX = 100
+_TAKEN = "there is a user of this name already"
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,11 +102,21 @@ class UserStore:
 
     def add(self, tenant: int, name: str, role: str, actor: str = COMMAND_LINE) -> User:
         """A new user without a password; raises `NameTaken` or `UsageError`."""
+        user, change = self.added(tenant, name, role, actor)
+        try:
+            self._apply(change)
+        except apsw.ConstraintError as error:  # another program was quicker
+            raise NameTaken(_TAKEN) from error
+        return user
+
+    def added(self, tenant: int, name: str, role: str, actor: str) -> tuple[User, Change]:
+        """A new user, and the change that makes it; raises `NameTaken` or `UsageError`."""
         plain = name.strip().lower()
         if not 0 < len(plain) <= _NAME_CHARS_MAX or any(ord(char) < 33 for char in plain):
             raise UsageError(f"a user's name has 1 to {_NAME_CHARS_MAX} characters and no blanks; an e-mail is best")
-        if role not in ROLES:
-            raise UsageError("the role is one of " + ", ".join(ROLES))
+        _check_role(role)
+        if self.named(plain) is not None:
+            raise NameTaken(_TAKEN)
         user = User(
             id="user_" + secrets.token_hex(6), tenant=tenant, name=plain, role=role, password=None, totp=None,
             totp_step=0, created_ms=self._clock.now_ms(), disabled_ms=None,
@@ -114,50 +125,49 @@ class UserStore:
             "INSERT INTO console_user (id, tenant, name, role, password, totp, totp_step, created_ms, disabled_ms)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
-        try:
-            self._apply(
-                user, actor, "console_user.created", (Write((statement, msgspec.structs.astuple(user))),),
-                after={"name": plain, "role": role},
-            )  # fmt: skip
-        except apsw.ConstraintError as error:
-            raise NameTaken("there is a user of this name already") from error
-        return user
+        writes = (Write((statement, msgspec.structs.astuple(user))),)
+        return user, _change(user, actor, "console_user.created", writes, after={"name": plain, "role": role})
 
     def set_role(self, user: User, role: str, actor: str = COMMAND_LINE) -> None:
         """Another role; whoever is signed in as the user signs in again."""
-        if role not in ROLES:
-            raise UsageError("the role is one of " + ", ".join(ROLES))
+        self._apply(self.role_set(user, role, actor))
+
+    def role_set(self, user: User, role: str, actor: str) -> Change:
+        """The change that gives another role; raises `UsageError`."""
+        _check_role(role)
         writes = (_set(user, "role = ?", role), _end_sessions(user))
-        self._apply(user, actor, "console_user.role_changed", writes, {"role": user.role}, {"role": role})
+        return _change(user, actor, "console_user.role_changed", writes, {"role": user.role}, {"role": role})
 
     def set_disabled(self, user: User, *, disabled: bool, actor: str = COMMAND_LINE) -> None:
         """Lock the user out, or let them in again; sessions and links end."""
+        self._apply(self.disabled_set(user, self._clock.now_ms() if disabled else None, actor))
+
+    def disabled_set(self, user: User, disabled_ms: Millis | None, actor: str) -> Change:
+        """The change that locks a user out from a time on, or lets them in again."""
         writes = (
-            _set(user, "disabled_ms = ?", self._clock.now_ms() if disabled else None), _end_sessions(user),
+            _set(user, "disabled_ms = ?", disabled_ms), _end_sessions(user),
             Write(("DELETE FROM console_link WHERE user = ?", (user.id,))),
         )  # fmt: skip
-        self._apply(user, actor, "console_user.disabled" if disabled else "console_user.enabled", writes)
+        action = "console_user.enabled" if disabled_ms is None else "console_user.disabled"
+        return _change(user, actor, action, writes)
 
     def set_password(self, user: User, password: str, *, keep: bytes | None = None, actor: str = COMMAND_LINE) -> None:
         """Another hash; all sessions but the one to keep end."""
         writes = (_set(user, "password = ?", password), _end_sessions(user, keep))
-        self._apply(user, actor, "console_user.password_chosen", writes)
+        self._apply(_change(user, actor, "console_user.password_chosen", writes))
 
     def set_totp(
         self, user: User, secret: str | None, step: int = 0, *, keep: bytes | None = None, actor: str = COMMAND_LINE
     ) -> None:
         """Turn the second factor on or off; all sessions but the one to keep end."""
         writes = (_set(user, "totp = ?, totp_step = ?", secret, step), _end_sessions(user, keep))
-        self._apply(
-            user, actor, "console_user.second_factor_off" if secret is None else "console_user.second_factor_on", writes
-        )
+        action = "console_user.second_factor_off" if secret is None else "console_user.second_factor_on"
+        self._apply(_change(user, actor, action, writes))
 
     def note_reveal(self, user: User, page: str, reason: str) -> None:
         """That a user looked at personal data that the role does not show, and why."""
-        change = Change(
-            tenant=user.tenant, actor=user.id, action="personal.revealed", thing=page, after={"reason": reason}
-        )
-        apply_alone(self._connection, change, self._clock.now_ms())
+        after = {"reason": reason}
+        self._apply(Change(tenant=user.tenant, actor=user.id, action="personal.revealed", thing=page, after=after))
 
     def take_totp_step(self, user: User, step: int) -> bool:
         """Note that the code of this time step was used; whether it was the first time."""
@@ -212,6 +222,12 @@ class UserStore:
 
     def link_for(self, tenant: int, user: User | None, actor: str = COMMAND_LINE) -> str:
         """A new one-time link's secret; older ones to the same end stop working."""
+        secret, change = self.link_made(tenant, user, actor)
+        self._apply(change)
+        return secret
+
+    def link_made(self, tenant: int, user: User | None, actor: str) -> tuple[str, Change]:
+        """The same, with the change that makes it."""
         secret = secrets.token_urlsafe(32)
         whose = None if user is None else user.id
         row = (secret_hash(secret), tenant, whose, self._clock.now_ms() + LINK_MS)
@@ -220,9 +236,7 @@ class UserStore:
             Write(("INSERT INTO console_link (hash, tenant, user, expires_ms) VALUES (?, ?, ?, ?)", row)),
         )
         thing = "console-users" if whose is None else f"console-users/{whose}"
-        change = Change(tenant=tenant, actor=actor, action="console_user.link_made", thing=thing, writes=writes)
-        apply_alone(self._connection, change, self._clock.now_ms())
-        return secret
+        return secret, Change(tenant=tenant, actor=actor, action="console_user.link_made", thing=thing, writes=writes)
 
     def link(self, secret: str) -> Link | None:
         """The link with this secret, if it can still be used."""
@@ -261,19 +275,26 @@ class UserStore:
         """Close the connection."""
         self._connection.close()
 
-    def _apply(
-        self, user: User, actor: str, action: str, writes: tuple[Write, ...], before: object = None,
-        after: object = None,
-    ) -> None:  # fmt: skip
-        change = Change(
-            tenant=user.tenant, actor=actor, action=action, thing=f"console-users/{user.id}", before=before,
-            after=after, writes=writes,
-        )  # fmt: skip
+    def _apply(self, change: Change) -> None:
         apply_alone(self._connection, change, self._clock.now_ms())
 
     def _one_user(self, condition: str, value: str) -> User | None:
         row = self._connection.execute(f"SELECT {_USER} FROM console_user u WHERE {condition}", (value,)).fetchone()
         return None if row is None else _user(row)
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise UsageError("the role is one of " + ", ".join(ROLES))
+
+
+def _change(
+    user: User, actor: str, action: str, writes: tuple[Write, ...], before: object = None, after: object = None
+) -> Change:
+    return Change(
+        tenant=user.tenant, actor=actor, action=action, thing=f"console-users/{user.id}", before=before, after=after,
+        writes=writes,
+    )  # fmt: skip
 
 
 def _set(user: User, assignment: str, *values: object) -> Write:

@@ -21,8 +21,11 @@ class Told(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The server's own words about what is wrong."""
+        """The server's own words about what is wrong: all of it, each on a line of its own with its place."""
         told = self.body.get("detail") or self.body.get("message")
+        errors = self.body.get("errors", [])
+        if len(errors) > 1 and "rendered" not in self.body:
+            told = "\n".join(f"{one['pointer'] or '/'}: {one['message']}" for one in errors)
         return str(told or f"the server answered {self.status}")
 
 
