@@ -282,7 +282,7 @@ def reads(name: str) -> list[tuple[str, ...]]:
         (f"/api/v1/insights/groups?{days}&by=country", f"/api/v1/insights/exploration?{days}", "/api/v1/alerts"),
         ("/api/v1/events?limit=2", "/api/v1/events?kind=login", "/api/v1/refusals", "/api/v1/index"),
         ("/api/v1/rules", f"/api/v1/rules/{name}", "/api/v1/rule-sets", "/api/v1/rule-sets/1"),
-        ("/api/v1/rule-proposals", "/api/v1/backups/never-made"),
+        ("/api/v1/rule-proposals", "/api/v1/rule-proposals/1", "/api/v1/backups/never-made"),
         ("/api/v1/rule-sets/1/differences", "/api/v1/rule-sets/1/statistics", f"/api/v1/features/of_{name}"),
         ("/api/v1/features", "/api/v1/models", "/api/v1/models/m", "/api/v1/models/m/drift", "/api/v1/models/m/weeks",
          "/api/v1/models/m/card"),

@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.neo import Neo
 from fourthwatch.api.problems import is_management, problem_reply
+from fourthwatch.api.queries import strict
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
 from fourthwatch.api.shortcut import Shortcut
 from fourthwatch.api.standby import StandBy
@@ -84,7 +85,7 @@ class Application:
             "/v1/thirdwatch/orders": ("POST", neo.razorpay_order),
         }
         self._rest = Starlette(
-            routes=[route for part in parts for route in part.routes()],
+            routes=strict(route for part in parts for route in part.routes()),
             exception_handlers={HTTPException: _http_exception, FourthwatchError: _refused, Exception: _failed},
         )
         self._rest.router.redirect_slashes = False
@@ -200,6 +201,8 @@ def _http_exception(request: Request, error: Exception) -> Response:
         return _refusal(request, NotFound("there is nothing at this path; see /docs"), headers)
     if error.status_code == 405:
         headers["Allow"] = _allowed(request)
+        if request.method == "OPTIONS" and is_management(request.scope["path"]):
+            return Response(status_code=204, headers=headers)
         return _refusal(request, MethodNotAllowed("this path is not called with this method"), headers)
     message = "the request cannot be taken"
     body = encode(ErrorReply(message, message, "refused", msgspec.UNSET))
@@ -209,7 +212,8 @@ def _http_exception(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """The methods of every route of this path; the router itself tells those of the first alone."""
     fitting = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return ", ".join(sorted({method for route in fitting for method in route.methods}))
+    asked = {"OPTIONS"} if is_management(request.scope["path"]) else set()
+    return ", ".join(sorted({method for route in fitting for method in route.methods} | asked))
 
 
 def _refusal(request: Request, refusal: Refused, headers: dict[str, str]) -> Response:

@@ -8,12 +8,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
-from fourthwatch.api.paging import Cursors, Page
+from fourthwatch.api.paging import Cursors, Page, word_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.errors import InUse, Malformed, NotFound
 from fourthwatch.limits import ATTEMPTS_SHOWN_MAX, SEND_AGAIN_MAX
 from fourthwatch.store.delivery_log import AttemptRow, Chosen, DeliveryLog, DeliveryRow, sent_again
 
+_STATES = ("waiting", "queued", "sending", "delivered", "parked")
 _FILTERS = ("receiver", "state", "type", "entity")
 _TIMES = ("created_from_ms", "created_to_ms")
 _AGAIN_KEYS = frozenset({*_FILTERS, *_TIMES, "ids", "cursor"})
@@ -123,7 +124,7 @@ class Deliveries:
         tenant = self._changes.caller(request, "manage").tenant
         asked_for = request.query_params
         chosen = Chosen(
-            receiver=asked_for.get("receiver"), state=asked_for.get("state"), type=asked_for.get("type"),
+            receiver=asked_for.get("receiver"), state=word_in(request, "state", _STATES), type=asked_for.get("type"),
             entity=asked_for.get("entity"),
         )  # fmt: skip
         page = Page(self._cursors, request, tenant, f"deliveries {chosen!r}")

@@ -141,10 +141,16 @@ class Features:
         page = Page(self._cursors, request, caller.tenant, f"features {wanted}")
         every = self._corridor.definitions.all(caller.tenant)
         rows = [one for one in every if wanted is None or (one.feature.tenant != 0) == wanted]
-        names = [one.feature.name for one in rows]
         behind = page.behind(str, "")
-        begin = names.index(behind) + 1 if behind in names else 0
-        shown, following = page.cut(rows[begin : begin + page.limit + 1], lambda one: one.feature.name)
+        # Own ones by name: the one that a page ended with may be gone when the next is asked for.
+        given = [one for one in rows if one.feature.tenant == 0]
+        own = sorted((one for one in rows if one.feature.tenant != 0), key=lambda one: one.feature.name)
+        names = [one.feature.name for one in given]
+        if behind in names:
+            rest = given[names.index(behind) + 1 :] + own
+        else:
+            rest = [one for one in own if one.feature.name > behind] if behind else given + own
+        shown, following = page.cut(rest[: page.limit + 1], lambda one: one.feature.name)
         return json_reply(FeaturesView(tuple(_view(one) for one in shown), following))
 
     async def one(self, request: Request) -> Response:

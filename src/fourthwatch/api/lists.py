@@ -29,7 +29,7 @@ from fourthwatch.api.list_views import (
     entry_view,
     list_view,
 )
-from fourthwatch.api.paging import Cursors, Page, truth_in
+from fourthwatch.api.paging import Cursors, Page, truth_in, word_in
 from fourthwatch.clock import Clock
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.imports import entry_of, read_import, time_ms
@@ -148,7 +148,7 @@ class Lists:
         rows = self._reader.entries(row.id, page.behind(str, ""), page.limit + 1, as_of_ms)
         shown, following = page.cut(rows, lambda entry: entry.value)
         views = tuple(entry_view(entry) for entry in shown)
-        if request.query_params.get("format") == "csv":
+        if word_in(request, "format", ("csv", "json")) == "csv":
             link = {} if following is None else {"Link": f'<{request.url.path}?cursor={following}>; rel="next"'}
             return Response(entries_csv(views), headers=link, media_type="text/csv; charset=utf-8")
         return json_reply(EntriesView(views, following), _etag(row))

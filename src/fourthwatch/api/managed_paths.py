@@ -172,7 +172,7 @@ def _lists(by_type: ByType) -> Paths:
     name = parameter("name", "path", "Of the list", "string", required=True)
     value = parameter("value", "path", "As it was sent, or in its normal form", "string", required=True)
     as_of = parameter("as_of", "query", "A past time, as 2027-01-31T12:00:00Z; now when absent", "string")
-    file = parameter("format", "query", "csv for a page as a file", "string")
+    file = parameter("format", "query", "csv for a page as a file, else json", "string")
     preview = parameter("preview", "query", "Only say what the import would do", "boolean")
     added = managed("addListEntry", "Put something into a list", by_type[ListEntryView], by_type,
                     body=by_type[NewEntry], parameters=[name, IF_MATCH], status=201)  # fmt: skip

@@ -21,6 +21,7 @@ from fourthwatch.api.rule_views import (
     DifferencesView,
     NoteSent,
     ProposalsView,
+    ProposalView,
     PublishedView,
     RuleSetSent,
     RuleSetsView,
@@ -33,7 +34,7 @@ from fourthwatch.rules.rule import Rule
 
 RULE_TYPES: tuple[Any, ...] = (
     Rule, RuleView, RulesView, RuleSetSent, RuleSetView, RuleSetsView, CheckedView, PublishedView, DifferencesView,
-    ProposalsView, NoteSent, DecisionDetail, TraceView, CounterfactualView,
+    ProposalsView, ProposalView, NoteSent, DecisionDetail, TraceView, CounterfactualView,
     ContributionsView,
     StatisticsView, DecidingAgainView, PreviewSent, PreviewView,
 )  # fmt: skip
@@ -105,6 +106,8 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
                            by_type[ProposalsView], by_type, parameters=PAGES)
         },
         "/api/v1/rule-proposals/{proposal}": {
+            "get": managed("getRuleProposal", "One set that waits", by_type[ProposalView], by_type,
+                           parameters=[_PROPOSAL]),
             "delete": managed("refuseRuleProposal", "Take back or turn down a set that waits", None, by_type,
                               parameters=[_PROPOSAL], status=204)
         },

@@ -106,20 +106,22 @@ class Rules:
             Route("/api/v1/rule-sets/{version}/rollback", self.roll_back, methods=["POST"]),
             Route("/api/v1/rule-proposals", self.proposals, methods=["GET"]),
             Route("/api/v1/rule-proposals/{proposal}/approval", self.approve, methods=["POST"]),
+            Route("/api/v1/rule-proposals/{proposal}", self.proposal, methods=["GET"]),
             Route("/api/v1/rule-proposals/{proposal}", self.refuse, methods=["DELETE"]),
         ]
 
     async def rules(self, request: Request) -> Response:
-        """The rules in force, in their order."""
+        """The rules in force, in their order; a cursor goes on in the set that its first page showed."""
         caller = self._changes.caller(request, "read")
         in_force = self._in_force(caller.tenant)
         page = Page(self._cursors, request, caller.tenant, "rules")
-        names = [rule.name for rule in in_force.checked.rule_set.rules]
-        behind = page.behind(str, "")
-        begin = names.index(behind) + 1 if behind in names else 0
-        rows = in_force.checked.rule_set.rules[begin : begin + page.limit + 1]
-        shown, following = page.cut(rows, lambda rule: rule.name)
-        return json_reply(RulesView(in_force.version, tuple(shown), following), _etag(in_force))
+        version, begin = page.behind(tuple[int, int], (in_force.version, 0))
+        is_now = version == in_force.version
+        every = (in_force.checked.rule_set if is_now else self._rule_set(caller.tenant, version)).rules
+        rows = tuple(enumerate(every[begin : begin + page.limit + 1], begin + 1))
+        shown, following = page.cut(rows, lambda row: (version, row[0]))
+        view = RulesView(version, tuple(rule for _, rule in shown), following)
+        return json_reply(view, _etag(in_force) if is_now else None)
 
     async def rule(self, request: Request) -> Response:
         """One rule in force."""
@@ -220,6 +222,13 @@ class Rules:
         now = self._in_force(caller.tenant).checked.rule_set
         views = tuple(proposal_view(row, differences(now, decoded(row.content))) for row in shown)
         return json_reply(ProposalsView(views, following))
+
+    async def proposal(self, request: Request) -> Response:
+        """One of them."""
+        caller = self._changes.caller(request, "read")
+        row = self._proposal(caller.tenant, request.path_params["proposal"])
+        now = self._in_force(caller.tenant).checked.rule_set
+        return json_reply(proposal_view(row, differences(now, decoded(row.content))))
 
     async def approve(self, request: Request) -> Response:
         """Publish a set that waits; by somebody else than its author."""
@@ -326,7 +335,7 @@ class Rules:
             change=rule_set_proposed(row, *_told(one.found)),
             view=PublishedView(None, number, difference_views(one.found), one.findings),
             status=202,
-            headers={"Location": "/api/v1/rule-proposals"},
+            headers={"Location": f"/api/v1/rule-proposals/{number}"},
         )
 
     def _wants_four_eyes(self, tenant: int) -> bool:
