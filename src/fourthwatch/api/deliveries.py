@@ -7,17 +7,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import failed, faults_of_shape, refuse
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.paging import Cursors, Page, word_in
 from fourthwatch.clock import Clock, iso_ms
-from fourthwatch.errors import InUse, Malformed, NotFound
+from fourthwatch.errors import Fault, InUse, Malformed, NotFound
 from fourthwatch.limits import ATTEMPTS_SHOWN_MAX, SEND_AGAIN_MAX
 from fourthwatch.store.delivery_log import AttemptRow, Chosen, DeliveryLog, DeliveryRow, sent_again
 
 _STATES = ("waiting", "queued", "sending", "delivered", "parked")
 _FILTERS = ("receiver", "state", "type", "entity")
 _TIMES = ("created_from_ms", "created_to_ms")
-_AGAIN_KEYS = frozenset({*_FILTERS, *_TIMES, "ids", "cursor"})
 _TEXT_CHARS_MAX = 400
 
 
@@ -77,7 +77,7 @@ class DeliveryDetailView(msgspec.Struct, frozen=True, kw_only=True):
     """Oldest first; the newest 50."""
 
 
-class AgainChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AgainChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which deliveries to send again; at least one of these, and all that are given must hold."""
 
     ids: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
@@ -221,19 +221,19 @@ def _attempt_view(row: AttemptRow) -> AttemptView:
 
 
 def _chosen(document: dict[str, Any]) -> Chosen:
-    """What was chosen; raises `Malformed`, also when nothing was."""
-    for key in document.keys() - _AGAIN_KEYS:
-        raise Malformed("this is not understood here", pointer=f"/{key}", code="bad_value")
+    """What was chosen; raises `ManyFaults`, also when nothing was."""
+    faults = faults_of_shape(document, AgainChoice)
     if not document.keys() - {"cursor"}:
-        raise Malformed("choose by ids, receiver, state, type, entity or time", code="missing_key")
+        faults.append(Fault("", "missing_key", "choose by ids, receiver, state, type, entity or time"))
     for key in (*_FILTERS, "cursor"):
-        if key in document and not (isinstance(document[key], str) and len(document[key]) <= _TEXT_CHARS_MAX):
-            raise Malformed(f"{key} must be a text", pointer=f"/{key}", code="bad_value")
+        value = document.get(key, "")
+        holds = not isinstance(value, str) or len(value) <= _TEXT_CHARS_MAX
+        faults += failed([(f"/{key}", holds, f"{key} has at most {_TEXT_CHARS_MAX} characters")])
     for key in _TIMES:
-        if key in document and not (type(document[key]) is int and 0 <= document[key] < 2**53):
-            raise Malformed(f"{key} must be epoch milliseconds", pointer=f"/{key}", code="bad_value")
+        value = document.get(key, 0)
+        holds = type(value) is not int or 0 <= value < 2**53
+        faults += failed([(f"/{key}", holds, f"{key} must be epoch milliseconds")])
+    refuse(faults)
     ids = document.get("ids")
-    if "ids" in document and not (isinstance(ids, list) and all(isinstance(one, str) for one in ids)):
-        raise Malformed("ids must be a list of texts", pointer="/ids", code="bad_value")
     given = {name: document[name] for name in (*_FILTERS, *_TIMES) if name in document}
     return Chosen(**given, ids=None if ids is None else tuple(ids))

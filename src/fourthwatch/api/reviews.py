@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fourthwatch.api.bodies import failed, faults_of_shape, refuse
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.endpoints import AskedView
 from fourthwatch.api.intake import Intake
@@ -28,12 +29,11 @@ from fourthwatch.wire.decode import decode_document
 from fourthwatch.wire.reply import encode
 
 _STATUSES = {"approve": "_approved", "decline": "_declined", "hold": "_held", "confirm": "_held"}
-_DECISION_KEYS = frozenset({"verdict", "message", "author"})
 _ADDRESS_KEYS = ("name", "address1", "address2", "city", "region", "zipcode", "country")
 _LINK_KEYS = ("payment_link", "discount", "payment_amount", "order_amount")
 
 
-class DecisionChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DecisionChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """An analyst's decision."""
 
     verdict: str
@@ -200,17 +200,17 @@ class Reviews:
 
 
 def _checked_decision(document: dict[str, Any]) -> str:
-    for key in document.keys() - _DECISION_KEYS:
-        raise Malformed("only verdict, message and author are understood", pointer=f"/{key}", code="bad_value")
-    verdict = document.get("verdict")
-    if not isinstance(verdict, str) or verdict not in _STATUSES:
-        raise Malformed("verdict must be approve, decline, hold or confirm", pointer="/verdict", code="bad_value")
+    """The verdict; raises `ManyFaults`."""
+    faults = faults_of_shape(document, DecisionChoice)
+    verdict = document.get("verdict", "hold")
+    known = not isinstance(verdict, str) or verdict in _STATUSES
+    faults += failed([("/verdict", known, "verdict must be approve, decline, hold or confirm")])
     for key in ("message", "author"):
         value = document.get(key)
-        if value is not None and not (isinstance(value, str) and len(value) <= DECISION_MESSAGE_CHARS_MAX):
-            message = f"{key} must be a text of at most {DECISION_MESSAGE_CHARS_MAX} characters"
-            raise Malformed(message, pointer=f"/{key}", code="bad_value")
-    return verdict
+        holds = not isinstance(value, str) or len(value) <= DECISION_MESSAGE_CHARS_MAX
+        faults += failed([(f"/{key}", holds, f"{key} has at most {DECISION_MESSAGE_CHARS_MAX} characters")])
+    refuse(faults)
+    return str(verdict)
 
 
 def _told(document: dict[str, Any], order_id: str) -> tuple[str, bytes]:
