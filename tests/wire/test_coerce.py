@@ -51,10 +51,10 @@ def _codes(decoded: Decoded) -> list[tuple[str, str]]:
     ],
 )  # fmt: skip
 def test_where_text_is_expected(sent: object, read: str | None, code: str | None) -> None:
-    decoded = _order(_amount=sent)
+    decoded = _order(_shippingMethod=sent)
     assert isinstance(decoded.event, CreateOrder)
-    assert decoded.event.amount == read
-    assert _codes(decoded) == ([] if code is None else [("/_amount", code)])
+    assert decoded.event.shipping_method == read
+    assert _codes(decoded) == ([] if code is None else [("/_shippingMethod", code)])
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from fourthwatch.events.values import order_state_of, outcome_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import THINGS, Thing
 from fourthwatch.language import Type
+from fourthwatch.wire.amounts import read_amount
 
 Read = Callable[[Subject], Any]
 
@@ -41,25 +42,20 @@ _NUMBERS = frozenset(
     }
 )  # fmt: skip
 """What the wire writes as text and means as a number."""
-_NUMBER_CHARS_MAX = 40
 _PLACE_DIGITS_MAX = 6
 _FIRST_OF = MappingProxyType({"item": "items", "payment_method": "payment_methods", "promotion": "promotions"})
 """Of a list the first one is meant, under the name of the single one."""
 
 
 def number_of(value: object) -> float | None:
-    """A finite number, also from a text with digits, commas and a point; `None` for all else.
+    """A finite number, also from a text as amounts are written; `None` for all else.
 
-    >>> number_of("1,299.50"), number_of(3), number_of("many"), number_of(True)
-    (1299.5, 3, None, None)
+    >>> number_of("1,299.50"), number_of(3), number_of("many"), number_of("12,5"), number_of(True)
+    (1299.5, 3, None, None, None)
     """
     if isinstance(value, str):
-        if len(value) > _NUMBER_CHARS_MAX or "_" in value:
-            return None
-        try:
-            number = float(value.replace(",", ""))
-        except ValueError:
-            return None
+        read = read_amount(value)
+        number = math.inf if read is None else float(read)
         return number if math.isfinite(number) else None
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 

@@ -3,7 +3,6 @@
 Everything that judges is a function of a `Subject` and of what the windows knew as of its time.
 """
 
-from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
@@ -15,6 +14,7 @@ from fourthwatch.entities.supplied import Supplied
 from fourthwatch.events import Address, CreateAccount, CreateOrder, Event, Kind, PaymentMethod, Transaction
 from fourthwatch.events.values import is_cash
 from fourthwatch.limits import AMOUNT_CHARS_MAX, AMOUNTS_CACHED_MAX
+from fourthwatch.wire.amounts import read_amount
 
 _AMOUNT_MINOR_MAX = 10**15
 _WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
@@ -107,7 +107,9 @@ def minor_units(amount: str | None, currency: str | None) -> int | None:
     >>> minor_units("19.99", "INR"), minor_units("500", "JPY"), minor_units("much", "INR")
     (1999, 500, None)
     """
-    return None if amount is None else _minor_units(amount[:AMOUNT_CHARS_MAX], currency and currency[:3])
+    if amount is None or len(amount) > AMOUNT_CHARS_MAX:
+        return None
+    return _minor_units(amount, currency and currency[:3])
 
 
 def minor_per_main(currency: str | None) -> int:
@@ -121,10 +123,13 @@ def minor_per_main(currency: str | None) -> int:
 
 @lru_cache(maxsize=AMOUNTS_CACHED_MAX)
 def _minor_units(amount: str, currency: str | None) -> int | None:
+    main = read_amount(amount)
+    if main is None:
+        return None
     try:
-        exact = Decimal(amount.strip().replace(",", "")) * minor_per_main(currency)
-        return int(exact) if exact.is_finite() and abs(exact) <= _AMOUNT_MINOR_MAX else None
-    except ArithmeticError:  # no number, or one with an exponent past all reason
+        exact = main * minor_per_main(currency)
+        return int(exact) if abs(exact) <= _AMOUNT_MINOR_MAX else None
+    except ArithmeticError:  # an exponent past all reason
         return None
 
 

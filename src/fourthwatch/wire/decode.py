@@ -16,6 +16,7 @@ from fourthwatch.errors import Malformed
 from fourthwatch.events import KIND_OF_NAME, KINDS, Event, Kind
 from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX, WARNINGS_MAX
 from fourthwatch.wire import masking
+from fourthwatch.wire.amounts import read_amount
 from fourthwatch.wire.coerce import coerced
 from fourthwatch.wire.reply import BodyWarning, encode, within_limit
 from fourthwatch.wire.scan import EMPTY, has_suspicion, may_hold_nothing, scan
@@ -33,6 +34,7 @@ _UNKNOWN_HINTED_MAX = 8
 _UNKNOWN_REMEMBERED = 1_024
 _NONE: frozenset[str] = frozenset()
 _ONE_MORE = BodyWarning("", "unknown_key", "this key is not in the contract; it is kept")
+_NO_AMOUNT = "an amount is expected here, as 1499.00; the value is kept but not used"
 _PLAIN = frozenset({str, int, float, bool})
 
 
@@ -105,6 +107,7 @@ def _decode_plain(raw: bytes, found: int, kind: Kind, received_ms: Millis) -> De
         or (kind.required and event.order_id is None)
         or (sent_ms is None and event.origin_timestamp is not None)
         or (sent_ms is not None and sent_ms > received_ms + FUTURE_SLACK_MS)
+        or _amount_is_unreadable(event)
         or max(len(event.user_id or ""), len(event.session_id or ""), len(event.order_id or "")) > TEXT_ID_MAX
         or not is_plain(found, canonical)
     ):
@@ -120,6 +123,11 @@ def _decode_plain(raw: bytes, found: int, kind: Kind, received_ms: Millis) -> De
         from_go=False,
         warnings=(),
     )
+
+
+def _amount_is_unreadable(event: Event) -> bool:
+    amount: str | None = getattr(event, "amount", None)
+    return amount is not None and read_amount(amount) is None
 
 
 def _fingerprint(canonical: bytes, kind: Kind) -> bytes:
@@ -154,6 +162,8 @@ def _decode(
     name = _custom_name(document) if kind.type is _CUSTOM else None
     _gather_own_fields(document, kind)
     event = _typed(document, kind.type, warnings)
+    if _amount_is_unreadable(event):
+        warnings.append(BodyWarning("/_amount", "ignored", _NO_AMOUNT))
     sent_ms = _sent_ms(document, warnings)
     return Decoded(
         kind=kind,
