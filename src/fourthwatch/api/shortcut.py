@@ -135,8 +135,9 @@ class EventExchange:
             self._wire.when_clear(lambda: self._answer(status, body, *extra))
             return
         self.response_started = self.response_complete = True
-        head = _head_of(self._shortcut.head(self._wire.server_state.default_headers, status), body, extra)
-        if _CLOSE in extra:
+        defaults = self._wire.server_state.default_headers
+        head = _head_of(self._shortcut.head(defaults, status), body, extra)
+        if _CLOSE in extra or _CLOSE in defaults:
             self.keep_alive = False
         elif not self.keep_alive:
             head += b"connection: close\r\n"

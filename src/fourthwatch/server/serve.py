@@ -49,6 +49,8 @@ _BACKLOG = 2_048
 _ACCEPTED_AT_ONCE = 8
 """Connections taken between two turns of the loop: libuv takes one of each listening handle, so there are several."""
 _DRAIN_S = 10
+_LAST_REQUESTS_S = 0.5
+_CLOSE = (b"connection", b"close")
 _SWITCH_INTERVAL_S = 0.0002
 """The loop and the committer share the interpreter; with the default of 5 ms waiting for it would
 be most of a commit's time."""
@@ -114,7 +116,9 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     keeper.hold_first()
     assembly = Assembly(directory, clock, corridor, settings, on_listening=sending.look)
     url = _url(sock, certificate is not None)
-    server = _Server(_config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce))
+    server = GentleServer(
+        _config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce)
+    )
     gc.collect()
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     following = asyncio.create_task(tended("keys", assembly.access.follow))
@@ -158,8 +162,14 @@ class BoundedLoop(uvloop.Loop):
         return super().create_server(*where, **options)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, with our own signals and our own word when it is ready."""
+class GentleServer(uvicorn.Server):
+    """uvicorn's server, with our own signals and our own word when it is ready, and a stop that nobody is cut off by.
+
+    A connection that is idle when the server stops may have a request on its way. So it is not closed at once: for a
+    moment each answer, as the last one, says `connection: close`.
+    """
+
+    last_requests_s: float = _LAST_REQUESTS_S
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -169,6 +179,20 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new connections, answer what comes on those that there are, and close them."""
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        state = self.server_state
+        state.default_headers = [*state.default_headers, _CLOSE]
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.last_requests_s
+        while state.connections and not self.force_exit and loop.time() < end:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
