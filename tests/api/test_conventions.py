@@ -92,7 +92,7 @@ def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
         ("PUT", "/features", "{}", 405, "method_not_allowed", None),
         ("GET", "/features/never_seen", None, 404, "not_found", None),
         ("POST", "/features", "{", 400, "malformed_json", ""),
-        ("POST", "/features", '{"name":"a","name":"b"}', 400, "duplicate_key", ""),
+        ("POST", "/features", '{"name":"a","name":"b"}', 400, "duplicate_key", "/name"),
         ("POST", "/features", '{"name":"A","text":"amount"}', 400, "bad_name", "/name"),
         ("GET", "/features?cursor=x", None, 400, "bad_cursor", ""),
         ("DELETE", "/features/amount", None, 403, "forbidden", None),

@@ -368,6 +368,29 @@ def test_exactly_the_documents_with_a_duplicate_key_are_refused(text: str) -> No
     assert _code_of(raw) == (_TWICE if _has_duplicate(raw) else None)
 
 
+@pytest.mark.parametrize(
+    ("raw", "pointer"),
+    [
+        (b'{"a":1,"b":2,"a":3}', "/a"),
+        (b'{"a":1,"\\u0061":2}', "/a"),
+        (b'{"a":{"c":1,"c":2},"a":0}', "/a/c"),
+        (b'{"k":[{"a":1},{"x/y":1,"x/y":1}]}', "/k/1/x~1y"),
+        (b'{"a":{"hidden":1,"hidden":2},"b":1,"a":0,"b":1}', "/a/hidden"),
+        (b'{"4111111111111111":1,"4111111111111111":2}', "/411111******1111"),
+    ],
+)
+def test_a_key_that_is_said_twice_is_pointed_to(raw: bytes, pointer: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        document_of(raw)
+    assert (refused.value.code, refused.value.pointer) == (_TWICE, pointer)
+
+
+@pytest.mark.parametrize("raw", [b'{"a":1e999}', b'{"a":-1e400}', b"9" * 5_000])
+def test_a_number_that_no_parser_can_hold_is_called_one(raw: bytes) -> None:
+    with pytest.raises(Malformed, match="a number in the body is out of range; send it as text"):
+        document_of(raw)
+
+
 _NEARLY_JSON = st.text(alphabet='{}[]":,\\u0dae1.-+ntrfls \ud800', max_size=30)
 
 

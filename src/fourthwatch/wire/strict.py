@@ -106,28 +106,32 @@ def _explain(raw: bytes, error: Exception) -> str:
         raw.decode()
     except UnicodeDecodeError as undecodable:
         return f"the body is not valid UTF-8 near byte {undecodable.start}"
+    if "out of range" in str(error):
+        return "a number in the body is out of range; send it as text"
     at = _AT_BYTE.search(str(error))
     where = f" near byte {at.group(1)}" if at is not None else ""
     return f"the body is not valid JSON{where}"
 
 
-def _refuse_duplicates(raw: bytes) -> None:
-    def pairs_to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        built = dict(pairs)
-        if len(built) != len(pairs):
-            raise Malformed("an object has the same key twice", code="duplicate_key")
-        return built
+class _Pairs(list[tuple[str, Any]]):
+    """An object with all that was said in it, also what a later duplicate hides."""
 
+
+def _refuse_duplicates(raw: bytes) -> None:
     # The fast parser has accepted these bytes, so the slow one only looks at keys. It is also the one to see what a
     # later duplicate has hidden, and needs a little more stack for it.
     try:
-        json.loads(raw, object_pairs_hook=pairs_to_object, parse_int=len, parse_float=len)
+        document = json.loads(raw, object_pairs_hook=_Pairs, parse_int=len, parse_float=len)
+        _refuse_at(_path_to_repetition(document), "an object has the same key twice", "duplicate_key")
     except RecursionError:
         raise _too_deep() from None
 
 
 def _refuse(document: Any, offends: Callable[[Any], bool], sentence: str, code: str) -> None:
-    path = _path_to_offence(document, offends)
+    _refuse_at(_path_to_offence(document, offends), sentence, code)
+
+
+def _refuse_at(path: tuple[str | int, ...] | None, sentence: str, code: str) -> None:
     if path is not None:
         pointer = ""
         for step in path:
@@ -148,6 +152,21 @@ def _path_to_offence(value: Any, offends: Callable[[Any], bool]) -> tuple[str | 
         return () if offends(value) else None
     for step, child in children:
         path = _path_to_offence(child, offends)
+        if path is not None:
+            return (step, *path)
+    return None
+
+
+def _path_to_repetition(value: Any) -> tuple[str | int, ...] | None:
+    """Keys and indices down to a key that is said again in its object; `None` when none is."""
+    if type(value) not in (_Pairs, list):
+        return None
+    said: set[str | int] = set()
+    for step, child in value if type(value) is _Pairs else enumerate(value):
+        if step in said:
+            return (step,)
+        said.add(step)
+        path = _path_to_repetition(child)
         if path is not None:
             return (step, *path)
     return None
