@@ -252,6 +252,36 @@ def test_doctor_finds_nothing_on_a_sound_file_and_ends_with_1_on_a_damaged_one(t
     assert "Traceback" not in damaged.stderr
 
 
+def test_a_data_file_that_is_lost_is_not_made_anew_in_silence(tmp_path: Path) -> None:
+    with Served(tmp_path) as server:
+        assert server.send(server.key(), "createOrder", {"_userId": "u", "_orderId": "o"}).status == 200
+    file = tmp_path / "fourthwatch.db"
+    file.rename(tmp_path / "away")
+    for _ in range(2):
+        told = run("doctor", "--data", str(tmp_path), "--json")
+        assert told.returncode == 1
+        assert [row["name"] for row in json.loads(told.stdout) if row["grade"] == "finding"] == ["data file"]
+        for command in (("serve",), ("keys", "create", "--name", "n")):
+            refused = run(*command, "--data", str(tmp_path))
+            assert refused.returncode == 1
+            assert "Restore a backup" in refused.stderr
+        file.write_bytes(b"")  # the second time it is there, and empty
+    file.unlink()
+    (tmp_path / "windows.snapshot").unlink()
+    with Served(tmp_path) as server:
+        assert server.get(server.key(), "/api/v1/orders/o").status == 404
+
+
+def test_doctor_finds_what_keeps_the_server_from_starting_with_a_damaged_key_of_secrets(tmp_path: Path) -> None:
+    with Served(tmp_path):
+        pass
+    (tmp_path / "secrets.key").write_bytes(b"short")
+    told = run("doctor", "--data", str(tmp_path))
+    refused = run("serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0")
+    assert (told.returncode, refused.returncode) == (1, 1)
+    assert refused.stderr.strip().removeprefix("fourthwatch: ") in told.stdout
+
+
 def test_doctor_says_that_a_port_is_taken(tmp_path: Path) -> None:
     with Served(tmp_path / "data") as server:
         told = run("doctor", "--data", str(tmp_path / "data"), "--listen", f"127.0.0.1:{server.port}")

@@ -17,7 +17,7 @@ from fourthwatch.features.kernel import COMPILED
 from fourthwatch.limits import CONNECTIONS_MAX
 from fourthwatch.server.ports import why_not_free
 from fourthwatch.settings import Settings, read_settings
-from fourthwatch.store.diagnosis import Finding, data_file, disk_space, disk_sync, sqlite_version
+from fourthwatch.store.diagnosis import Finding, data_file, disk_space, disk_sync, seal_key, sqlite_version
 
 _PROGRESS_EVERY = 50_000
 
@@ -46,6 +46,7 @@ def doctor(directory: Path, listen: str | None, as_json: bool) -> None:
         disk_sync(directory, clock),
         disk_space(directory, settings.disk_reserve_bytes),
         *data_file(directory, clock, show),
+        seal_key(directory),
         *own_features(directory, clock, supplied),
         lookup_files,
         _open_files(),

@@ -12,8 +12,9 @@ import msgspec
 
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.errors import LedgerError
-from fourthwatch.store.file import FILE_NAME, SAFE_SQLITE, free_bytes
+from fourthwatch.store.file import FILE_NAME, SAFE_SQLITE, free_bytes, refuse_lost
 from fourthwatch.store.reader import LedgerReader
+from fourthwatch.store.seal import SEAL_NAME, refuse_damaged
 
 Grade = Literal["ok", "warning", "finding"]
 
@@ -65,6 +66,10 @@ def disk_space(directory: Path, reserve_bytes: int) -> Finding:
 
 def data_file(directory: Path, clock: Clock, progress: Callable[[int], None]) -> list[Finding]:
     """The file itself: opened read-only, every page and every link of the chain looked at."""
+    try:
+        refuse_lost(directory)
+    except LedgerError as error:
+        return [Finding("data file", "finding", str(error))]
     if not (directory / FILE_NAME).exists():
         return [Finding("data file", "ok", f"there is none in {directory} yet; `serve` makes it")]
     try:
@@ -83,6 +88,18 @@ def data_file(directory: Path, clock: Clock, progress: Callable[[int], None]) ->
     findings.append(_clock(last_ms, clock))
     reader.close()
     return findings
+
+
+def seal_key(directory: Path) -> Finding:
+    """The key that opens receivers' secrets: as long as one is, or not made yet."""
+    try:
+        refuse_damaged(directory)
+    except LedgerError as error:
+        return Finding("secrets' key", "finding", str(error))
+    made = (directory / SEAL_NAME).exists()
+    return Finding(
+        "secrets' key", "ok", "there; back it up with the data file" if made else "none yet; `serve` makes it"
+    )
 
 
 def _whole(directory: Path, reader: LedgerReader) -> Finding:

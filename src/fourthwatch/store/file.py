@@ -17,6 +17,7 @@ import apsw.sqlite_extra
 
 from fourthwatch.errors import LedgerBroken, LedgerBusy, LedgerError, LedgerFull, LedgerUnusable
 from fourthwatch.store.schema import APPLICATION_ID, STEPS, migrate
+from fourthwatch.store.snapshots import FILE_NAME as SNAPSHOT_NAME
 
 FILE_NAME = "fourthwatch.db"
 LOCK_NAME = "serve.lock"
@@ -37,6 +38,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     _refuse_unsafe_sqlite()
     register_checksums()
     path = directory / FILE_NAME
+    refuse_lost(directory)
     if read_only and not path.exists():
         raise LedgerUnusable(f"there is no data file in {directory}; is --data right?")
     try:
@@ -56,6 +58,19 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     except (apsw.Error, OSError) as error:
         raise LedgerUnusable(f"the data file {path} cannot be opened: {error}") from error
     return connection
+
+
+def refuse_lost(directory: Path) -> None:
+    """Raise `LedgerUnusable` where there was a data file and is none, or an empty one, now: a snapshot is left of it.
+
+    A new one made in its place would hide the loss.
+    """
+    path = directory / FILE_NAME
+    if (directory / SNAPSHOT_NAME).exists() and not (path.exists() and path.stat().st_size):
+        raise LedgerUnusable(
+            f"{path} is lost: it is not there or empty, and {SNAPSHOT_NAME} was made from it. Restore a backup; "
+            f"or, to begin anew without what was stored, remove {SNAPSHOT_NAME}"
+        )
 
 
 @contextmanager

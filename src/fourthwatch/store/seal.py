@@ -53,10 +53,15 @@ def _key_in(directory: Path) -> bytes:
         finally:
             draft.unlink()
         _sync_directory(directory)
-    key = path.read_bytes()
-    if len(key) != _KEY_BYTES:
+    refuse_damaged(directory)
+    return path.read_bytes()
+
+
+def refuse_damaged(directory: Path) -> None:
+    """Raise `LedgerUnusable` when there is a key in the directory that cannot be one."""
+    path = directory / SEAL_NAME
+    if path.exists() and path.stat().st_size != _KEY_BYTES:
         raise LedgerUnusable(f"{path} is not the key that it should be; restore it from a backup")
-    return key
 
 
 def _sync_directory(directory: Path) -> None:
