@@ -1,5 +1,6 @@
 """The published description and the pages for operators: whole, true to the server, and without a network."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -184,6 +185,34 @@ def test_every_key_of_a_contract_event_is_published_and_none_is_forbidden(docume
         schema = schema_of(document, operation["requestBody"]["content"]["application/json"]["schema"])
         assert {"_userId", "_sessionId", "_originTimestamp", "_customInfo"} <= set(schema["properties"])
         assert schema.get("additionalProperties", True) is not False
+
+
+def test_every_documented_body_is_taken_as_it_stands(shop: Shop, document: dict[str, Any]) -> None:
+    page = html.unescape(shop.served.request("GET", "/docs").body.decode())
+    key = shop.served.key(tenant="documented")  # so that nobody else has addresses for postbacks from here on
+    sent = 0
+    for (method, path), operation in sorted(operations(document).items(), key=lambda row: row[0][1].startswith("/neo")):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        if path.startswith("/api/"):
+            continue
+        assert ("example" in content) == ("schema" in content), path
+        if "example" not in content:
+            continue
+        body = dict(content["example"])
+        assert all(f'"{name}": ' in page for name in body), path
+        if "secret" in body:
+            body["secret"] = key
+        reply = shop.served.request(method.upper(), path, json.dumps(body), {KEY_HEADER: key})
+        assert (reply.status, reply.json.get("warnings", [])) == (200, []), (path, reply.json)
+        sent += 1
+    assert sent == len(KINDS) + 3
+
+
+def test_the_page_tells_the_keys_of_what_travels_inside_an_event(shop: Shop) -> None:
+    page = shop.served.request("GET", "/docs").body.decode()
+    parts = page.partition('id="parts"')[2]
+    for key in ("_zipcode", "_cardLast4", "_discountPrice", "_minPurchaseAmount", "_onboardingIpAddress"):
+        assert f"<code>{key}</code>" in parts
 
 
 def test_replies_have_the_published_keys_and_no_others(shop: Shop, document: dict[str, Any]) -> None:

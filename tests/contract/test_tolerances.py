@@ -341,7 +341,7 @@ def test_the_score_of_an_unknown_order_is_404_and_with_a_wrong_key_401(shop: Sho
 # Row 27: slashes, doubled bases and other names.
 
 
-@pytest.mark.parametrize("base", ["/event/v1", "/event/event/v1", "/event/event"])
+@pytest.mark.parametrize("base", ["/event/v1", "/event/event/v1", "/event/event", "/event//v1", "/event//event"])
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("createOrder", "createOrder"), ("create_order", "createOrder"), ("item_status", "item_status"), ("tag", "tag"),

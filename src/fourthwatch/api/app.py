@@ -164,11 +164,14 @@ def _without_end_slashes(scope: Scope) -> str:
 
 
 def event_paths() -> dict[str, Kind]:
-    """Every path under which an event is taken: names and aliases, with `/event` once or, for old clients, twice."""
+    """Every path under which an event is taken: names and aliases, with `/event` once or, for old clients, twice.
+
+    A client whose base address was written with a slash at its end sends a doubled one.
+    """
     paths: dict[str, Kind] = {}
     for kind in KINDS:
         for name in (kind.name, *kind.aliases):
-            for base in ("/event/v1/", "/event/event/v1/", "/event/event/"):
+            for base in ("/event/v1/", "/event/event/v1/", "/event/event/", "/event//v1/", "/event//event/"):
                 paths[base + name] = kind
     return paths
 

@@ -28,8 +28,9 @@ DRY_RUN = parameter("dry_run", "query", "Only check, and say what would be", "bo
 def operation(
     name: str, summary: str, tag: str, reply: Any, by_type: ByType, *, body: Any = None,
     parameters: list[Parameter] | None = None, security: list[dict[str, Any]] | None = None, error: Any = ErrorReply,
+    example: Any = None,
 ) -> Operation:  # fmt: skip
-    """One operation that answers 200 with JSON, or refuses."""
+    """One operation that answers 200 with JSON, or refuses; `example` is a body that is taken as it stands."""
     media = "application/json" if error is ErrorReply else PROBLEM_JSON
     described: Operation = {
         "operationId": name,
@@ -44,7 +45,8 @@ def operation(
         },
     }
     if body is not None:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        content = {"schema": body} if example is None else {"schema": body, "example": example}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     if parameters:
         described["parameters"] = parameters
     if security is not None:

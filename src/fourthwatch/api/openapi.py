@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from fourthwatch import __version__
-from fourthwatch.api import managed_paths
+from fourthwatch.api import example_bodies, managed_paths
 from fourthwatch.api.description import ByType, Operation, operation, parameter
 from fourthwatch.api.problems import Problem
 from fourthwatch.events import KINDS, Kind
@@ -55,15 +55,16 @@ def openapi() -> dict[str, Any]:
     paths["/neo/v1/score"] = {"get": _score(by_type)}
     paths["/neo/v1/addpostbackurl"] = {
         "post": operation("registerPostbacks", "Register postback addresses", "neo", by_type[Done], by_type,
-                           body=by_type[PostbackRegistration], security=[])
+                           body=by_type[PostbackRegistration], security=[], example=example_bodies.POSTBACKS)
     }  # fmt: skip
     paths["/neo/v1/clientaction"] = {
         "post": operation("merchantDecision", "Tell what the shop decided on an order", "neo", by_type[Receipt],
-                           by_type, body=by_type[MerchantDecision], security=[])
+                           by_type, body=by_type[MerchantDecision], security=[],
+                           example=example_bodies.MERCHANT_DECISION)
     }  # fmt: skip
     paths["/v1/thirdwatch/orders"] = {
         "post": operation("razorpayOrder", "Submit an order in the Razorpay era's form", "neo", by_type[Receipt],
-                           by_type, body={"type": "object"})
+                           by_type, body={"type": "object"}, example=example_bodies.RAZORPAY_ORDER)
     }  # fmt: skip
     paths |= managed_paths.paths(by_type)
     paths |= _open_paths()
@@ -100,6 +101,7 @@ def _event(kind: Kind, by_type: ByType) -> Operation:
         by_type,
         body=by_type[kind.type],
         parameters=parameters,
+        example=example_bodies.OF_EVENTS[kind.name],
     )
 
 

@@ -4,15 +4,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jinja2
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch import __version__
 from fourthwatch.api.openapi import openapi
+from fourthwatch.events.parts import Address, Item, PaymentMethod, Promotion, Seller
 from fourthwatch.metrics import metrics_text
 from fourthwatch.wire.reply import encode
 
+_PARTS = (Address, Item, Seller, PaymentMethod, Promotion)
 _CSP = "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -84,7 +87,9 @@ def render_docs(document: dict[str, Any]) -> tuple[str, str]:
     source = environment.loader
     assert source is not None
     style = source.get_source(environment, "docs.css")[0].strip()
-    page = environment.get_template("docs.html.j2").render(document=document, style=style, groups=_groups(document))
+    page = environment.get_template("docs.html.j2").render(
+        document=document, style=style, groups=_groups(document), parts=_parts(document)
+    )
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return page, _CSP.format(style=digest)
 
@@ -95,7 +100,8 @@ def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     schemas = document["components"]["schemas"]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            body, example = content.get("schema", {}), content.get("example")
             replies = operation["responses"]
             done = (replies.get("200") or replies.get("201") or {}).get("content", {})
             reply = done.get("application/json", {}).get("schema", {})
@@ -105,11 +111,17 @@ def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 "summary": operation["summary"],
                 "parameters": operation.get("parameters", []),
                 "fields": _fields(schemas, body),
+                "example": None if example is None else msgspec.json.format(encode(example), indent=2).decode(),
                 "reply": _fields(schemas, reply),
                 "anchor": operation["operationId"],
             }
             groups.setdefault(operation["tags"][0], []).append(entry)
     return groups
+
+
+def _parts(document: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Fields of what travels inside an event, by its type."""
+    return {part.__name__: _fields(document["components"]["schemas"], {"$ref": part.__name__}) for part in _PARTS}
 
 
 def _fields(schemas: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str, str]]:
