@@ -43,7 +43,12 @@ _BRANDS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
     ("verve", "507865", "507964", (16, 18, 19)),
     ("elo", "506699", "506778", (16,)),
     ("elo", "509000", "509999", (16,)),
+    ("elo", "504175", "504175", (16,)),
     ("elo", "636297", "636368", (16,)),
+    ("hipercard", "606282", "606282", (13, 16, 19)),
+    ("hipercard", "637095", "637095", (13, 16, 19)),
+    ("hipercard", "637568", "637612", (13, 16, 19)),
+    ("dankort", "5019", "5019", (16,)),
 )
 _BY_PREFIX: dict[str, list[tuple[str, str, tuple[int, ...]]]] = {}
 """Rows by their first four digits, so that most starts are dismissed by one look-up."""
