@@ -30,6 +30,7 @@ SCRIPTS := $(wildcard src/fourthwatch/console/scripts/*)
 $(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml $(COMPILED) $(SCRIPTS)
 	@echo "installing what the server needs …"
 	@$(PIP) -r requirements/run.txt -r requirements/build.txt
+	@echo "compiling four parts and bundling the console's scripts …"
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@echo "ready: $(BIN)/fourthwatch"
 	@touch $@
