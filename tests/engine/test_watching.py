@@ -1,8 +1,10 @@
 """Models watched: what came of what they foretold week by week, how late labels come, and the sentences for people."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from fourthwatch.clock import DAY_MS
@@ -75,6 +77,24 @@ def test_weeks_are_what_plain_python_counts(reader: IndexReader) -> None:
     assert weeks_of(reader, 2, "calm", "chargeback", NOW_MS) == ()
 
 
+def test_orders_that_were_kept_out_are_no_proof_that_too_much_was_foretold(tmp_path: Path) -> None:
+    """A champion declines what it holds for bad: these never end badly, and what it let pass ends as foretold."""
+    writer, kept = IndexWriter(tmp_path), []
+    for line in LINES:
+        if line.model == "calm" and (line.foretold or 0) > 0.1:
+            line = msgspec.structs.replace(line, asked_verdict="decline", chargeback=None, chargeback_ms=None)
+        kept.append(line)
+    writer.begin()
+    writer.put(kept)
+    writer.finish(IndexBatch(1, [], [], [], {}), b"x" * 16)
+    writer.close()
+    opened = IndexReader(tmp_path)
+    weeks = weeks_of(opened, 1, "calm", "chargeback", NOW_MS)
+    opened.close()
+    assert sum(week.refused for week in weeks) == sum(line.asked_verdict == "decline" for line in kept)
+    assert came_of(weeks) == pytest.approx(1.0, abs=0.25)
+
+
 def test_labels_arrive_with_the_age_of_a_week(reader: IndexReader) -> None:
     for week in weeks_of(reader, 1, "calm", "chargeback", NOW_MS):
         age_days = (NOW_MS - week.from_ms - WEEK_MS / 2) / DAY_MS
@@ -121,8 +141,8 @@ def test_what_should_not_wait_is_a_sentence_and_only_the_tenants_own() -> None:
 
 
 def test_a_week_that_is_too_young_does_not_count() -> None:
-    old = Week(0, 1_000, 1.0, 0.05, 50, 1.0)
-    young = Week(WEEK_MS, 1_000, 1.0, 0.05, 0, 0.3)
+    old = Week(0, 1_000, 1.0, 0, 0.05, 50, 1.0)
+    young = Week(WEEK_MS, 1_000, 1.0, 0, 0.05, 0, 0.3)
     assert came_of([old, young]) == pytest.approx(1.0)
     assert came_of([young]) is None
     assert Watched(Drift("m", 0, None, {}), (old,)).came == pytest.approx(1.0)

@@ -175,6 +175,41 @@ def test_a_model_whose_feature_has_vanished_is_told_and_the_champion_stays(tmp_p
         shop.store.close()
 
 
+def test_what_a_model_is_watched_by_are_submissions_whatever_comes_after_them(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        shop, good = Shop(served, tmp_path), small_model(20)
+        names = (
+            "orders_by_user_24h",
+            "amount",
+            *(name for name in NAMES if name not in ("orders_by_user_24h", "amount")),
+        )
+        uses = tuple(Use(name=name) for name in names)
+        shop.add(package_of(good.body, good.golden, 300, id="first", features=uses), "first")
+        shop.ask("POST", "/api/v1/models/first/state", {"state": "champion", "override": "a test"})
+        _wait_for(shop, "first")
+        before = shop.ask("GET", "/api/v1/models/first/drift").json["decisions"]
+
+        def probability(event: str, order: str, **more: str) -> float:
+            body = {"_orderId": order, "_userId": "u-again", **more}
+            told = shop.ask("POST", f"/event/v1/{event}", body).json
+            made = shop.ask("GET", f"/api/v1/decisions/{told['event_id']}").json
+            assert made["model"] == "first", told
+            return float(made["probability"])
+
+        foretold = [probability("createOrder", f"again-{number}", _amount="0.20") for number in range(10)]
+        later = probability("transaction", "again-0", _transactionStatus="_success")
+        assert later != foretold[0]  # or this test would show nothing
+        probability("order_status", "again-0", _orderStatus="_approved")
+        assert shop.ask("GET", "/api/v1/models/first/drift").json["decisions"] == before + 10
+        (week,) = shop.ask("GET", "/api/v1/models/first/weeks?fresh=true").json["weeks"]
+        assert week["orders"] == before + 10
+        probability("order_status", "again-0", _orderStatus="_canceled")
+        (then,) = shop.ask("GET", "/api/v1/models/first/weeks?fresh=true").json["weeks"]
+        assert (then["orders"], then["refused"]) == (before + 10, 1)
+        assert then["foretold"] * (before + 9) == pytest.approx(week["foretold"] * (before + 10) - foretold[0])
+        shop.store.close()
+
+
 def test_models_come_in_pages_and_a_state_is_changed_over_what_was_seen(tmp_path: Path) -> None:
     with Served(tmp_path) as served:
         shop = Shop(served, tmp_path)

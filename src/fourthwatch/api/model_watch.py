@@ -45,10 +45,12 @@ class WeekView(msgspec.Struct, frozen=True):
     orders: int
     share: float
     """Of all orders of the week that were answered, whatever judged them."""
+    refused: int
+    """Of them declined or canceled: what would have become of them nobody learns."""
     foretold: float
-    """Mean of the probabilities that were answered."""
+    """Mean of the probabilities that the others were answered with, as they were submitted; 0 when there are none."""
     bad: int
-    """Known to be bad by now."""
+    """Of the others, known to be bad by now."""
     mature: float | None
     """Share of the bad labels that has arrived, at the age of these orders; null while no bad label has."""
     expected: float
@@ -113,7 +115,16 @@ class ModelWatching:
             fresh=truth_in(request, "fresh") is True,
         )
         views = tuple(
-            WeekView(iso_ms(week.from_ms), week.orders, week.share, week.foretold, week.bad, week.mature, week.expected)
+            WeekView(
+                iso_ms(week.from_ms),
+                week.orders,
+                week.share,
+                week.refused,
+                week.foretold,
+                week.bad,
+                week.mature,
+                week.expected,
+            )  # fmt: skip
             for week in found
         )
         return json_reply(WeeksView(manifest.id, manifest.target, came_of(found), views))

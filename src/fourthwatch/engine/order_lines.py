@@ -110,7 +110,7 @@ def folded(line: OrderLine | None, touch: Touch) -> OrderLine:
     detail = None if touch.decision is None else _detail.decode(touch.decision[4])
     changes |= _case(line, touch, detail)
     if touch.decision is not None and detail is not None:
-        changes |= _decided(touch.decision, detail)
+        changes |= _decided(touch.decision, detail, is_order=touch.submitted is not None)
     line = msgspec.structs.replace(line, **changes)
     risk = None
     if line.amount_minor is not None and line.probability is not None:
@@ -135,7 +135,7 @@ def _submitted(subject: Subject) -> dict[str, str | int | None]:
     }
 
 
-def _decided(decision: tuple[int, str, str, bool, bytes], detail: _Detail) -> dict[str, Any]:
+def _decided(decision: tuple[int, str, str, bool, bytes], detail: _Detail, *, is_order: bool) -> dict[str, Any]:
     score, flag, verdict, answered, _ = decision
     changes: dict[str, Any] = {
         "score": score, "flag": flag, "verdict": verdict, "probability": detail.probability,
@@ -144,6 +144,7 @@ def _decided(decision: tuple[int, str, str, bool, bytes], detail: _Detail) -> di
     }  # fmt: skip
     if answered:
         changes |= {"asked_score": score, "asked_verdict": verdict, "by_rule": detail.by or None}
+    if answered and is_order:  # models learn from submissions: of a payment they foretell something else
         changes |= {"model": detail.model or None, "foretold": detail.probability}
     return changes
 

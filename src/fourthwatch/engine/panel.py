@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from fourthwatch.decision import Opinion
+from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.errors import LanguageError, ModelRefused
 from fourthwatch.features.definition import Book, Feature
 from fourthwatch.features.observe import Present
@@ -30,7 +31,8 @@ class Seat(msgspec.Struct, frozen=True):
     model: LiveModel
     wanted: WantedFeatures
     recent: deque[tuple[tuple[float | None, ...], int]]
-    """What it was handed lately and the score it gave, for those who watch."""
+    """What it was handed of the newest submissions of orders and the score it gave, for those who watch. It has learned
+    from submissions: how payments and states differ from these is no drift."""
 
     @property
     def key(self) -> str:
@@ -116,7 +118,7 @@ class Panel:
             _failed(champion, error)
             return Opinion(shadows=looked_on)
         MODEL_DECISIONS.labels(made.model).inc()
-        champion.recent.append((vector, made.score))
+        _remember(champion, present, vector, made.score)
         reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(told)])
         return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on)
 
@@ -142,8 +144,13 @@ def _judged(seat: Seat, windows: Windows, present: Present) -> tuple[str, float]
     except ModelRefused as error:
         _failed(seat, error)
         return None
-    seat.recent.append((vector, made.score))
+    _remember(seat, present, vector, made.score)
     return made.model, made.probability
+
+
+def _remember(seat: Seat, present: Present, vector: tuple[float | None, ...], score: int) -> None:
+    if present.subject.kind.number in ORDER_KINDS:
+        seat.recent.append((vector, score))
 
 
 def _failed(seat: Seat, error: ModelRefused) -> None:

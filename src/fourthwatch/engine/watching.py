@@ -45,7 +45,8 @@ def weeks_of(reader: IndexReader, tenant: int, model: str, target: str, now_ms: 
             from_ms=row.from_ms,
             orders=row.orders,
             share=row.orders / of[row.from_ms],
-            foretold=row.foretold / row.orders,
+            refused=row.refused,
+            foretold=row.foretold / max(1, row.orders - row.refused),
             bad=row.bad,
             mature=share_at(shares, (now_ms - row.from_ms - WEEK_MS / 2) / DAY_MS) if has_labels else None,
         )

@@ -21,17 +21,19 @@ class Week(msgspec.Struct, frozen=True):
     orders: int
     share: float
     """Of all orders of the week that were answered, by whatever model."""
+    refused: int
+    """Of them declined or canceled: they had no chance to end badly, so they tell nothing of what was foretold."""
     foretold: float
-    """Mean of the probabilities."""
+    """Mean of the probabilities of the others; 0 when there are none."""
     bad: int
-    """Known by now."""
+    """Of the others, known by now."""
     mature: float | None
     """Share of the bad labels that has arrived, at the age of these orders; `None` while there are no bad labels."""
 
     @property
     def expected(self) -> float:
         """Bad ones that should be known by now."""
-        return self.orders * self.foretold * (self.mature or 0.0)
+        return (self.orders - self.refused) * self.foretold * (self.mature or 0.0)
 
 
 class Watched(msgspec.Struct, frozen=True):

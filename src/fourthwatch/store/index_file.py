@@ -18,7 +18,7 @@ from fourthwatch.errors import IndexDamaged, LedgerFull
 from fourthwatch.store.file import register_checksums
 
 FILE_NAME = "index.db"
-VERSION = 9
+VERSION = 10
 """Raised when rows would be made differently."""
 SEGMENT_BITS = 14
 """Positions of one segment. Keys are scattered; what is written lately lies in a segment small enough to be at hand."""

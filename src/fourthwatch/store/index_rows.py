@@ -63,9 +63,9 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     by_rule: str | None = None
     """The rule that decided it; `None` where the score did."""
     model: str | None = None
-    """The model that judged it; `None` where the points of the rules did."""
+    """The model that judged its newest submission; `None` where the points of the rules did."""
     foretold: float | None = None
-    """The probability that it was answered with."""
+    """The probability that this submission was answered with."""
     reasons: str = "[]"
     """JSON: the first three reasons of the newest decision that are shown."""
     reds: str = "[]"

@@ -20,6 +20,8 @@ _FRAUD = "coalesce(chargeback, fraud, bad)"
 """The bank stands over an analyst, an analyst over a mark of the user."""
 _BAD = f"({_FRAUD} IS 1 OR rto IS 1)"
 _GOOD = f"(NOT {_BAD} AND ({_FRAUD} IS 0 OR rto IS 0))"
+REFUSED = "(asked_verdict IS 'decline' OR analyst_decision IS 'decline' OR state IS 'canceled')"
+"""Orders that were kept out."""
 _MONEY = "CASE WHEN currency IS :currency THEN coalesce(amount_minor, 0) ELSE 0 END"
 _RISK = "CASE WHEN currency IS :currency THEN coalesce(risk_minor, 0) ELSE 0 END"
 _SUMS = (
@@ -134,12 +136,11 @@ def by_reason(reader: IndexReader, span: Span) -> list[tuple[str, Sums]]:
 
 def workload(reader: IndexReader, span: Span) -> Workload:
     """What was decided by hand and what was kept out, of the orders of a span."""
-    refused = "(asked_verdict IS 'decline' OR analyst_decision IS 'decline' OR state IS 'canceled')"
     row = _ask(
         reader,
         span,
         "sum(analyst_decision IS NOT NULL), sum(analyst_decision IS 'decline'),"
-        f" sum(CASE WHEN {refused} AND NOT {_BAD} THEN {_RISK} ELSE 0 END), sum({_MONEY} * {_BAD})",
+        f" sum(CASE WHEN {REFUSED} AND NOT {_BAD} THEN {_RISK} ELSE 0 END), sum({_MONEY} * {_BAD})",
     )[0]
     return Workload(*[value or 0 for value in row])
 

@@ -7,6 +7,7 @@ import msgspec
 from fourthwatch.clock import DAY_MS
 from fourthwatch.limits import INSIGHT_ORDERS_MAX
 from fourthwatch.store.index_reader import IndexReader
+from fourthwatch.store.insights import REFUSED
 
 WEEK_MS = 7 * DAY_MS
 _MONDAY_MS = 3 * DAY_MS
@@ -33,20 +34,27 @@ class WeekRow(msgspec.Struct, frozen=True):
     model: str
     """Empty: the points of the rules."""
     orders: int
+    refused: int
+    """Those of them that were declined or canceled: what would have become of them nobody learns."""
     foretold: float
-    """Sum of the probabilities that were answered."""
+    """Sum of the probabilities that the others were answered with."""
     bad: int
-    """Orders known to be bad by now."""
+    """Of the others, known to be bad by now."""
 
 
 def by_week(reader: IndexReader, tenant: int, target: str, from_ms: int, to_ms: int) -> list[WeekRow]:
     """Weeks and models, in this order; of a target that nobody knows labels of, nothing is bad."""
     bad, _ = _BAD.get(target, ("0", ""))
     rows = _ask(
-        reader, f"(placed_ms + {_MONDAY_MS}) / {WEEK_MS}, coalesce(model, ''), count(*), sum(foretold), sum({bad})",
+        reader,
+        f"(placed_ms + {_MONDAY_MS}) / {WEEK_MS}, coalesce(model, ''), count(*), sum({REFUSED}),"
+        f" total(foretold * NOT {REFUSED}), total({bad} AND NOT {REFUSED})",
         "1", "GROUP BY 1, 2 ORDER BY 1, 2", tenant, from_ms, to_ms,
     )  # fmt: skip
-    return [WeekRow(week * WEEK_MS - _MONDAY_MS, *rest) for week, *rest in rows]
+    return [
+        WeekRow(week * WEEK_MS - _MONDAY_MS, model, orders, refused, foretold, int(known))
+        for week, model, orders, refused, foretold, known in rows
+    ]
 
 
 def arrivals(
