@@ -210,6 +210,29 @@ def test_what_a_model_is_watched_by_are_submissions_whatever_comes_after_them(tm
         shop.store.close()
 
 
+def test_a_feature_that_a_model_in_use_reads_stays(tmp_path: Path) -> None:
+    """A server would go on with it until it is started again, and then have no champion."""
+    with Served(tmp_path) as served:
+        shop, good = Shop(served, tmp_path), small_model(20)
+        own = {
+            "name": "visits_2h",
+            "text": "count(order, by user, last 2h)",
+            "unit": "orders",
+            "says": "orders of late",
+        }
+        assert shop.ask("POST", "/api/v1/features", own).status == 201
+        uses = tuple(Use(name=name) for name in ("visits_2h", *NAMES[1:]))
+        shop.add(package_of(good.body, good.golden, 300, id="ours", features=uses), "ours")
+        shop.ask("POST", "/api/v1/models/ours/state", {"state": "champion", "override": "a test"})
+        _wait_for(shop, "ours")
+        refused = shop.ask("DELETE", "/api/v1/features/visits_2h")
+        assert (refused.status, refused.json["code"]) == (409, "in_use")
+        assert refused.json["detail"] == "models in use read this feature; retire them first: ours"
+        shop.ask("POST", "/api/v1/models/ours/state", {"state": "retired"})
+        _decided_until(shop, lambda: [1] if shop.ask("DELETE", "/api/v1/features/visits_2h").status == 204 else [])
+        shop.store.close()
+
+
 def test_models_come_in_pages_and_a_state_is_changed_over_what_was_seen(tmp_path: Path) -> None:
     with Served(tmp_path) as served:
         shop = Shop(served, tmp_path)

@@ -217,7 +217,7 @@ class Definitions:
         return all(is_complete(series) for one in wanted.book.with_parts(wanted.names) for series in one.series)
 
     def withdraw(self, tenant: int, name: str) -> bool:
-        """Take a feature out; whether series went with it. Raises `NotFound`, or `InUse` by another feature."""
+        """Take a feature out; whether series went with it. Raises as `check_withdrawal`."""
         if self._shelf.rejected.pop((tenant, name), None) is not None:
             return False
         book = self._shelf.of(tenant)
@@ -228,7 +228,7 @@ class Definitions:
         return bool(self._release())
 
     def check_withdrawal(self, tenant: int, name: str) -> None:
-        """Raises `NotFound`, or `InUse` by another feature."""
+        """Raises `NotFound`, or `InUse` by another feature, a rule in force, or a model that judges or looks on."""
         if (tenant, name) in self._shelf.rejected:
             return
         book = self._shelf.of(tenant)
@@ -241,6 +241,10 @@ class Definitions:
         rules = [one.feature.name for one in self._windows.asked.get(tenant, ()) if name in one.names]
         if rules:
             raise InUse("rules in force use this feature: " + ", ".join(dict.fromkeys(rules[:10])))
+        models = [key for key, wanted in self._windows.wanted.items() if name in wanted.names]
+        readers = [model for owner, _, model in (key.partition("/") for key in models) if owner == str(tenant)]
+        if readers:
+            raise InUse("models in use read this feature; retire them first: " + ", ".join(readers[:10]))
 
     def book_of(self, tenant: int) -> Book:
         """Every feature that the tenant may name."""
