@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from fourthwatch.clock import DAY_MS, ManualClock
+from fourthwatch.clock import DAY_MS, HOUR_MS, ManualClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.corridor import CorridorSettings
 from fourthwatch.engine.definitions import Shelf
@@ -29,7 +29,7 @@ from fourthwatch.workbench.outcomes import TARGETS, history_of
 from fourthwatch.workbench.packages import read_package
 from fourthwatch.workbench.ranking import auc_of
 from fourthwatch.workbench.recording import line_of, write_lines
-from fourthwatch.workbench.training import Plan, train
+from fourthwatch.workbench.training import Plan, gone_on, train
 from learned_shop import DAYS, DELAY_MS, FEATURES, START_MS, UNTIL_MS, events, learned, shop
 
 pytestmark = pytest.mark.slow
@@ -261,6 +261,47 @@ def test_a_training_that_was_stopped_goes_on_where_it_was_and_comes_to_the_same_
     train(data, out, plan, ManualClock(UNTIL_MS), lambda what, _share: said.append(what))
     assert "walking through the ledger" not in said
     assert read_package(out)[0] == model[1]
+
+
+def test_it_goes_on_beside_a_server_that_takes_in_events_meanwhile(
+    model: tuple[Manifest, Package], tmp_path: Path
+) -> None:
+    ledger, out, clock = shop(tmp_path, events()), tmp_path / "m", ManualClock(UNTIL_MS)
+    said: list[str] = []
+
+    def stop(what: str, _share: float) -> None:
+        if what == "learning":
+            raise KeyboardInterrupt
+
+    plan = Plan(until_ms=UNTIL_MS, features=FEATURES, seconds=1.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(ledger, out, plan, clock, stop)
+    more = tmp_path / "more.jsonl"
+    late = [line for at, line in events(seed=2, orders=50) if b'"createOrder"' in line]
+    write_lines(more, (line.replace(b'"o-', b'"late-') for line in late))
+    take_recording(more, ledger, lambda _: None)
+    again = gone_on(out, msgspec.structs.replace(plan, until_ms=UNTIL_MS + HOUR_MS))  # as of a command without --until
+    assert again == plan
+    train(ledger, out, again, clock, lambda what, _share: said.append(what))
+    assert "walking through the ledger" not in said
+    assert read_package(out)[0] == model[1]
+    train(ledger, out, plan, clock, lambda what, _share: said.append(what))
+    assert "walking through the ledger" in said  # the one that came to its end is not gone on with
+    assert read_package(out)[0] != model[1]
+
+
+def test_only_the_same_training_of_the_last_day_is_gone_on_with(data: Path, tmp_path: Path) -> None:
+    out, plan = tmp_path / "m", Plan(until_ms=UNTIL_MS, features=FEATURES, seconds=0.0)
+
+    def stop(what: str, _share: float) -> None:
+        if what == "choosing features":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out, plan, ManualClock(UNTIL_MS), stop)
+    for other in ({"until_ms": UNTIL_MS + DAY_MS}, {"until_ms": UNTIL_MS + 1, "target": "any"}):
+        changed = msgspec.structs.replace(plan, **other)
+        assert gone_on(out, changed) == changed
 
 
 def test_too_little_is_a_sentence_and_no_model(data: Path, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class ModelWatching:
                 week.bad,
                 week.mature,
                 week.expected,
-            )  # fmt: skip
+            )
             for week in found
         )
         return json_reply(WeeksView(manifest.id, manifest.target, came_of(found), views))

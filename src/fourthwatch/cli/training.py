@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from fourthwatch.cli.options import json_option, moment_of, there_option
-from fourthwatch.clock import SystemClock
+from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import UsageError
 from fourthwatch.logs import set_up_logs
 from fourthwatch.store.changes import COMMAND_LINE
@@ -62,8 +62,6 @@ def train(
     until_ms = moment_of("--until", until)
     if until_ms is None:
         until_ms = clock.now_ms()
-        if out is None:
-            until_ms -= until_ms % 3_600_000  # so that the same command, given again within the hour, goes on
     names = tuple(name.strip() for name in (features or "").split(",") if name.strip())
     from_ms, to_ms = moment_of("--from", from_), moment_of("--to", to)
     _check_range(from_ms, to_ms, until_ms, until)
@@ -75,6 +73,8 @@ def train(
         features=names, probability_at_70=red_means, seconds=seconds, threads=threads,
     )  # fmt: skip
     out = directory / "training" / f"{tenant}-{target}" if out is None else out
+    if until is None and target != NOVELTY:
+        plan = _gone_on(training, out, plan)
     with _models(directory) as store:
         store.tenant_id(tenant)  # or it is told now that there is none
     set_up_logs(level="warning")
@@ -85,10 +85,11 @@ def train(
             bar.label = what
             bar.update(max(-bar.pos, int(share * _STEPS) - bar.pos))
 
+        learn = training.train
         if target == NOVELTY:
-            trained = import_module("fourthwatch.workbench.novelty").learn_novelty(directory, out, plan, clock, say)
-        else:
-            trained = training.train(directory, out, plan, clock, say)
+            learn = import_module("fourthwatch.workbench.novelty").learn_novelty
+        with _told_when_stopped(training, out):
+            trained = learn(directory, out, plan, clock, say)
     keep(directory, tenant, out, trained.id)
     for name in trained.manifest.suspects:
         click.echo(f"too good to be believed: {name} tells bad from good nearly by itself; is it a leak?", err=True)
@@ -109,6 +110,25 @@ def keep(directory: Path, tenant: str, out: Path, model: str) -> None:
             return  # the same bytes were learned before
         files = ModelFiles(package.body, package.golden, card)
         store.add(number, model, package.manifest, files, actor=COMMAND_LINE)
+
+
+def _gone_on(training: Any, out: Path, plan: Any) -> Any:
+    """The plan of the same training that was stopped, which is told; else this one."""
+    found = training.gone_on(out, plan)
+    if found != plan:
+        told = iso_ms(found.until_ms)[:19]
+        click.echo(f"going on with the training that was begun at {told}; --until begins another", err=True)
+    return found
+
+
+@contextmanager
+def _told_when_stopped(training: Any, out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if training.has_rows(out):
+            click.echo("\nrows and choices are kept; the same command goes on from there", err=True)
+        raise
 
 
 @contextmanager

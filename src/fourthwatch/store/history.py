@@ -44,13 +44,17 @@ class ModelFilesRow(msgspec.Struct, frozen=True):
 class History:
     """One reading connection; use it from one thread."""
 
-    def __init__(self, directory: Path, cache_kib: int | None = None) -> None:
-        """Raises `LedgerUnusable` when there is no data file in the directory."""
+    def __init__(self, directory: Path, cache_kib: int | None = None, up_to: int | None = None) -> None:
+        """`up_to`: a position behind which nothing is looked at; `None`: as far as there is anything now.
+
+        Raises `LedgerUnusable` when there is no data file in the directory.
+        """
         self.directory = directory
         self._connection = open_file(directory, read_only=True)
         if cache_kib is not None:
             self._connection.pragma("cache_size", -cache_kib)
-        self.last_seq: int = self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0]
+        newest: int = self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0]
+        self.last_seq = newest if up_to is None else min(newest, up_to)
         """The newest position that is looked at; what comes in later is not."""
 
     def entries(self) -> Iterator[Entry]:

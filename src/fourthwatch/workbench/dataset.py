@@ -93,6 +93,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     histories of exactly that. `None`: none besides."""
     known_by_ms: int | None = None
     """Labels that arrived from this moment on are untold; `None`: all that are there."""
+    up_to: int | None = None
+    """A position of the ledger behind which nothing is looked at; `None`: as far as there is anything."""
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -115,7 +117,7 @@ def build(directory: Path, out: Path, wanted: Wanted, progress: Progress) -> Bui
     Raises `UsageError` for a name that is not there, `DatasetError` when there is no such row or no such form,
     `LedgerUnusable` and `LedgerBroken`.
     """
-    history = History(directory)
+    history = History(directory, up_to=wanted.up_to)
     try:
         names, columns, walk = opened(history, wanted)
         with TableWriter(out, columns) as table:

@@ -31,9 +31,9 @@ class Look(msgspec.Struct, frozen=True):
     """Bad labels about orders."""
 
 
-def look(directory: Path, tenant_name: str, target: Target, until_ms: int) -> Look:
-    """Raises `LedgerUnusable` and `LedgerBroken`."""
-    history = History(directory)
+def look(directory: Path, tenant_name: str, target: Target, until_ms: int, up_to: int | None = None) -> Look:
+    """At the ledger up to a position; raises `LedgerUnusable` and `LedgerBroken`."""
+    history = History(directory, up_to=up_to)
     try:
         tenant = history.tenant_id(tenant_name)
         delays = [] if tenant is None else sorted(_delays(history, tenant, target, until_ms))

@@ -92,7 +92,7 @@ class Matrix(msgspec.Struct, frozen=True):
 
 def read_matrix(directory: Path, wanted: Wanted, progress: Progress) -> Matrix:
     """Walk the ledger of a data directory on the code path of live scoring; raises as `dataset.build` does."""
-    history = History(directory)
+    history = History(directory, up_to=wanted.up_to)
     try:
         names, columns, walk = opened(history, wanted)
         pieces = _Pieces(names, [column.name for column in columns])

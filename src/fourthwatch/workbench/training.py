@@ -55,7 +55,7 @@ Say = Callable[[str, float], None]
 
 GOLDEN_ROWS = 1_000
 SUSPECT_AUC = 0.9
-_SAMPLE_GOLDEN = 17
+_BEGUN_FILE = "begun.json"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,13 +86,46 @@ class Trained(msgspec.Struct, frozen=True):
     manifest: Manifest
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """A training that did not come to its end."""
+
+    plan: Plan
+    last_seq: int
+    """Position of the ledger's newest event when it was begun; a server may have taken in others since."""
+
+
+def begun_in(out: Path) -> Begun | None:
+    """The training that was begun in a model directory and not ended; `None` where there is none."""
+    try:
+        return msgspec.json.decode((out / "work" / _BEGUN_FILE).read_bytes(), type=Begun)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def has_rows(out: Path) -> bool:
+    """Whether a training that did not come to its end need not walk through the ledger again."""
+    return (out / "work" / "all.npz").exists()
+
+
+def gone_on(out: Path, plan: Plan) -> Plan:
+    """The plan of a training of the last day that was begun in `out` and is the same but for its `until_ms`, for a
+    command that says no moment to go on with it; else the plan itself."""
+    begun = begun_in(out)
+    if begun is None or not 0 <= plan.until_ms - begun.plan.until_ms < DAY_MS:
+        return plan
+    return begun.plan if msgspec.structs.replace(plan, until_ms=begun.plan.until_ms) == begun.plan else plan
+
+
 def train(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Trained:
     """Write a model directory `out`; what was done is kept in `out`/work, and a second call goes on from there.
 
     Raises `ModelRefused` when there is too little to learn from, `DatasetError`, `LedgerUnusable` and `LedgerBroken`.
     """
     say("looking at labels", 0.0)
-    found = look(directory, plan.tenant, plan.target, plan.until_ms)
+    begun = begun_in(out)
+    is_same = begun is not None and begun.plan == plan
+    up_to = begun.last_seq if begun is not None and is_same else None
+    found = look(directory, plan.tenant, plan.target, plan.until_ms, up_to)
     if not found.bad and not any(kind in ("bad", "promo_abuse", "account_abuse") for kind in LABELS_OF[plan.target]):
         raise ModelRefused(
             f"no order is known to be bad by the labels of {plan.target} that came before {iso_ms(plan.until_ms)[:10]}:"
@@ -101,7 +134,9 @@ def train(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Tra
     delay = found.delay_days if plan.delay_days is None else plan.delay_days
     own = history_of(plan.target, delay)
     work = _Work(out / "work", hashlib.sha256(f"{found.mark}{plan}{own}{FEATURES_VERSION}".encode()).hexdigest())
-    wanted = _wanted(plan, own)
+    if not is_same:
+        work.begin(Begun(plan, found.last_seq))
+    wanted = msgspec.structs.replace(_wanted(plan, own), up_to=found.last_seq)
     matrix = work.matrix("all", lambda: read_matrix(directory, wanted, _walking(say)))
     package, card, manifest = fit(matrix, own, plan, clock, say, work.journal)
     say("writing", 0.99)
@@ -257,6 +292,13 @@ class _Work:
                     continue  # a stop in the middle of a line
                 if marked == mark:
                     self._done[name] = result
+
+    def begin(self, begun: Begun) -> None:
+        """What was done before this was something else."""
+        for path in self._directory.iterdir():
+            path.unlink()
+        self._done.clear()
+        (self._directory / _BEGUN_FILE).write_bytes(msgspec.json.encode(begun))
 
     def journal(self, name: str, work: Callable[[], Any]) -> Any:
         """The result of before, or this one, written down."""
