@@ -322,7 +322,7 @@ def error_codes() -> set[tuple[int, str]]:
         if name_of(call) == "Malformed":
             codes = [word.value for word in call.keywords if word.arg == "code"]
             found |= {(400, str(code.value)) for code in codes if isinstance(code, ast.Constant)}
-        elif name_of(call) == "_refuse" and isinstance(call.args[-1], ast.Constant):
+        elif name_of(call) in ("_refuse", "_refuse_at") and isinstance(call.args[-1], ast.Constant):
             found.add((400, str(call.args[-1].value)))  # of the strict parser, which says it last
     return found
 

@@ -54,8 +54,7 @@ def _publishing(name: str, summary: str, by_type: ByType, **more: Any) -> Operat
     return described
 
 
-def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
-    """Operations by path and method."""
+def _published_or_checked(by_type: ByType) -> Operation:
     published = _publishing(
         "publishRuleSet", "Publish a whole set, or with `dry_run` only check and try it", by_type,
         body=by_type[RuleSetSent], parameters=[DRY_RUN, IF_MATCH],
@@ -65,6 +64,11 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "content": {"application/json": {"schema": by_type[CheckedView]}},
     }
     published["responses"] = {"200": checked, **published["responses"]}
+    return published
+
+
+def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
+    """Operations by path and method."""
     return {
         "/api/v1/rules": {
             "get": managed("listRules", "The rules in force", by_type[RulesView], by_type, parameters=PAGES)
@@ -79,7 +83,7 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         "/api/v1/rule-sets": {
             "get": managed("listRuleSets", "Every version, newest first", by_type[RuleSetsView], by_type,
                            parameters=PAGES),
-            "post": published,
+            "post": _published_or_checked(by_type),
         },
         "/api/v1/rule-sets/{version}": {
             "get": managed("getRuleSet", "One version with all its rules", by_type[RuleSetView], by_type,

@@ -29,7 +29,7 @@ from fourthwatch.features.things import THINGS, key_of
 from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.limits import FORGET_AFTER_DAYS, FORGOTTEN_PER_STEP, SOURCES_MAX
 
-WINDOWS_VERSION = 6
+WINDOWS_VERSION = 7
 """Goes up whenever the same events would give other histories; a snapshot of another version is not read."""
 
 _STITCHING = (LinkSessionToUser, Login, CreateAccount)

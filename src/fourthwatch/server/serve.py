@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +117,8 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     keeper.hold_first()
     assembly = Assembly(directory, clock, corridor, settings, on_listening=sending.look)
     url = _url(sock, certificate is not None)
-    server = GentleServer(
-        _config(assembly.application, certificate, key), lambda: _welcome(url, assembly.users, announce)
-    )
+    welcome = partial(_welcome, url, assembly.users, announce)
+    server = GentleServer(_config(assembly.application, certificate, key), welcome)
     gc.collect()
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     following = asyncio.create_task(tended("keys", assembly.access.follow))
