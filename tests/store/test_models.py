@@ -71,3 +71,14 @@ def test_from_where_on_a_model_judged_is_kept(store: ModelStore) -> None:
     store.hold(1, 9, "")
     assert [(one.from_seq, one.model) for one in store.held(1)] == [(5, "a"), (9, "")]
     assert store.held(2) == []
+
+
+def test_a_champion_takes_the_place_of_what_it_was_compared_with_and_of_no_other(store: ModelStore) -> None:
+    store.moved(1, "a", "champion", actor="test", against="scorecard")
+    _move(store, "b", "champion")
+    with pytest.raises(InUse, match="compared with scorecard, and b judges now"):
+        store.moved(1, "a", "champion", actor="test", against="scorecard")
+    store.apply(store.moved(1, "a", "champion", actor="test", against="b"))
+    champion = store.champion(1)
+    assert champion is not None
+    assert champion.id == "a"

@@ -125,7 +125,7 @@ def promote(directory: Path, model: str, tenant: str, override: str | None, by: 
                 click.echo(msgspec.json.encode({"model": model, "state": None, "report": report}))
             raise FourthwatchError("the model does not pass; --override WHY --by NAME promotes it all the same")
     why = "passed its gates" if override is None else f"gates overridden by {by}: {override}"
-    _move(directory, tenant, model, "champion", why)
+    _move(directory, tenant, model, "champion", why, None if report is None else report.against)
     if as_json:
         click.echo(msgspec.json.encode({"model": model, "state": "champion", "report": report}))
 
@@ -226,9 +226,9 @@ def _say(report: Any) -> None:
         click.echo(f"  {'passed' if gate.passed else 'FAILED'}  {gate.name:<12} {gate.says}")
 
 
-def _move(directory: Path, tenant: str, model: str, state: Any, why: str) -> None:
+def _move(directory: Path, tenant: str, model: str, state: Any, why: str, against: str | None = None) -> None:
     with _store(directory, tenant) as (store, number):
-        change = store.moved(number, model, state, actor=COMMAND_LINE, why=why)
+        change = store.moved(number, model, state, actor=COMMAND_LINE, why=why, against=against)
         if state != "retired":  # which what is damaged may always be
             _check(directory, number, _package(store, number, store.get(number, model)))
         store.apply(change)

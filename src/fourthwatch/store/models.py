@@ -13,6 +13,7 @@ import msgspec
 
 from fourthwatch.clock import Clock
 from fourthwatch.errors import InUse, NameTaken, NotFound
+from fourthwatch.model.manifest import SCORECARD
 from fourthwatch.store.changes import Change, Write, apply_alone
 from fourthwatch.store.file import open_file, writing
 
@@ -132,16 +133,21 @@ class ModelStore:
         return None if row is None else _row(row)
 
     def moved(
-        self, tenant: int, model: str, state: ModelState, *, actor: str, why: str = "", at_ms: int | None = None
-    ) -> Change:
+        self, tenant: int, model: str, state: ModelState, *, actor: str, why: str = "", at_ms: int | None = None,
+        against: str | None = None,
+    ) -> Change:  # fmt: skip
         """The change that brings a model into a state; a champion takes the place of the one before, which retires.
 
-        Raises `NotFound`, or `InUse` when it is in that state already. Nothing is changed before it is applied.
+        `against` is what a champion was compared with, if it was. Raises `NotFound`, or `InUse` when it is in that
+        state already, or another one judges than it was compared with. Nothing is changed before it is applied.
         """
         before = self.get(tenant, model).state
         if before == state:
             raise InUse(f"this model is {state} already")
         champion = self.champion(tenant) if state == "champion" else None
+        judges = SCORECARD if champion is None else champion.id
+        if against not in (None, judges):
+            raise InUse(f"it was compared with {against}, and {judges} judges now: compare it again")
         retired = [] if champion is None else [(champion.id, "retired", f"{model} takes its place")]
         return self._change(tenant, model, [*retired, (model, state, why)], actor, before, at_ms)
 
