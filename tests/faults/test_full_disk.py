@@ -1,5 +1,6 @@
 """A disk that fills up under load, a real one: events are refused in time, none is lost, and it goes on by itself."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -11,7 +12,7 @@ import pytest
 from faults.broken import broken
 from faults.history import check_file, differing, judge, seeded, stored_in
 from faults.load import Load
-from served import Reply, Served
+from served import Reply, Served, run
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +84,41 @@ def test_without_a_reserve_the_full_disk_itself_is_answered_503_and_nothing_is_l
     assert verdict.is_sound, verdict
     check_file(data)
     assert differing(data) == []
+
+
+def test_a_server_that_starts_on_a_disk_without_any_room_serves_what_it_has_and_goes_on_by_itself(disk: Path) -> None:
+    data = disk / "data"
+    with Served(data, environment=_RESERVE) as server:
+        key = server.key()
+        assert server.send(key, "createOrder", {"_userId": "u", "_orderId": "o"}).status == 200
+        server.kill()
+        _fill(disk / "rest")
+        server.start()
+        assert server.get(key, "/api/v1/orders/o").status == 200
+        assert server.get(key, "/neo/v1/score?order_id=o").status == 200
+        refused = server.send(key, "createOrder", {"_userId": "u", "_orderId": "o2"})
+        assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+        (disk / "rest").unlink()
+        (disk / "ballast").unlink()
+        wait_until_ready(server)
+        assert server.send(key, "createOrder", {"_userId": "u", "_orderId": "o2"}).status == 200
+        server.logs("index_waits")
+
+
+def test_a_data_file_that_cannot_be_opened_for_want_of_room_is_told_as_that(disk: Path) -> None:
+    data = disk / "data"
+    with Served(data, environment=_RESERVE):
+        pass
+    _fill(disk / "rest")
+    refused = run("serve", "--data", str(data), "--listen", "127.0.0.1:0")
+    assert refused.returncode == 1
+    assert "the disk is full; make room and start again" in refused.stderr
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as rest, contextlib.suppress(OSError):
+        while rest.write(bytes(4096)):
+            pass
 
 
 def test_a_build_that_ignores_the_reserve_is_caught(disk: Path) -> None:

@@ -13,7 +13,7 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.filing import filing_for
 from fourthwatch.engine.indexing import Doubt
 from fourthwatch.engine.walk import Walk
-from fourthwatch.errors import IndexDamaged, LedgerError, Unavailable
+from fourthwatch.errors import IndexDamaged, LedgerError, LedgerFull, Unavailable
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.features.recognition import who_acts
 from fourthwatch.logs import log
@@ -48,8 +48,11 @@ class Indexing:
         """Raises `IndexDamaged` when the index can neither be opened nor begun anew."""
         self._directory = directory
         self._corridor = corridor
-        self._position = _checked(directory, corridor.definitions.walk)
+        self._position = 0
         """Everything up to here is in the index, durable."""
+        self._is_checked = False
+        with contextlib.suppress(LedgerFull):  # then it is looked at when there is room
+            self._check()
         self._is_damaged = False
         self._held_up_by = ""
         self._clock = SystemClock()
@@ -88,6 +91,7 @@ class Indexing:
             filer: Filer | None = None
             began_at = self._position
             try:
+                self._check()
                 filer = await Filer.started(self._directory)
                 await filer.begun(DECIDING)
                 self._position = filer.position
@@ -97,10 +101,18 @@ class Indexing:
                 if isinstance(error, FilerStarved):
                     self._impatient_until_s = self._clock.monotonic_s() + _IMPATIENT_S
                 again_s = _AGAIN_FIRST_S if self._position > began_at else min(2 * again_s, _AGAIN_MAX_S)
+            except LedgerError as error:  # before it could begin
+                log.warning("index_waits", reason=str(error))
+                again_s = _TROUBLE_REST_S
             finally:
                 if filer is not None:
                     await filer.stop()
             await asyncio.sleep(again_s)
+
+    def _check(self) -> None:
+        if not self._is_checked:
+            self._position = _checked(self._directory, self._corridor.definitions.walk)
+            self._is_checked = True
 
     async def _follow(self, filer: Filer) -> None:
         while True:

@@ -28,7 +28,7 @@ from fourthwatch.engine.corridor import Corridor, CorridorSettings
 from fourthwatch.engine.definitions import Shelf, stored_features
 from fourthwatch.engine.panel import Panel
 from fourthwatch.entities.supplied import read_supplied
-from fourthwatch.errors import UsageError
+from fourthwatch.errors import LedgerError, UsageError
 from fourthwatch.limits import HEADER_DEADLINE_S, KEEP_ALIVE_IDLE_S
 from fourthwatch.logs import log
 from fourthwatch.server.assembly import Assembly
@@ -146,8 +146,11 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
 def _welcome(url: str, users: UserStore, announce: Callable[[str], None]) -> None:
     """Tell the address; and while nobody can sign in, how to become the first who can."""
     if not users.all():
-        link = f"{url}/console/welcome/{users.link_for(FIRST_TENANT, None)}"
-        log.warning("nobody_can_sign_in", become_the_administrator=link, works="once, for a day")
+        try:
+            link = f"{url}/console/welcome/{users.link_for(FIRST_TENANT, None)}"
+            log.warning("nobody_can_sign_in", become_the_administrator=link, works="once, for a day")
+        except LedgerError as failure:  # what can be read is served all the same, and events once there is room
+            log.warning("nobody_can_sign_in", reason=str(failure), do="fourthwatch users create-link")
     announce(url)
 
 

@@ -27,6 +27,7 @@ SAFE_SQLITE = (3, 51, 3)
 _CHECKSUM_BYTES = 8
 BUSY_MS = 10_000
 """How long another program is waited for that writes."""
+_ROOM_TO_OPEN_BYTES = 65_536
 _registering = Lock()
 
 
@@ -56,7 +57,10 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
         if read_only:
             connection.pragma("query_only", "ON")
     except (apsw.Error, OSError) as error:
-        raise LedgerUnusable(f"the data file {path} cannot be opened: {error}") from error
+        # Without room for the file that its readers share SQLite knows of an I/O error only.
+        is_full = directory.is_dir() and free_bytes(directory) < _ROOM_TO_OPEN_BYTES
+        why = "the disk is full; make room and start again" if is_full else error
+        raise LedgerUnusable(f"the data file {path} cannot be opened: {why}") from error
     return connection
 
 
