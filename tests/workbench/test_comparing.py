@@ -107,6 +107,9 @@ def test_one_whose_probabilities_do_not_come_true_does_not_pass(known: Learned) 
     calibration = known.manifest.calibration
     off = known.other(calibration=Calibration(calibration.slope, calibration.intercept + 4))
     assert "calibration" in _failed(known.compared(off))
+    (gate,) = (gate for gate in known.compared(known.package).gates if gate.name == "calibration")
+    assert gate.passed
+    assert "times as many bad ones as foretold" in gate.says
 
 
 def test_one_whose_scores_are_not_those_of_training_any_more_does_not_pass(known: Learned) -> None:

@@ -63,7 +63,8 @@ class WeeksView(msgspec.Struct, frozen=True):
     model: str
     target: str
     came: float | None
-    """Bad orders of the mature weeks as a multiple of what was foretold; null while fewer than ten were expected."""
+    """Bad orders of the mature weeks as a multiple of what was foretold; null while fewer than ten were expected and
+    fewer than twenty came."""
     weeks: tuple[WeekView, ...]
     """Oldest first."""
 

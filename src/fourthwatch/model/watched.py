@@ -51,5 +51,14 @@ class Watched(msgspec.Struct, frozen=True):
 def came_of(weeks: Iterable[Week]) -> float | None:
     """Bad orders of the mature weeks as a multiple of what was foretold; `None` while there are too few."""
     mature = [week for week in weeks if week.mature is not None and week.mature >= MATURE_MIN]
-    expected = sum(week.expected for week in mature)
-    return sum(week.bad for week in mature) / expected if expected >= EXPECTED_BAD_MIN else None
+    return multiple_of(sum(week.bad for week in mature), sum(week.expected for week in mature))
+
+
+def multiple_of(bad: int, expected: float) -> float | None:
+    """Bad orders as a multiple of those that were expected; `None` where both are too few to tell.
+
+    >>> multiple_of(12, 30.0), multiple_of(12, 3.0), multiple_of(40, 2.0)
+    (0.4, None, 20.0)
+    """
+    is_enough = expected >= EXPECTED_BAD_MIN or bad >= CAME_MOST * EXPECTED_BAD_MIN
+    return bad / max(expected, 0.01) if is_enough else None

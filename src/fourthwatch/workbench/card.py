@@ -6,6 +6,7 @@ Curves are of rows that came after those the model was made of; the drawing of e
 from collections.abc import Sequence
 from html import escape
 
+import msgspec
 import numpy as np
 
 from fourthwatch.clock import iso_ms
@@ -20,11 +21,16 @@ from fourthwatch.workbench.ranking import auc_of, average_precision
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
 table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:left;border-bottom:1px solid #d0d7de}
-td.n{text-align:right;font-variant-numeric:tabular-nums}figure{display:inline-block;margin:.5rem}
+td.n{text-align:right;font-variant-numeric:tabular-nums}figure{display:inline-block;margin:.5rem;vertical-align:top}
 figcaption{font-weight:600}svg{background:#fff}
 """
+_FIGURES = {
+    "auc": "AUC", "average_precision": "average precision", "recall_at_1_percent": "recall at 1 % false positives",
+    "calibration_error": "calibration error",
+}  # fmt: skip
 _MONTH_ROWS_MIN = 50
 _TIMES, _TIME_MIN = 3, 5
+_CALIBRATED_GROUPS, _CALIBRATED_MIN = 10, 5
 _EFFECTS = 6
 _EFFECT_ROWS = 2_000
 _THRESHOLDS = range(5, 100, 5)
@@ -45,8 +51,8 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         "<h2>How good, on the last fifth of the time</h2>",
         _figures(manifest, bad, matrix.score[measured]),
         _roc(bad, told, matrix.occurred_ms[measured]),
-        _precision_recall(bad, told, matrix.occurred_ms[measured]),
-        _calibration(bad, told),
+        precision_recall(bad, told, matrix.occurred_ms[measured]),
+        calibration(bad, told),
         _money(bad, told, matrix.amount[measured], manifest),
         by_month(bad, told, matrix.occurred_ms[measured]),
         "<h2>What it looks at</h2>",
@@ -64,17 +70,34 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
             ],
         ),
         "<h2>As it was asked for</h2>",
-        f"<p><code>{escape(repr(plan))}</code></p>",
+        _asked(plan),
         f"<p>Data {escape(manifest.data_mark)}, model SHA-256 {escape(manifest.model_sha256)}.</p>",
     ]
     head = f"<meta charset=utf-8><title>{escape(manifest.id)}</title><style>{_STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
 
 
+def _asked(plan: object) -> str:
+    """Field by field, moments in words."""
+    lines = "".join(
+        f"<tr><td>{escape(name.removesuffix('_ms').replace('_', ' '))}</td><td>{escape(_word(name, value))}</td></tr>"
+        for name, value in msgspec.to_builtins(plan).items()
+    )
+    return f"<table>{lines}</table>"
+
+
+def _word(name: str, value: object) -> str:
+    if name == "features":
+        return ", ".join(value) if value else "all"  # type: ignore[arg-type]
+    if value is None:
+        return "–"
+    return iso_ms(int(str(value))) if name.endswith("_ms") else str(value)
+
+
 def _figures(manifest: Manifest, bad: Wholes, points: Wholes) -> str:
     """Of the model, and what the decisions of then were worth on the same orders: a model has to earn its place."""
     lines = "".join(
-        f"<tr><td>{escape(name.replace('_', ' '))}</td><td class=n>{one.value:.4f}</td>"
+        f"<tr><td>{escape(_FIGURES.get(name, name))}</td><td class=n>{one.value:.4f}</td>"
         f"<td class=n>{one.low:.4f} – {one.high:.4f}</td></tr>"
         for name, one in manifest.metrics.items()
     )
@@ -100,23 +123,32 @@ def _by_time(bad: Wholes, occurred_ms: Wholes) -> list[tuple[str, Wholes]]:
 def _roc(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
     lines = []
     for name, part in _by_time(bad, occurred_ms):
-        order = part[np.argsort(-told[part], kind="stable")]
-        hit = np.cumsum(bad[order]) / max(1, bad[part].sum())
-        lines.append(Line(name, _thin(np.cumsum(1 - bad[order]) / max(1, (1 - bad[part]).sum())), _thin(hit)))
+        ranked = bad[part[np.argsort(-told[part], kind="stable")]]
+        drawn = _drawn(ranked)
+        hit = np.cumsum(ranked)[drawn] / max(1, ranked.sum())
+        flagged = np.cumsum(1 - ranked)[drawn] / max(1, (1 - ranked).sum())
+        lines.append(Line(name, [0.0, *flagged.tolist()], [0.0, *hit.tolist()]))
     return chart("Bad orders found, by good orders flagged", [*lines, Line("guessing", [0, 1], [0, 1])])
 
 
-def _precision_recall(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
+def precision_recall(bad: Wholes, told: Floats, occurred_ms: Wholes) -> str:
+    """Exact at every bad order, as far as these are 200."""
     lines = []
     for name, part in _by_time(bad, occurred_ms):
-        hits = np.cumsum(bad[part[np.argsort(-told[part], kind="stable")]])
-        precision = hits / np.arange(1, len(part) + 1)
-        lines.append(Line(name, _thin(hits / max(1, bad[part].sum())), _thin(precision)))
+        ranked = bad[part[np.argsort(-told[part], kind="stable")]]
+        drawn = _drawn(ranked)
+        hits = np.cumsum(ranked)[drawn]
+        lines.append(Line(name, (hits / max(1, ranked.sum())).tolist(), (hits / (drawn + 1)).tolist()))
     return chart("Precision, by share of bad orders found", lines)
 
 
-def _calibration(bad: Wholes, told: Floats) -> str:
-    parts = [part for part in np.array_split(np.argsort(told, kind="stable"), 10) if len(part)]
+def calibration(bad: Wholes, told: Floats) -> str:
+    """By groups of as many foretold bad ones: of as many orders, nearly all would lie at nothing."""
+    order = np.argsort(told, kind="stable")
+    summed = np.cumsum(told[order])
+    groups = max(1, min(_CALIBRATED_GROUPS, int(summed[-1] // _CALIBRATED_MIN)))
+    bounds = np.searchsorted(summed, summed[-1] * np.arange(1, groups) / groups)
+    parts = [part for part in np.split(order, bounds) if len(part)]
     foretold, came = [float(told[part].mean()) for part in parts], [float(bad[part].mean()) for part in parts]
     top = max(*foretold, *came, 1e-9)
     return chart("What came, by what was foretold", [Line("model", foretold, came), Line("exact", [0, top], [0, top])])
@@ -216,6 +248,9 @@ def _effects(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable)
     return "<h3>Effects</h3>" + "".join(drawn)
 
 
-def _thin(points: Floats, count: int = 200) -> Sequence[float]:
-    where = np.unique(np.linspace(0, len(points) - 1, count).astype(np.int64))
-    return [0.0, *(float(points[at]) for at in where)] if len(points) else [0.0]
+def _drawn(ranked: Wholes, count: int = 200) -> Wholes:
+    """Places at which a curve over ranked orders is drawn: at bad ones, where it bends, and evenly over all."""
+    bends = np.flatnonzero(ranked)
+    if len(bends) > count:
+        bends = bends[np.unique(np.linspace(0, len(bends) - 1, count).astype(np.int64))]
+    return np.union1d(bends, np.linspace(0, len(ranked) - 1, count).astype(np.int64))

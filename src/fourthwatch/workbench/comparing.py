@@ -17,6 +17,7 @@ from fourthwatch.model.manifest import SCORE_GROUPS, SCORECARD, Manifest, Packag
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
 from fourthwatch.model.stability import chance_stability, population_stability, score_shares
+from fourthwatch.model.watched import CAME_LEAST, CAME_MOST, multiple_of
 from fourthwatch.workbench.dataset import Progress, Wanted
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.maturity import usable
@@ -99,6 +100,8 @@ def compare(
         ) from None
     bad_at = np.zeros(len(matrix), np.int64)
     bad_at[known.rows] = known.bad
+    weight_at = np.zeros(len(matrix))
+    weight_at[known.rows] = known.weight
     fresh = known.rows[matrix.occurred_ms[known.rows] > manifest.to_ms]
     is_fresh = len(fresh) >= FRESH_ROWS_MIN and FRESH_BAD_MIN <= bad_at[fresh].sum() < len(fresh)
     if not is_fresh and any(name not in manifest.metrics for name in _STANDING_IN):
@@ -120,13 +123,32 @@ def compare(
     ours = _side(manifest.id, bad, ours_probability, ours_scores, amount)
     if not is_fresh:
         ours = _as_measured(ours, manifest)
+    expected = float((ours_probability * weight_at[rows]).sum())
+    came = multiple_of(int(bad.sum()), expected) if is_fresh else None
     return _report(manifest, ours, _side(name, bad, theirs, theirs, amount), (bad, ours_probability, ours_scores),
-                   micros, is_fresh=is_fresh)  # fmt: skip
+                   micros, came, is_fresh=is_fresh)  # fmt: skip
+
+
+def calibration_gate(error: float, came: float | None) -> Gate:
+    """`came`: bad orders as a multiple of those that were foretold, `None` where they are too few to tell. Where few
+    orders are bad the error is small whatever a model says, even if it says that none is.
+
+    >>> calibration_gate(0.018, 2.9).says
+    '0.0180, at most 0.05; 2.9 times as many bad ones as foretold, 0.5 to 2'
+    >>> calibration_gate(0.018, 2.9).passed, calibration_gate(0.018, 1.2).passed, calibration_gate(0.018, None).passed
+    (False, True, True)
+    """
+    says, passed = f"{error:.4f}, at most {CALIBRATION_ERROR_MAX}", error <= CALIBRATION_ERROR_MAX
+    if came is None:
+        return Gate("calibration", passed, says)
+    told = f"{came:.1f} times as many bad ones as foretold, {CAME_LEAST:g} to {CAME_MOST:g}"
+    return Gate("calibration", passed and CAME_LEAST <= came <= CAME_MOST, f"{says}; {told}")
 
 
 def _report(
-    manifest: Manifest, ours: Side, theirs: Side, told: tuple[Wholes, Floats, Floats], micros: float, *, is_fresh: bool
-) -> Report:
+    manifest: Manifest, ours: Side, theirs: Side, told: tuple[Wholes, Floats, Floats], micros: float,
+    came: float | None, *, is_fresh: bool,
+) -> Report:  # fmt: skip
     bad, probability, scores = told
     error = calibration_error(bad, probability) if is_fresh else manifest.metrics["calibration_error"].value
     shares = score_shares(scores.tolist())
@@ -136,7 +158,7 @@ def _report(
     gates = (
         Gate("auc", ours.auc >= theirs.auc - AUC_SLACK, f"{ours.auc:.4f} against {theirs.auc:.4f} of {theirs.name}"),
         Gate("cost", ours.cost <= theirs.cost * (1 + COST_SLACK), f"{ours.cost:,.0f} against {theirs.cost:,.0f}"),
-        Gate("calibration", error <= CALIBRATION_ERROR_MAX, f"{error:.4f}, at most {CALIBRATION_ERROR_MAX}"),
+        calibration_gate(error, came),
         Gate("latency", micros <= LATENCY_P99_MICROS_MAX, f"p99 {micros:.0f} µs, at most {LATENCY_P99_MICROS_MAX:.0f}"),
         Gate("drift", drift < allowed, f"PSI of the score {drift:.3f}, below {allowed:.3f}"),
     )

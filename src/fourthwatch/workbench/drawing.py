@@ -9,7 +9,7 @@ _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 360, 240, 56, 12, 12, 36
 _STROKES = ("#0b5cad", "#b35900", "#3f7d20", "#8250df", "#6e7781", "#cf222e")
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "4 4", "1 2")
 """Lines differ in more than colour."""
-_LEGEND_WIDE, _LEGEND_HIGH, _LEGEND_COLUMNS, _NAME_CHARS_MAX = 150, 16, 2, 20
+_LEGEND_WIDE, _LEGEND_HIGH, _LEGEND_COLUMNS, _NAME_CHARS_MAX = 150, 16, 2, 22
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -71,10 +71,12 @@ def _legend(at: int, name: str) -> str:
 def _tick(value: float) -> str:
     """A number beside an axis.
 
-    >>> _tick(23_345.0), _tick(0.6667)
-    ('23,345', '0.667')
+    >>> _tick(23_345.0), _tick(0.6667), _tick(1_061_994.0)
+    ('23,345', '0.667', '1.06M')
     """
-    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e8 else f"{value:.3g}"
+    if abs(value) >= 1_000_000:
+        return f"{value / 1e6:.3g}M" if abs(value) < 1e9 else f"{value:.1e}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:

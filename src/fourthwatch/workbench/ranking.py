@@ -95,7 +95,8 @@ def calibration_error(bad: Wholes, probabilities: Floats, groups: int = 10) -> f
 
 
 def measured(figure: Figure, bad: Wholes, scores: Floats, seed: int = 1) -> Measured:
-    """A figure with its 95 % interval: the bad and the good are drawn anew, each with replacement."""
+    """A figure with its 95 % interval: the bad and the good are drawn anew, each with replacement. An error that grows
+    by being drawn anew is not below its own interval."""
     chance = np.random.default_rng(seed)
     which = (np.flatnonzero(bad == 1), np.flatnonzero(bad == 0))
     drawn = []
@@ -103,4 +104,5 @@ def measured(figure: Figure, bad: Wholes, scores: Floats, seed: int = 1) -> Meas
         rows = np.concatenate([chance.choice(part, len(part)) for part in which if len(part)])
         drawn.append(figure(bad[rows], scores[rows]))
     low, high = np.percentile(drawn, _INTERVAL)
-    return Measured(float(figure(bad, scores)), float(low), float(high))
+    value = float(figure(bad, scores))
+    return Measured(value, min(value, float(low)), max(value, float(high)))
