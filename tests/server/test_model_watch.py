@@ -70,6 +70,7 @@ def test_a_model_that_drifts_is_told_once_and_shown_until_it_goes(tmp_path: Path
     (alert,) = alerts_of(panel, 1)
     assert (alert.code, alert.severity, alert.thing) == ("model.drifted", "bad", "models/watched-1")
     assert "amount moved far" in alert.says
+    assert alert.says.endswith("Its scores have moved less (PSI 0.00).")  # which is what decides
     trail = AuditTrail(tmp_path)
     (entry,) = trail.page(1, 10**9, 10, action="model.drifted")
     assert (entry.actor, entry.thing) == ("watch", "models/watched-1")

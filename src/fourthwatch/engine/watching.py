@@ -89,4 +89,7 @@ def _drift_says(model: str, drift: Drift) -> str:
     named: Sequence[str] = drift.alarms[:3]
     more = len(drift.alarms) - len(named)
     told = ", ".join(named) + (f" and {more} more" if more > 0 else "")
-    return f"The newest orders are not like those that the model {model} learned from: {told} moved far."
+    says = f"The newest orders are not like those that the model {model} learned from: {told} moved far."
+    if drift.score is None or "score" in drift.alarms:
+        return says
+    return f"{says} Its scores have moved less (PSI {drift.score:.2f})."
