@@ -63,9 +63,9 @@ RECENT_EVENTS = 20_000
 ORDERS_CACHED_MAX = 50_000
 """Orders remembered; those that are not yet durable are among them."""
 
-CHECKPOINT_EVERY_PAGES = 1_000
-"""Pages of 4 KiB that may be new in SQLite's log file before they are moved into the data file."""
-LOG_PAGES_MAX = 16_000
+CHECKPOINT_EVERY_PAGES = 500
+"""Pages of 8 KiB that may be new in SQLite's log file before they are moved into the data file."""
+LOG_PAGES_MAX = 8_000
 """At this length the log file is begun anew, between two commits."""
 
 # Keys.

@@ -17,7 +17,7 @@ from fourthwatch.store.reader import LedgerReader
 pytestmark = pytest.mark.slow
 
 COPIES = 2_000
-PAGE = 4_096
+PAGE = 8_192
 TABLES = ("event", "decision")
 
 

@@ -10,7 +10,7 @@ from fourthwatch.store import file as data_file
 from fourthwatch.store import schema
 from fourthwatch.store.file import FILE_NAME, ledger_error, lock_directory, open_file
 
-PAGE_BYTES = 4_096
+PAGE_BYTES = 8_192
 
 
 def table_names(connection: apsw.Connection) -> set[str]:
@@ -37,6 +37,7 @@ def test_a_new_file_is_durable_checked_and_private(tmp_path: Path) -> None:
     assert connection.pragma("foreign_keys") == 1
     assert str(connection.pragma("checksum_verification")) == "1"
     assert connection.reserve_bytes(None, -1) == 8
+    assert connection.pragma("page_size") == PAGE_BYTES
     assert (tmp_path / "new" / FILE_NAME).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
     connection.close()
@@ -50,6 +51,22 @@ def test_a_file_opened_again_is_as_durable_and_checked(tmp_path: Path) -> None:
         assert connection.pragma("synchronous") == 2
         assert str(connection.pragma("checksum_verification")) == "1"
         connection.close()
+
+
+def test_a_file_with_the_pages_of_earlier_versions_is_used_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(data_file, "_PAGE_BYTES", 4_096)
+        filled(tmp_path)
+    connection = open_file(tmp_path)
+    connection.execute("UPDATE postback_address SET url = 'https://shop.example/new'")
+    connection.close()
+    connection = open_file(tmp_path, read_only=True)
+    assert connection.pragma("page_size") == 4_096
+    assert str(connection.pragma("checksum_verification")) == "1"
+    assert connection.execute("SELECT count(DISTINCT url), count(*) FROM postback_address").fetchone() == (1, 200)
+    connection.close()
 
 
 @pytest.mark.parametrize("seed", range(10))
