@@ -45,12 +45,13 @@ def matrix() -> Matrix:
     values[chance.random(values.shape) < 0.2] = np.nan
     occurred = np.sort(chance.integers(0, DAYS * DAY_MS, ORDERS))
     told = Outcomes(np.where(bad, 1, UNTOLD), np.where(bad, occurred + chance.integers(0, 30 * DAY_MS, ORDERS), UNTOLD))
+    untold = Outcomes(np.full(ORDERS, UNTOLD), np.full(ORDERS, UNTOLD))
     nobody = ("",) * ORDERS
     return Matrix(
         names=tuple(f"feature_{at}" for at in range(FEATURES)), left_out=(), values=values,
         position=np.arange(ORDERS), occurred_ms=occurred, amount=np.exp(chance.normal(4, 1, ORDERS)),
         score=np.zeros(ORDERS, np.int64), payment=nobody, user=nobody, order=nobody,
-        labels={"chargeback": told}, mark="bench",
+        labels={"chargeback": told, "canceled": untold}, mark="bench",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """`fourthwatch dataset` as scripts use it: files, streams, exit codes; and live = offline over HTTP."""
 
+import csv
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.store.history import History
 from fourthwatch.workbench.table import groups_of, names_of
-from served import PROGRAM, Served, run
+from served import KEY_HEADER, PROGRAM, Served, run
 from workbench.walked import demo_traffic
 
 pytestmark = pytest.mark.slow
@@ -137,3 +138,24 @@ def test_stopped_in_the_middle_it_ends_with_1_and_leaves_nothing_behind(
         (tmp_path / "x.csv").unlink()
     assert process.returncode == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_people_say_and_decide_at_the_console_is_in_the_labels(tmp_path: Path) -> None:
+    out = tmp_path / "orders.csv"
+    with Served(tmp_path / "data") as server:
+        key = server.key("ingest", "read", "manage")
+        for number in range(3):
+            order = {"_orderId": f"o-{number}", "_userId": f"u-{number}", "_amount": "10"}
+            assert server.send(key, "createOrder", order).status == 200
+        _change(server, key, "/api/v1/labels", {"order_id": "o-0", "label": "fraud"})
+        _change(server, key, "/api/v1/orders/o-1/decisions", {"verdict": "decline"})
+        built = run("dataset", "build", "--data", str(server.directory), "--out", str(out), "--features", "amount")
+        assert built.returncode == 0, built.stderr
+    with out.open(newline="") as file:
+        rows = {row["order_id"]: (row["label_confirmed"], row["label_canceled"]) for row in csv.DictReader(file)}
+    assert rows == {"o-0": ("1", ""), "o-1": ("", "1"), "o-2": ("", "")}
+
+
+def _change(server: Served, key: str, path: str, body: dict[str, str]) -> None:
+    reply = server.request("POST", path, msgspec.json.encode(body), {KEY_HEADER: key})
+    assert reply.status in (200, 201), reply.body

@@ -205,7 +205,7 @@ def test_all_features_and_facts_have_a_column_behind_the_fixed_ones(built: Path)
     assert set(DECIDING) <= set(features)
     assert [name for name in names if name.startswith("label_")] == [
         f"label_{kind}{what}"
-        for kind in ("chargeback", "rto", "returned", "bad", "promo_abuse", "account_abuse")
+        for kind in ("chargeback", "rto", "returned", "bad", "promo_abuse", "account_abuse", "confirmed", "canceled")
         for what in ("", "_received_ms", "_occurred_ms")
     ]
 

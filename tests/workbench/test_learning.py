@@ -14,6 +14,7 @@ from fourthwatch.limits import TREES_MAX
 from fourthwatch.model.booster import Booster
 from fourthwatch.model.manifest import Manifest
 from fourthwatch.workbench.bagging import averaged
+from fourthwatch.workbench.labels import LABEL_KINDS
 from fourthwatch.workbench.learning import Learned, Learner, calibrated, monotone_of, platt
 from fourthwatch.workbench.matrix import UNTOLD, Floats, Matrix, Outcomes, Wholes
 from fourthwatch.workbench.maturity import MATURE_MIN, OWN_CURVE_MIN, usable
@@ -35,13 +36,12 @@ def _signs(chance: np.random.Generator, rows: int = ROWS) -> tuple[Floats, Whole
 
 def _matrix(names: tuple[str, ...], values: Floats, bad: Wholes) -> Matrix:
     rows = len(bad)
-    untold = Outcomes(np.full(rows, UNTOLD), np.full(rows, UNTOLD))
     at_ms = np.arange(rows) * (UNTIL_MS // rows // 2)
     told = Outcomes(np.where(bad == 1, 1, UNTOLD), np.where(bad == 1, at_ms + DAY_MS, UNTOLD))
     return Matrix(
         names=names, left_out=(), values=values, position=np.arange(rows), occurred_ms=at_ms, amount=np.ones(rows),
         score=np.zeros(rows, np.int64), payment=("",) * rows, user=("",) * rows, order=("",) * rows,
-        labels={kind: told if kind == "chargeback" else untold for kind in ("chargeback", "rto", "bad")}, mark="m",
+        labels={kind: told if kind == "chargeback" else _untold(rows) for kind in LABEL_KINDS}, mark="m",
     )  # fmt: skip
 
 
@@ -210,6 +210,10 @@ def test_a_split_by_chance_would_promise_more_than_time_keeps() -> None:
     assert aucs[0] < 0.6
 
 
+def _untold(rows: int) -> Outcomes:
+    return Outcomes(np.full(rows, UNTOLD), np.full(rows, UNTOLD))
+
+
 def _ways(rows: int, delays: dict[str, float]) -> Matrix:
     """Orders day after day, paid in several ways by turns, each tenth of a way disputed after so many days of its."""
     at_ms = np.linspace(0, UNTIL_MS - 1, rows).astype(np.int64)
@@ -221,7 +225,7 @@ def _ways(rows: int, delays: dict[str, float]) -> Matrix:
     return Matrix(
         names=("amount",), left_out=(), values=np.ones((rows, 1)), position=np.arange(rows), occurred_ms=at_ms,
         amount=np.ones(rows), score=np.zeros(rows, np.int64), payment=payment, user=("",) * rows, order=("",) * rows,
-        labels={"chargeback": labels}, mark="m",
+        labels={"chargeback": labels, "canceled": _untold(rows)}, mark="m",
     )  # fmt: skip
 
 
@@ -248,7 +252,7 @@ def test_a_way_of_paying_with_few_bad_labels_has_the_curve_of_all_and_young_orde
     told = matrix.labels["chargeback"]
     late = matrix.occurred_ms + (chance.uniform(0, 40, 3_000) * DAY_MS).astype(np.int64)
     seen = (told.value == 1) & (late < UNTIL_MS)
-    labels = {"chargeback": Outcomes(np.where(seen, 1, UNTOLD), np.where(seen, late, UNTOLD))}
+    labels = {**matrix.labels, "chargeback": Outcomes(np.where(seen, 1, UNTOLD), np.where(seen, late, UNTOLD))}
     matrix = Matrix(**{**{name: getattr(matrix, name) for name in matrix.__struct_fields__}, "payment": payment,
                        "labels": labels})  # fmt: skip
     found = usable(matrix, "chargeback", UNTIL_MS)
@@ -258,3 +262,24 @@ def test_a_way_of_paying_with_few_bad_labels_has_the_curve_of_all_and_young_orde
     assert found.weight[good].max() == 1
     assert MATURE_MIN <= found.weight[good].min() < 0.7
     assert (np.diff(found.weight[good]) <= 1e-9).all()  # the younger, the less
+
+
+def test_an_order_that_was_kept_out_is_not_taken_for_good_but_where_a_target_is_told_of_users() -> None:
+    matrix = _ways(1_000, {"_creditCard": 5.5})
+    is_bad = matrix.labels["chargeback"].value == 1
+    kept_out = np.arange(1_000) % 4 == 0
+    later = np.arange(1_000) % 4 == 1  # canceled, but only after all that may be known
+    told_ms = np.where(later, UNTIL_MS, matrix.occurred_ms)
+    canceled = Outcomes(np.where(kept_out | later, 1, 0), told_ms)
+    matrix.labels["canceled"] = canceled
+    matrix.labels["account_abuse"] = matrix.labels["chargeback"]
+    found = usable(matrix, "chargeback", UNTIL_MS)
+    learned = np.isin(np.arange(1_000), found.rows)
+    assert not learned[kept_out & ~is_bad].any()
+    assert learned[kept_out & is_bad].sum() > 20
+    assert learned[later].sum() > 200
+    assert found.canceled == (kept_out & ~is_bad).sum()
+    assert found.immature + found.canceled + len(found.rows) == 1_000
+    of_users = usable(matrix, "account_abuse", UNTIL_MS)
+    assert of_users.canceled == 0
+    assert set(np.flatnonzero(kept_out)[:200]) | set(found.rows) <= set(of_users.rows)

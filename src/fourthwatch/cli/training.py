@@ -27,7 +27,8 @@ NOVELTY = "novelty"
 @click.command(epilog="Example: fourthwatch train --data ./data --target chargeback --until 2026-06-01")
 @there_option
 @click.option("--target", type=click.Choice((*TARGETS, NOVELTY)), default="chargeback", show_default=True,
-              help="What is to be foretold; `any`: disputed, refused at the door, or marked as bad; `novelty`: nothing,"
+              help="What is to be foretold; `any`: disputed, refused at the door, confirmed as fraud, or marked as bad;"
+                   " `novelty`: nothing,"
                    " it learns without labels what is usual.")  # fmt: skip
 @click.option(
     "--until", metavar="TIME", help="What came to be known from this moment on is not looked at; now if not given."

@@ -96,6 +96,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     bad: int
     left_out: int = 0
     """Orders whose label had not had the time to arrive."""
+    canceled: int = 0
+    """Orders that were canceled or declined, so that nobody learns what would have become of them; left out, too."""
     delay_days: float = 0.0
     """By when half of the bad labels had arrived."""
     data_mark: str = ""
@@ -228,7 +230,7 @@ def _said(manifest: Manifest) -> Iterator[tuple[str, str, int]]:
 
 def _check_counts(manifest: Manifest) -> None:
     """Numbers that cannot be."""
-    if not 0 <= manifest.bad <= manifest.rows or manifest.left_out < 0 or manifest.trees < 0:
+    if not 0 <= manifest.bad <= manifest.rows or min(manifest.left_out, manifest.canceled) < 0 or manifest.trees < 0:
         raise ModelRefused(f"{manifest.bad:,} bad ones of {manifest.rows:,} orders: the manifest's counts cannot be")
     if manifest.from_ms > manifest.to_ms:
         raise ModelRefused("the last order that the model learned from lies before the first")

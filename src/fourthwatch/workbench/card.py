@@ -45,7 +45,8 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         f"<p>Foretells <b>{escape(manifest.target)}</b>. Made of {manifest.rows:,} orders, {manifest.bad:,} of them"
         f" bad, from {iso_ms(manifest.from_ms)[:10]} to {iso_ms(manifest.to_ms)[:10]}, with what was known before"
         f" {iso_ms(manifest.until_ms)[:10]}. {manifest.left_out:,} orders were left out because their labels had not"
-        f" had the time to arrive; half of the bad labels arrive within {manifest.delay_days:g} days."
+        f" had the time to arrive, and {manifest.canceled:,} because they were canceled or declined, so that nobody"
+        f" learns what would have become of them; half of the bad labels arrive within {manifest.delay_days:g} days."
         f" {manifest.trees} trees over {len(manifest.features)} features. A score of 70 stands for a chance of"
         f" {manifest.score_map.probability_at_70:.0%}.</p>",
         "<h2>How good, on the last fifth of the time</h2>",

@@ -7,12 +7,12 @@ at which it *arrived*, because whoever learns from it could not have known it ea
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 
 from fourthwatch.clock import DAY_MS
-from fourthwatch.engine.labels import is_lost, is_rules_word, told_by_state
+from fourthwatch.engine.labels import is_lost, is_rules_word, tellings_of, told_by_state
 from fourthwatch.events import (
     KIND_OF_NUMBER,
     KINDS,
@@ -24,17 +24,20 @@ from fourthwatch.events import (
     Tag,
     Untag,
 )
+from fourthwatch.events.values import order_state_of
 from fourthwatch.limits import LABELS_CACHED_MAX
 from fourthwatch.store.history import History
 from fourthwatch.store.ledger import EventRow
 from fourthwatch.store.reader import order_subject, user_subject
 from fourthwatch.wire.decode import read_stored
 
-LabelKind = Literal["chargeback", "rto", "returned", "bad", "promo_abuse", "account_abuse"]
-LABEL_KINDS: tuple[LabelKind, ...] = ("chargeback", "rto", "returned", "bad", "promo_abuse", "account_abuse")
+LabelKind = Literal["chargeback", "rto", "returned", "bad", "promo_abuse", "account_abuse", "confirmed", "canceled"]
+LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 """`chargeback`: the order is disputed (0: the shop won); `rto`: the parcel came back unaccepted (0: delivered);
 `returned`: sent back or refunded (0: delivered); `bad`: a mark against the user stands (0: marked as good);
-`promo_abuse` and `account_abuse`: the same of a mark whose kind of abuse speaks of promotions, or of accounts."""
+`promo_abuse` and `account_abuse`: the same of a mark whose kind of abuse speaks of promotions, or of accounts;
+`confirmed`: an analyst says that the order is fraud (0: good); `canceled`: it was canceled or declined (0: approved or
+delivered), so that nobody learns what would have become of it."""
 
 _ABUSES: tuple[tuple[LabelKind, re.Pattern[str]], ...] = (
     ("promo_abuse", re.compile("promo|coupon|referral")),
@@ -55,6 +58,7 @@ OF_ORDER_NUMBERS = tuple(
 _USER_KINDS = tuple(kind.number for kind in KINDS if kind.type in _TAGS)
 
 
+_SAYS_WHETHER_CANCELED = ("canceled", "approved", "fulfilled")
 SENT_LATE_MS = DAY_MS
 
 
@@ -81,8 +85,9 @@ Labels = Mapping[LabelKind, Label]
 def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
     """The labels that events about one order and its user leave behind; the events in ledger order.
 
-    A dispute is as it was last said to be. Refused and sent back are told for good: what follows them is paperwork
-    (shops close or refund such orders). Marks stand one per kind of abuse, as the feature `bad_tags` counts them.
+    A dispute, an analyst's word and whether the order was canceled are as they were last said to be. Refused and sent
+    back are told for good: what follows them is paperwork (shops close or refund such orders). Marks stand one per kind
+    of abuse, as the feature `bad_tags` counts them.
     """
     told: dict[LabelKind, Label] = {}
     marks: dict[str | None, bool] = {}
@@ -105,9 +110,25 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
         for kind, value in told_by_state(event):
             if value or kind not in told:
                 tell(kind, row, value=value)
+        if isinstance(event, CustomEvent):
+            _tell_confirmed(row, event, tell, told)
+        if isinstance(event, OrderStatus | CustomEvent):
+            state = order_state_of(event.order_status)
+            if state in _SAYS_WHETHER_CANCELED:
+                tell("canceled", row, value=state == "canceled")
         if isinstance(event, _TAGS):
             _tell_marks(marks, row, tell, told)
     return told
+
+
+def _tell_confirmed(row: EventRow, event: Event, tell: Tell, told: dict[LabelKind, Label]) -> None:
+    for one in tellings_of(row, event):
+        if one.kind != "confirmed" or one.source != "analyst":
+            continue  # a rule's word is no truth to learn from, here either
+        if one.value is None:
+            told.pop("confirmed", None)
+        else:
+            tell("confirmed", row, value=one.value)
 
 
 def _tell_marks(marks: Mapping[str | None, bool], row: EventRow, tell: Tell, told: dict[LabelKind, Label]) -> None:

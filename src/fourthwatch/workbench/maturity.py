@@ -13,7 +13,7 @@ from fourthwatch.clock import DAY_MS
 from fourthwatch.errors import ModelRefused
 from fourthwatch.model.arrival import DAYS_MAX, arrived_by_age, share_at
 from fourthwatch.workbench.matrix import UNTOLD, Floats, Matrix, Wholes
-from fourthwatch.workbench.outcomes import ENDS_GOOD, LABELS_OF, Target
+from fourthwatch.workbench.outcomes import ENDS_GOOD, LABELS_OF, OF_USERS, Target
 
 OWN_CURVE_MIN = 30
 """Bad labels of one way of paying from which its own curve is drawn; with fewer it has that of all."""
@@ -50,7 +50,10 @@ class Usable(msgspec.Struct, frozen=True):
     weight: Floats
     """Above 0; below 1 where not all labels have had the time to arrive."""
     immature: int
-    """Orders that were left out."""
+    """Orders that were left out because they are too young."""
+    canceled: int
+    """Orders that were left out because they were canceled or declined and nothing bad was told of them: they could
+    not end badly."""
     curves: tuple[Curve, ...]
     delay_days: float
     """By when half of the bad labels have arrived, of the slowest kind."""
@@ -73,7 +76,8 @@ def usable(matrix: Matrix, target: Target, until_ms: int) -> Usable:
     """Which orders can be learned from at a moment; raises `ModelRefused` when no label of the target has arrived.
 
     An order nobody has complained of counts as good by as much as complaints would have arrived; one whose end is known
-    counts in full.
+    counts in full. One that was canceled or declined is nothing to learn from, unless it is known to be bad or the
+    target is told of users.
     """
     kinds = LABELS_OF[target]
     ages = (until_ms - matrix.occurred_ms) / DAY_MS
@@ -100,12 +104,17 @@ def usable(matrix: Matrix, target: Target, until_ms: int) -> Usable:
             f"no order is known to be bad by the labels of {target} ({', '.join(kinds)}): there is nothing to learn yet"
         )
     mature[ended] = 1.0
-    rows = np.flatnonzero((mature >= MATURE_MIN) & (ages > 0))
+    told = matrix.labels["canceled"]
+    canceled = ~bad & (told.value == 1) & (told.told_ms < until_ms)
+    if OF_USERS.issuperset(kinds):
+        canceled[:] = False
+    rows = np.flatnonzero((mature >= MATURE_MIN) & (ages > 0) & ~canceled)
     return Usable(
         rows=rows,
         bad=bad[rows].astype(np.int64),
         weight=np.where(bad[rows], 1.0, mature[rows]),
-        immature=len(matrix) - len(rows),
+        immature=len(matrix) - len(rows) - int(canceled.sum()),
+        canceled=int(canceled.sum()),
         curves=tuple(curves),
         delay_days=float(max(curve.days_until(0.5) for curve in curves if not curve.payment)),
     )

@@ -19,10 +19,12 @@ LABELS_OF: dict[Target, tuple[LabelKind, ...]] = {
     "return": ("returned",),
     "promo_abuse": ("promo_abuse",),
     "account_abuse": ("account_abuse",),
-    "any": ("chargeback", "rto", "bad"),
+    "any": ("chargeback", "rto", "bad", "confirmed"),
 }
 """An order is bad when one of these is 1. `any` is what costs the goods: sent back in order is no abuse by itself."""
 
+OF_USERS: frozenset[LabelKind] = frozenset({"promo_abuse", "account_abuse"})
+"""Kinds that are told of the user, whether the order was let through or not."""
 ENDS_GOOD: frozenset[LabelKind] = frozenset({"rto"})
 """Kinds whose 0 is the end of it: a parcel that was accepted cannot come back unaccepted."""
 

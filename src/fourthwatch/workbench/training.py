@@ -197,6 +197,7 @@ def packed(
         rows=len(rows.rows),
         bad=int(rows.bad.sum()),
         left_out=rows.immature,
+        canceled=rows.canceled,
         delay_days=rows.delay_days,
         data_mark=matrix.mark,
         features=tuple(
