@@ -204,8 +204,6 @@ def _http_exception(request: Request, error: Exception) -> Response:
         return _refusal(request, NotFound("there is nothing at this path; see /docs"), headers)
     if error.status_code == 405:
         headers["Allow"] = _allowed(request)
-        if request.method == "OPTIONS" and is_management(request.scope["path"]):
-            return Response(status_code=204, headers=headers)
         return _refusal(request, MethodNotAllowed("this path is not called with this method"), headers)
     message = "the request cannot be taken"
     body = encode(ErrorReply(message, message, "refused", msgspec.UNSET))
@@ -215,8 +213,7 @@ def _http_exception(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """The methods of every route of this path; the router itself tells those of the first alone."""
     fitting = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    asked = {"OPTIONS"} if is_management(request.scope["path"]) else set()
-    return ", ".join(sorted({method for route in fitting for method in route.methods} | asked))
+    return ", ".join(sorted({method for route in fitting for method in route.methods}))
 
 
 def _refusal(request: Request, refusal: Refused, headers: dict[str, str]) -> Response:

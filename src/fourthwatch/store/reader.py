@@ -244,6 +244,8 @@ class LedgerReader:
     def _rows(self, statement: str, bindings: Sequence[Any] = ()) -> Iterator[Any]:
         try:
             yield from self._connection.execute(statement, bindings)
+        except apsw.ConnectionClosedError:  # nothing of the file: a fault of whoever asks
+            raise
         except apsw.Error as error:
             raise LedgerUnreadable(f"the data file could not be read: {error}") from error
 
