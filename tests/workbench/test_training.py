@@ -243,19 +243,19 @@ def test_more_rows_to_learn_from_do_not_make_it_worse(data: Path) -> None:
     assert curve[2] > 0.85
 
 
+def _stop_at_learning(what: str, _share: float) -> None:
+    if what == "learning":
+        raise KeyboardInterrupt
+
+
 def test_a_training_that_was_stopped_goes_on_where_it_was_and_comes_to_the_same_bytes(
     data: Path, model: tuple[Manifest, Package], tmp_path: Path
 ) -> None:
     out = tmp_path / "m"
     said: list[str] = []
-
-    def stop(what: str, _share: float) -> None:
-        if what == "learning":
-            raise KeyboardInterrupt
-
     plan = Plan(until_ms=UNTIL_MS, features=FEATURES, seconds=1.0)
     with pytest.raises(KeyboardInterrupt):
-        train(data, out, plan, ManualClock(UNTIL_MS), stop)
+        train(data, out, plan, ManualClock(UNTIL_MS), _stop_at_learning)
     assert not (out / "manifest.json").exists()
     assert (out / "work" / "all.npz").exists()
     train(data, out, plan, ManualClock(UNTIL_MS), lambda what, _share: said.append(what))
@@ -268,14 +268,9 @@ def test_it_goes_on_beside_a_server_that_takes_in_events_meanwhile(
 ) -> None:
     ledger, out, clock = shop(tmp_path, events()), tmp_path / "m", ManualClock(UNTIL_MS)
     said: list[str] = []
-
-    def stop(what: str, _share: float) -> None:
-        if what == "learning":
-            raise KeyboardInterrupt
-
     plan = Plan(until_ms=UNTIL_MS, features=FEATURES, seconds=1.0)
     with pytest.raises(KeyboardInterrupt):
-        train(ledger, out, plan, clock, stop)
+        train(ledger, out, plan, clock, _stop_at_learning)
     more = tmp_path / "more.jsonl"
     late = [line for at, line in events(seed=2, orders=50) if b'"createOrder"' in line]
     write_lines(more, (line.replace(b'"o-', b'"late-') for line in late))
@@ -298,7 +293,7 @@ def test_only_the_same_training_of_the_last_day_is_gone_on_with(data: Path, tmp_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(data, out, plan, ManualClock(UNTIL_MS), stop)
+        train(data, out, plan, ManualClock(UNTIL_MS), _stop_at_learning)
     for other in ({"until_ms": UNTIL_MS + DAY_MS}, {"until_ms": UNTIL_MS + 1, "target": "any"}):
         changed = msgspec.structs.replace(plan, **other)
         assert gone_on(out, changed) == changed
