@@ -42,11 +42,17 @@ def test_neither_a_rule_nor_a_shop_with_an_event_of_that_name_confirms_anything(
 @pytest.mark.parametrize(
     ("states", "value"),
     [(("_canceled",), True), (("_declined",), True), (("_declined", "_approved"), False), (("_fulfilled",), False),
+     (("_fulfilled", "_canceled"), False), (("_canceled", "_fulfilled", "_canceled"), False),
      (("_approved", "_canceled"), True), (("_canceled", "_held"), True)],
 )  # fmt: skip
 def test_an_order_is_canceled_when_it_was_last_said_to_be(states: tuple[str, ...], value: bool) -> None:
     events = [row(at, OrderStatus(order_status=state), is_own=False) for at, state in enumerate(states)]
     assert values(labels_of(events))["canceled"] is value
+
+
+def test_what_came_back_was_not_canceled_by_the_paperwork_behind_it() -> None:
+    states = [OrderStatus(order_status=state) for state in ("_rto", "_canceled")]
+    assert values(labels_of([row(at, state, is_own=False) for at, state in enumerate(states)])) == {"rto": True}
 
 
 def test_of_a_state_that_says_nothing_of_it_nothing_is_known() -> None:

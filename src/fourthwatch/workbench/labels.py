@@ -59,6 +59,8 @@ _USER_KINDS = tuple(kind.number for kind in KINDS if kind.type in _TAGS)
 
 
 _SAYS_WHETHER_CANCELED = ("canceled", "approved", "fulfilled")
+_WENT_OUT: frozenset[LabelKind] = frozenset({"rto", "returned"})
+"""Told, with whatever value, of orders that were sent: these had their chance to end badly."""
 SENT_LATE_MS = DAY_MS
 
 
@@ -86,8 +88,8 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
     """The labels that events about one order and its user leave behind; the events in ledger order.
 
     A dispute, an analyst's word and whether the order was canceled are as they were last said to be. Refused and sent
-    back are told for good: what follows them is paperwork (shops close or refund such orders). Marks stand one per kind
-    of abuse, as the feature `bad_tags` counts them.
+    back are told for good: what follows them is paperwork (shops close or refund such orders), and so is canceling what
+    was delivered. Marks stand one per kind of abuse, as the feature `bad_tags` counts them.
     """
     told: dict[LabelKind, Label] = {}
     marks: dict[str | None, bool] = {}
@@ -114,7 +116,8 @@ def labels_of(events: Iterable[tuple[EventRow, Event]]) -> Labels:
             _tell_confirmed(row, event, tell, told)
         if isinstance(event, OrderStatus | CustomEvent):
             state = order_state_of(event.order_status)
-            if state in _SAYS_WHETHER_CANCELED:
+            is_paperwork = state == "canceled" and not told.keys().isdisjoint(_WENT_OUT)
+            if state in _SAYS_WHETHER_CANCELED and not is_paperwork:
                 tell("canceled", row, value=state == "canceled")
         if isinstance(event, _TAGS):
             _tell_marks(marks, row, tell, told)
