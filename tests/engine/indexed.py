@@ -15,8 +15,16 @@ from fourthwatch.store.history import History
 from fourthwatch.store.index_file import FILE_NAME
 from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.index_rows import OrderLine
+from fourthwatch.store.index_segments import OLD_BITS
 
-TABLES = ("segment", "mention", "thing", "link", "line", "mark", "tally", "progress")
+TABLES = ("segment", "mention", "line", "mark", "tally", "progress")
+FIRSTS = {
+    "thing": "SELECT key, tenant, kind, value, min(seq) FROM thing GROUP BY key ORDER BY key",
+    "name": "SELECT key, tenant, kind, value, min(seq) FROM name GROUP BY key ORDER BY key",
+    "link": "SELECT key, kind, other, min(seq), ms FROM link"
+    f" GROUP BY key, kind, other, seq >> {OLD_BITS} ORDER BY 1, 2, 3, 4",
+}
+"""What is told again after a start has a further row in a young segment, until that is old: the first one counts."""
 
 
 class Shelf:
@@ -84,6 +92,7 @@ def contents(directory: Path) -> dict[str, list[Any]]:
     """Everything in an index, in order."""
     connection = apsw.Connection(str(directory / FILE_NAME))
     try:
-        return {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in TABLES}
+        whole = {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in TABLES}
+        return whole | {name: connection.execute(firsts).fetchall() for name, firsts in FIRSTS.items()}
     finally:
         connection.close()

@@ -11,8 +11,9 @@ from fourthwatch.engine.order_lines import Touch, folded
 from fourthwatch.errors import FourthwatchError, IndexDamaged
 from fourthwatch.features.things import THINGS, key_of, mark_of_key
 from fourthwatch.limits import INDEX_KNOWN_MAX, TEXT_ID_MAX
-from fourthwatch.store.index_file import SEGMENT_BITS, discard
+from fourthwatch.store.index_file import discard
 from fourthwatch.store.index_rows import ORDER_KIND, IndexBatch, Link, Mark, Mention, Named, OrderLine, Tally
+from fourthwatch.store.index_segments import OLD_BITS
 from fourthwatch.store.index_writer import IndexWriter
 from fourthwatch.store.ledger import Ledger
 
@@ -116,7 +117,7 @@ class Filing:
         users = [one for one in entry.things if one[0] == _USER_KIND]
         things = [one for one in entry.things if one[0] in _LINKED_KINDS]
         ends = [(one, other) for one in users for other in things]
-        knows, segment = self._known.knows, seq >> SEGMENT_BITS
+        knows, segment = self._known.knows, seq >> OLD_BITS
         if order_id is not None and len(order_id) <= TEXT_ID_MAX:
             order = (ORDER_KIND, mark_of_key(key_of(tenant, "order:" + order_id)))
             ordered = [(order, other) for other in (*users, *things)]

@@ -18,10 +18,8 @@ from fourthwatch.errors import IndexDamaged, LedgerFull
 from fourthwatch.store.file import register_checksums
 
 FILE_NAME = "index.db"
-VERSION = 10
+VERSION = 11
 """Raised when rows would be made differently."""
-SEGMENT_BITS = 14
-"""Positions of one segment. Keys are scattered; what is written lately lies in a segment small enough to be at hand."""
 _CHECKSUM_BYTES = 8
 _CHECKPOINT_PAGES = 2_000
 _ROWS_PER_STATEMENT = (256, 32, 8, 1)
@@ -35,7 +33,8 @@ CREATE TABLE progress (
     seq INTEGER NOT NULL,               -- every event up to here is in it, and none after it
     chain BLOB NOT NULL                 -- of the event at seq: ties it to one ledger
 ) STRICT;
-CREATE TABLE segment (n INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE segment (n INTEGER PRIMARY KEY) STRICT;  -- see index_segments; old ones are even, young ones odd
+INSERT INTO segment VALUES (0);
 CREATE TABLE mention (
     segment INTEGER NOT NULL,
     key INTEGER NOT NULL,
@@ -43,13 +42,23 @@ CREATE TABLE mention (
     PRIMARY KEY (segment, key, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE thing (
-    key INTEGER PRIMARY KEY,
+    segment INTEGER NOT NULL,           -- 0 for all that are old
+    key INTEGER NOT NULL,
     tenant INTEGER NOT NULL,
     kind INTEGER NOT NULL,
     value TEXT NOT NULL COLLATE NOCASE,
-    seq INTEGER NOT NULL                -- of the first event
-) STRICT;
-CREATE INDEX thing_value ON thing (tenant, kind, value);
+    seq INTEGER NOT NULL,               -- of the first event
+    PRIMARY KEY (segment, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE name (                     -- the same in another order
+    segment INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    tenant INTEGER NOT NULL,
+    value TEXT NOT NULL COLLATE NOCASE,
+    key INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (segment, kind, tenant, value, key)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE link (
     segment INTEGER NOT NULL,
     key INTEGER NOT NULL,

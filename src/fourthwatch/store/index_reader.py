@@ -12,8 +12,9 @@ import apsw
 import msgspec
 
 from fourthwatch.errors import IndexDamaged
-from fourthwatch.store.index_file import FILE_NAME, SEGMENT_BITS, VERSION, open_index
+from fourthwatch.store.index_file import FILE_NAME, VERSION, open_index
 from fourthwatch.store.index_rows import LINE_COLUMNS, OrderLine, line_of
+from fourthwatch.store.index_segments import ALL_OLD, OLD_OF, YOUNG_OF
 
 _LINE = ", ".join(LINE_COLUMNS)
 _AFTER_ALL_TEXT = "\U0010ffff"
@@ -65,13 +66,14 @@ class IndexReader:
         first, *others = keys
         rows: list[int] = []
         # Segment by segment: most timelines end in the first few.
+        either = f"({OLD_OF.format(seq='m.seq')}, {YOUNG_OF.format(seq='m.seq')})"
         also = "".join(
-            f" AND EXISTS (SELECT 1 FROM mention o WHERE o.segment = m.segment AND o.key = ?{5 + n} AND o.seq = m.seq)"
+            f" AND EXISTS (SELECT 1 FROM mention o WHERE o.segment IN {either} AND o.key = ?{5 + n} AND o.seq = m.seq)"
             for n in range(len(others))
         )
         found = self.rows(
             "SELECT m.seq FROM segment s CROSS JOIN mention m ON m.segment = s.n AND m.key = ?1"
-            f" WHERE s.n <= ?2 >> {SEGMENT_BITS} AND s.n >= ?4 >> {SEGMENT_BITS} AND m.seq < ?2 AND m.seq >= ?4{also}"
+            f" WHERE s.n >> 1 <= ?2 AND s.n >= {OLD_OF.format(seq='?4')} AND m.seq < ?2 AND m.seq >= ?4{also}"
             " ORDER BY s.n DESC, m.seq DESC LIMIT ?3",
             (first, before_seq, limit, from_seq, *others),
         )
@@ -80,27 +82,43 @@ class IndexReader:
 
     def named(self, keys: Iterable[int]) -> dict[int, Found]:
         """Things by key."""
-        wanted = msgspec.json.encode(list(keys)).decode()
-        rows = self.rows(
-            "SELECT key, kind, value, seq FROM thing WHERE key IN (SELECT value FROM json_each(?))", (wanted,)
-        )
-        return {row[0]: Found(*row) for row in rows}
+        found: dict[int, Found] = {}
+        missing = list(keys)
+        for segments in ((ALL_OLD,), self._young(), (ALL_OLD,)):  # the last for those that became old meanwhile
+            if not missing:
+                break
+            rows = self.rows(
+                "SELECT key, kind, value, min(seq) FROM thing WHERE segment IN (SELECT value FROM json_each(?))"
+                " AND key IN (SELECT value FROM json_each(?)) GROUP BY key",
+                (_json(segments), _json(missing)),
+            )
+            found |= {row[0]: Found(*row) for row in rows}
+            missing = [key for key in missing if key not in found]
+        return found
 
     def starting_with(self, tenant: int, kind: int, text: str, limit: int) -> list[Found]:
         """Things of a kind whose value begins with a text (ASCII letters in either case), in order."""
+        of_one = (
+            "SELECT * FROM (SELECT key, kind, value, seq FROM name WHERE segment = {} AND kind = ?2 AND tenant = ?1"
+            " AND value >= ?3 AND value < ?4 ORDER BY value LIMIT ?5)"
+        )
+        of_all = " UNION ALL ".join([of_one.format(n) for n in (ALL_OLD, *self._young())])
         rows = self.rows(
-            "SELECT key, kind, value, seq FROM thing WHERE tenant = ? AND kind = ? AND value >= ? AND value < ?"
-            " ORDER BY value LIMIT ?",
+            f"SELECT key, kind, value, min(seq) FROM ({of_all}) GROUP BY key ORDER BY value LIMIT ?5",
             (tenant, kind, text, text + _AFTER_ALL_TEXT, limit),
         )
         return [Found(*row) for row in rows]
+
+    def _young(self) -> tuple[int, ...]:
+        """Numbers of the young segments. One that has become old meanwhile is empty."""
+        return tuple([n for (n,) in self.rows("SELECT n FROM segment WHERE n & 1")])
 
     def joined(self, key: int, kind: int, *, until_seq: int, until_ms: int, limit: int) -> list[Joined]:
         """What a thing is linked with, of one kind, as far as it was known then; the newest links first."""
         rows = self.rows(
             "SELECT l.other, l.kind, min(l.seq), min(l.ms), max(l.ms) FROM segment s CROSS JOIN link l"
             " ON l.segment = s.n AND l.key = ?1 AND l.kind = ?2"
-            f" WHERE s.n <= ?3 >> {SEGMENT_BITS} AND l.seq <= ?3 AND l.ms <= ?4"
+            " WHERE s.n >> 1 <= ?3 AND l.seq <= ?3 AND l.ms <= ?4"
             " GROUP BY l.other ORDER BY max(l.seq) DESC LIMIT ?5",
             (key, kind, until_seq, until_ms, limit),
         )
@@ -111,7 +129,7 @@ class IndexReader:
         rows = self.rows(
             "SELECT count(*) FROM (SELECT DISTINCT l.other FROM segment s CROSS JOIN link l"
             " ON l.segment = s.n AND l.key = ?1 AND l.kind = ?2"
-            f" WHERE s.n <= ?3 >> {SEGMENT_BITS} AND l.seq <= ?3 AND l.ms BETWEEN ?4 AND ?5 LIMIT ?6)",
+            " WHERE s.n >> 1 <= ?3 AND l.seq <= ?3 AND l.ms BETWEEN ?4 AND ?5 LIMIT ?6)",
             (key, kind, until_seq, from_ms, until_ms, at_most),
         )
         return int(rows[0][0])
@@ -146,3 +164,7 @@ class IndexReader:
                 raise IndexDamaged("the index is being made")
             self._connection, self._inode = connection, inode
         return self._connection
+
+
+def _json(values: Iterable[int]) -> str:
+    return msgspec.json.encode(list(values)).decode()

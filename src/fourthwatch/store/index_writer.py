@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from fourthwatch.store.index_file import SEGMENT_BITS, IndexFile, as_damage
+from fourthwatch.store.index_file import IndexFile, as_damage
 from fourthwatch.store.index_rows import LINE_COLUMNS, IndexBatch, Mark, OrderLine, line_of
+from fourthwatch.store.index_segments import grow, young_of
 
 _COLUMNS = ", ".join(LINE_COLUMNS)
 _KEPT_UP = ", ".join(f"{name} = excluded.{name}" for name in LINE_COLUMNS if name not in ("no", "tenant", "order_id"))
@@ -94,16 +95,20 @@ class IndexWriter:
         """Write what a batch brings besides orders, and the position; then all of it counts."""
         mentions = _by_segment(batch.mentions, itemgetter(1))
         links = _by_segment(batch.links, itemgetter(3))
+        things = _by_segment(batch.named, itemgetter(4))
+        names = sorted([(young, kind, tenant, value, key, seq) for young, key, tenant, kind, value, seq in things])
         segments = sorted({row[0] for row in mentions})
         tallies = sorted((tenant, what, day, name, n) for (tenant, day, what, name), n in batch.tallies.items())
         with as_damage():
             self._file.insert("INSERT OR IGNORE INTO segment", 1, [(n,) for n in segments])
             self._file.insert("INSERT OR IGNORE INTO mention", 3, mentions)
-            self._file.insert("INSERT OR IGNORE INTO thing", 5, sorted(batch.named))
+            self._file.insert("INSERT OR IGNORE INTO thing", 6, things)
+            self._file.insert("INSERT OR IGNORE INTO name", 6, names)
             self._file.insert("INSERT OR IGNORE INTO link", 6, links)
             self._file.insert(
                 "INSERT INTO tally", 5, tallies, " ON CONFLICT DO UPDATE SET count = count + excluded.count"
             )
+            grow(self._connection, self.position()[0], batch.last_seq)
             self._connection.execute("UPDATE progress SET seq = ?, chain = ?", (batch.last_seq, chain))
             self._connection.execute("COMMIT")
         self._file.checkpoint_when_due()
@@ -119,12 +124,12 @@ class IndexWriter:
         self._file.close()
 
 
-def _by_segment(rows: Sequence[tuple[int, ...]], seq_of: Callable[[Any], int]) -> list[tuple[int, ...]]:
+def _by_segment(rows: Sequence[tuple[Any, ...]], seq_of: Callable[[Any], int]) -> list[tuple[Any, ...]]:
     """Rows behind the number of their segment, those of one segment in the order of their keys.
 
     Nearly in the order of the file is as good as in it, and comparing keys alone costs a third.
     """
     by_key = sorted(rows, key=itemgetter(0))
-    found = [(seq_of(row) >> SEGMENT_BITS, *row) for row in by_key]
+    found = [(young_of(seq_of(row)), *row) for row in by_key]
     found.sort(key=itemgetter(0))
     return found
