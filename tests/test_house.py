@@ -104,6 +104,7 @@ BROAD_CATCHES = frozenset(
         ("server/tending.py", "tended"),
         ("webhooks/sender.py", "_attempt"),
         ("model/predictors.py", "__init__"),
+        ("model/predictors.py", "margin"),
         ("workbench/sender.py", "_work"),
     }
 )

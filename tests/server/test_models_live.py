@@ -14,7 +14,7 @@ from fourthwatch.model.manifest import Package, Use
 from fourthwatch.store.models import ModelFiles, ModelStore
 from served import KEY_HEADER, Served
 from small_model import package_of, small_model
-from small_onnx import onnx_package
+from small_onnx import fails_from, onnx_package
 
 pytestmark = pytest.mark.slow
 
@@ -153,6 +153,27 @@ def test_an_onnx_model_of_ones_own_judges_every_order_from_its_promotion_on(tmp_
         shop.store.close()
 
 
+@pytest.mark.parametrize("state", ["champion", "shadow"])
+def test_an_order_that_a_model_has_no_answer_to_is_decided_by_the_points_and_told(tmp_path: Path, state: str) -> None:
+    with Served(tmp_path) as served:
+        shop = Shop(served, tmp_path)
+        uses = tuple(Use(name=one) for one in NAMES)
+        shop.add(onnx_package(fails_from(100_000), id="brittle", features=uses), "brittle")
+        shop.ask("POST", "/api/v1/models/brittle/state", {"state": state, "override": "a test"})
+        _decided_until(shop, lambda: [1] if _judged_by(shop, "brittle") else [])
+        assert shop.ask("GET", "/api/v1/alerts").json["alerts"] == []
+        made = shop.decision(amount="1000000.00")
+        assert (made["model"], _shadows(made)) == (None, [])
+        assert shop.parts(made)["model"] is None
+        assert _judged_by(shop, "brittle")  # the next order it knows again
+        (alert,) = shop.ask("GET", "/api/v1/alerts").json["alerts"]
+        instead, severity = (", so the rules' points stand", "bad") if state == "champion" else ("", "warn")
+        assert (alert["code"], alert["severity"], alert["thing"]) == ("model.failing", severity, "models/brittle")
+        says = f"The model brittle had no answer to one event since it is in use{instead}: onnxruntime fails at a row: "
+        assert alert["says"].startswith(says)
+        shop.store.close()
+
+
 def test_a_model_whose_feature_has_vanished_is_told_and_the_champion_stays(tmp_path: Path) -> None:
     with Served(tmp_path) as served:
         shop = Shop(served, tmp_path)
@@ -276,6 +297,15 @@ def _total(told: dict[str, Any]) -> float:
 
 def _log_odds(probability: float) -> float:
     return log(probability / (1 - probability))
+
+
+def _judged_by(shop: Shop, name: str) -> bool:
+    made = shop.decision(amount="0.20")
+    return name in (made["model"], *_shadows(made))
+
+
+def _shadows(made: dict[str, Any]) -> list[str]:
+    return list(made["shadows"])
 
 
 def _wait_for(shop: Shop, name: str) -> None:

@@ -49,6 +49,8 @@ class Panel:
         """By key of a seat what was measured last."""
         self.refused: dict[str, str] = {}
         """By key the reason why a model that is wanted cannot be used."""
+        self.failing: dict[str, tuple[int, str]] = {}
+        """By key how many events a model had no answer to since it was admitted, and why to the newest of them."""
         self._champions: dict[int, Seat] = {}
         self._shadows: dict[int, tuple[Seat, ...]] = {}
 
@@ -70,6 +72,7 @@ class Panel:
         """Take a seat away."""
         seat = self.seats.pop(key)
         self.watched.pop(key, None)
+        self.failing.pop(key, None)
         if self._champions.get(seat.tenant) is seat:
             del self._champions[seat.tenant]
         self._shadows[seat.tenant] = tuple(one for one in self.shadows(seat.tenant) if one is not seat)
@@ -105,7 +108,9 @@ class Panel:
         champion, shadows = self._champions.get(tenant), self._shadows.get(tenant, ())
         if champion is None and not shadows:
             return None
-        looked_on = tuple([one for one in (_judged(seat, windows, present) for seat in shadows) if one is not None])
+        looked_on = tuple(
+            [one for one in (self._judged(seat, windows, present) for seat in shadows) if one is not None]
+        )
         if champion is None:
             MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on)
@@ -115,12 +120,30 @@ class Panel:
             is_told = made.score > red_above and "explanation" not in present.subject.skipped
             told = champion.model.contributions(vector) if is_told else ()
         except ModelRefused as error:
-            _failed(champion, error)
+            self._failed(champion, error)
+            MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on)
         MODEL_DECISIONS.labels(made.model).inc()
         _remember(champion, present, vector, made.score)
         reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(told)])
         return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on)
+
+    def _judged(self, seat: Seat, windows: Windows, present: Present) -> tuple[str, float] | None:
+        try:
+            vector = windows.wanted_values(seat.key, present)
+            made = seat.model.judge(vector)
+        except ModelRefused as error:
+            self._failed(seat, error)
+            return None
+        _remember(seat, present, vector, made.score)
+        return made.model, made.probability
+
+    def _failed(self, seat: Seat, error: ModelRefused) -> None:
+        count, reason = self.failing.get(seat.key, (0, ""))[0] + 1, str(error)
+        self.failing[seat.key] = count, reason
+        MODEL_FAULTS.labels(seat.model.id).inc()
+        if count & (count - 1) == 0:  # the first, and then ever more rarely: it may be all of them
+            log.error("model_failed", tenant=seat.tenant, model=seat.model.id, times=count, reason=reason)
 
 
 def wanted_by(manifest: Manifest, tenant: int, book: Book) -> WantedFeatures:
@@ -137,25 +160,9 @@ def wanted_by(manifest: Manifest, tenant: int, book: Book) -> WantedFeatures:
     return WantedFeatures(own, manifest.names)
 
 
-def _judged(seat: Seat, windows: Windows, present: Present) -> tuple[str, float] | None:
-    try:
-        vector = windows.wanted_values(seat.key, present)
-        made = seat.model.judge(vector)
-    except ModelRefused as error:
-        _failed(seat, error)
-        return None
-    _remember(seat, present, vector, made.score)
-    return made.model, made.probability
-
-
 def _remember(seat: Seat, present: Present, vector: tuple[float | None, ...], score: int) -> None:
     if present.subject.kind.number in ORDER_KINDS:
         seat.recent.append((vector, score))
-
-
-def _failed(seat: Seat, error: ModelRefused) -> None:
-    MODEL_FAULTS.labels(seat.model.id).inc()
-    log.error("model_failed", tenant=seat.tenant, model=seat.model.id, reason=str(error))
 
 
 def _reason(code: str, says: str, value: float | None, log_odds: float) -> Reason:

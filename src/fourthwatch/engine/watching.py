@@ -23,7 +23,7 @@ class Alert(msgspec.Struct, frozen=True):
     """Something that should not wait."""
 
     code: str
-    """`model.drifted`, `model.miscalibrated`, `model.refused` or `rule.braked`."""
+    """`model.drifted`, `model.miscalibrated`, `model.failing`, `model.refused` or `rule.braked`."""
     severity: str
     """bad: it decides; warn: it looks on."""
     thing: str
@@ -71,6 +71,13 @@ def alerts_of(panel: Panel, tenant: int) -> Iterator[Alert]:
                     "model.miscalibrated", severity, thing,
                     f"{came:.1f} times as many orders turned out bad as the model {seat.model.id} foretold.",
                 )  # fmt: skip
+    for key, (count, reason) in panel.failing.items():
+        seat = panel.seats[key]
+        if seat.tenant == tenant:
+            instead, severity = (", so the rules' points stand", "bad") if seat is champion else ("", "warn")
+            events = "one event" if count == 1 else f"{count:,} events"
+            says = f"The model {seat.model.id} had no answer to {events} since it is in use{instead}: {reason}"
+            yield Alert("model.failing", severity, f"models/{seat.model.id}", says)
     for key, reason in panel.refused.items():
         owner, _, model = key.partition("/")
         if owner == str(tenant):

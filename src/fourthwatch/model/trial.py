@@ -81,6 +81,13 @@ def _in_child(package: Package, cpu_seconds: int) -> bytes:
     _, status = os.waitpid(child, 0)
     if said:
         return said
+    if not ready or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+        return (
+            REFUSED
+            + (
+                f"the model takes too long: it may use {cpu_seconds} s of CPU to load and to answer its golden rows"
+            ).encode()
+        )
     how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"code {os.WEXITSTATUS(status)}"
     return REFUSED + f"loading the model ended its process with {how}: the file is damaged".encode()
 
@@ -88,7 +95,7 @@ def _in_child(package: Package, cpu_seconds: int) -> bytes:
 def _confine(body_bytes: int, cpu_seconds: int) -> None:
     memory = TRIAL_MEMORY_BYTES + 16 * body_bytes
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))  # a signal of its own comes before the end
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
