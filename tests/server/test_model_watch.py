@@ -80,3 +80,22 @@ def test_a_model_that_drifts_is_told_once_and_shown_until_it_goes(tmp_path: Path
     asyncio.run(watch.look())
     assert b"watched-1" not in metrics_text()
     assert list(alerts_of(panel, 1)) == []
+
+
+def test_of_a_model_that_does_not_judge_any_more_nothing_is_remembered(tmp_path: Path, panel: Panel) -> None:
+    """It keeps its seat for a rollback, and should not come back with what was said of its first term."""
+    clock = ManualClock(NOW_MS)
+    Configuration(tmp_path, clock).close()
+    watch = ModelWatch(tmp_path, panel, clock)
+    (seat,) = panel.seats.values()
+    _hand(seat, moved=True)
+    asyncio.run(watch.look())
+    panel.failing[seat.key] = (3, "a test")
+    assert {one.code for one in alerts_of(panel, 1)} == {"model.drifted", "model.failing"}
+    panel.put(1, None, ())
+    asyncio.run(watch.look())
+    assert list(alerts_of(panel, 1)) == []
+    assert _value('fourthwatch_model_drift{feature="score",model="watched-1"}') is None
+    panel.put(1, seat, ())
+    asyncio.run(watch.look())
+    assert list(alerts_of(panel, 1)) == []

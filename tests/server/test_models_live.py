@@ -254,6 +254,57 @@ def test_a_feature_that_a_model_in_use_reads_stays(tmp_path: Path) -> None:
         shop.store.close()
 
 
+def test_a_rollback_brings_back_at_once_what_was_kept_for_it(tmp_path: Path) -> None:
+    """A long log is counted for minutes, and all the while the model that is not wanted any more would decide."""
+    with Served(tmp_path) as served:
+        shop, good = Shop(served, tmp_path), small_model(20)
+        own = {
+            "name": "visits_2h",
+            "text": "count(order, by user, last 2h)",
+            "unit": "orders",
+            "says": "orders of late",
+        }
+        assert shop.ask("POST", "/api/v1/features", own).status == 201
+        brings = Use(name="visits_3h", text="count(order, by user, last 3h)")
+        uses = (Use(name="visits_2h"), brings, *(Use(name=name) for name in NAMES[2:]))
+        shop.add(package_of(good.body, good.golden, 300, id="first", features=uses), "first")
+        shop.add(_package("second"), "second")
+        for name in ("first", "second"):
+            shop.ask("POST", f"/api/v1/models/{name}/state", {"state": "champion", "override": "a test"})
+            _wait_for(shop, name)
+        refused = shop.ask("DELETE", "/api/v1/features/visits_2h")
+        sentence = "first, which a rollback would bring back, reads this feature; it may go after the next model"
+        assert (refused.status, refused.json["detail"]) == (409, sentence)
+        counted = _said(served, "past_counted")
+        told = shop.ask("POST", "/api/v1/models/rollback", {"why": "a test"})
+        assert told.json == {"retired": "second", "champion": "first"}
+        _wait_for(shop, "first")
+        assert shop.decision()["model"] == "first"
+        _decided_until(shop, lambda: [1] if _said(served, "model_judges") == 3 else [])
+        assert _said(served, "past_counted") == counted
+        shop.store.close()
+
+
+def test_a_rollback_to_what_cannot_judge_any_more_is_refused_over_http_too(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        shop, good = Shop(served, tmp_path), small_model(20)
+        gone = (Use(name="phase_of_the_tide"), *(Use(name=name) for name in NAMES[1:]))
+        shop.add(package_of(good.body, good.golden, 300, id="tidal", features=gone), "tidal")
+        shop.store.apply(shop.store.moved(1, "tidal", "champion", actor="a test"))  # as when it was there then
+        shop.add(_package("second"), "second")
+        shop.ask("POST", "/api/v1/models/second/state", {"state": "champion", "override": "a test"})
+        _wait_for(shop, "second")
+        refused = shop.ask("POST", "/api/v1/models/rollback", {"why": "a test"})
+        sentence = (
+            "tidal, the champion before, cannot decide again: the model reads the feature phase_of_the_tide, which is"
+            " not there; retire this one instead"
+        )
+        assert (refused.status, refused.json["detail"]) == (409, sentence)
+        assert shop.ask("GET", "/api/v1/alerts").json["alerts"] == []
+        assert shop.decision()["model"] == "second"
+        shop.store.close()
+
+
 def test_models_come_in_pages_and_a_state_is_changed_over_what_was_seen(tmp_path: Path) -> None:
     with Served(tmp_path) as served:
         shop = Shop(served, tmp_path)
@@ -288,6 +339,10 @@ def test_models_come_in_pages_and_a_state_is_changed_over_what_was_seen(tmp_path
         assert moved.json == shop.ask("GET", "/api/v1/models/m-2").json["model"]
         assert not shop.ask("GET", "/api/v1/models/m-2").json["passed"]  # it judges now, and was compared with another
         shop.store.close()
+
+
+def _said(served: Served, event: str) -> int:
+    return sum(event in line for line in served.log)
 
 
 def _total(told: dict[str, Any]) -> float:

@@ -11,6 +11,9 @@ from starlette.routing import Route
 
 from fourthwatch.api.bodies import taken
 from fourthwatch.api.changes import Asked, Changes, Made
+from fourthwatch.api.models import check_features
+from fourthwatch.engine.corridor import Corridor
+from fourthwatch.errors import InUse, ModelRefused
 from fourthwatch.store.models import ModelStore
 
 _STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
@@ -34,8 +37,9 @@ class RolledBackView(msgspec.Struct, frozen=True):
 class ModelCards:
     """The handlers."""
 
-    def __init__(self, changes: Changes, models: ModelStore) -> None:
+    def __init__(self, changes: Changes, models: ModelStore, corridor: Corridor) -> None:
         self._changes = changes
+        self._corridor = corridor
         self._models = models
 
     def routes(self) -> list[Route]:
@@ -63,6 +67,12 @@ class ModelCards:
             champion = self._models.champion(asked.caller.tenant)
             change, before = self._models.rolled_back(asked.caller.tenant, actor=asked.caller.key_id, why=why)
             assert champion is not None
+            if before is not None:
+                try:
+                    check_features(self._corridor, self._models.get(asked.caller.tenant, before))
+                except ModelRefused as refused:
+                    told = f"{before}, the champion before, cannot decide again: {refused}; retire this one instead"
+                    raise InUse(told) from refused
             return Made(change=change, view=RolledBackView(champion.id, before))
 
         return await self._changes.take(request, "manage", make)

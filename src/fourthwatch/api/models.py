@@ -131,7 +131,10 @@ class Models:
                     " `fourthwatch models compare`, or say `override`"
                 )
             if wanted.state != "retired":
-                self._check(asked.caller.tenant, row)
+                try:
+                    check_features(self._corridor, row)
+                except ModelRefused as error:
+                    raise InUse(str(error)) from error
             said = f"gates overridden: {why}" if why else ""
             now_ms = self._clock.now_ms()
             change = self._models.moved(
@@ -141,14 +144,6 @@ class Models:
             return Made(change=change, view=_view(moved), headers={"ETag": _etag(moved)})
 
         return await self._changes.take(request, "manage", make)
-
-    def _check(self, tenant: int, row: ModelRow) -> None:
-        """A model that reads what is not there would be refused later, where nobody is told."""
-        book = self._corridor.definitions.book_of(tenant)
-        try:
-            wanted_by(msgspec.json.decode(row.manifest, type=Manifest), tenant, book)
-        except ModelRefused as error:
-            raise InUse(str(error)) from error
 
     def _judging(self, tenant: int) -> str:
         champion = self._models.champion(tenant)
@@ -167,6 +162,12 @@ class Models:
             ),
             tuple(one.from_seq for one in self._models.held(tenant) if one.model == model),
         )
+
+
+def check_features(corridor: Corridor, row: ModelRow) -> None:
+    """Raises `ModelRefused` of one that reads what is not there: it would be refused later, where nobody is told."""
+    book = corridor.definitions.book_of(row.tenant)
+    wanted_by(msgspec.json.decode(row.manifest, type=Manifest), row.tenant, book)
 
 
 def _etag(row: ModelRow) -> str:

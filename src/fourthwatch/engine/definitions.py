@@ -121,6 +121,8 @@ class Definitions:
         self._waiting: list[tuple[int, Sequence[Defined]]] = []
         """By tenant, features that were defined, or expressions of a rule set, whose series have not joined yet."""
         self._of_models: dict[str, Sequence[Defined]] = {}
+        self.resting: frozenset[str] = frozenset()
+        """Keys of models that only a rollback would bring back."""
         lacking = self._windows.incomplete()
         self._backfill = Backfill(walk, lacking, lacking_up_to) if lacking else None
 
@@ -242,9 +244,15 @@ class Definitions:
         if rules:
             raise InUse("rules in force use this feature: " + ", ".join(dict.fromkeys(rules[:10])))
         models = [key for key, wanted in self._windows.wanted.items() if name in wanted.names]
-        readers = [model for owner, _, model in (key.partition("/") for key in models) if owner == str(tenant)]
+        own = [key for key in models if key.startswith(f"{tenant}/")]
+        readers = [key.partition("/")[2] for key in own if key not in self.resting]
         if readers:
             raise InUse("models in use read this feature; retire them first: " + ", ".join(readers[:10]))
+        if own:
+            before = own[0].partition("/")[2]
+            raise InUse(
+                f"{before}, which a rollback would bring back, reads this feature; it may go after the next model"
+            )
 
     def book_of(self, tenant: int) -> Book:
         """Every feature that the tenant may name."""

@@ -59,9 +59,14 @@ class Panel:
         """What the admitted read, for windows that begin."""
         return {key: seat.wanted for key, seat in self.seats.items()}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may be admitted."""
+        return len(self.seats) >= MODELS_IN_USE_MAX
+
     def admit(self, tenant: int, model: LiveModel, book: Book) -> Seat:
         """Give a model a seat, without effect yet; raises `ModelRefused` when a feature is not there any more."""
-        if len(self.seats) >= MODELS_IN_USE_MAX:
+        if self.is_full:
             raise ModelRefused(f"{MODELS_IN_USE_MAX} models are in use; retire one first")
         recent: deque[tuple[tuple[float | None, ...], int]] = deque(maxlen=MODEL_DECISIONS_REMEMBERED)
         seat = Seat(tenant, model, wanted_by(model.manifest, tenant, book), recent)
@@ -86,8 +91,22 @@ class Panel:
         """Who looks on."""
         return self._shadows.get(tenant, ())
 
+    def judging(self) -> dict[str, Seat]:
+        """By key those who judge or look on now, of all tenants."""
+        tenants = self._champions.keys() | self._shadows.keys()
+        return {seat.key: seat for tenant in tenants for seat in self._at_work(tenant)}
+
+    def _at_work(self, tenant: int) -> list[Seat]:
+        champion = self.champion(tenant)
+        return [*([] if champion is None else [champion]), *self.shadows(tenant)]
+
     def put(self, tenant: int, champion: Seat | None, shadows: tuple[Seat, ...]) -> None:
         """From the next event on these judge and look on."""
+        for seat in self._at_work(tenant):
+            if seat is not champion and all(seat is not one for one in shadows):
+                seat.recent.clear()
+                self.watched.pop(seat.key, None)
+                self.failing.pop(seat.key, None)
         if champion is None:
             self._champions.pop(tenant, None)
         else:

@@ -58,7 +58,8 @@ def weeks_of(reader: IndexReader, tenant: int, model: str, target: str, now_ms: 
 def alerts_of(panel: Panel, tenant: int) -> Iterator[Alert]:
     """What should not wait, of a tenant's models."""
     champion = panel.champion(tenant)
-    for key, seat in panel.seats.items():
+    judging = panel.judging()
+    for key, seat in judging.items():
         watched = panel.watched.get(key)
         if seat.tenant == tenant and watched is not None:
             severity = "bad" if seat is champion else "warn"
@@ -72,7 +73,7 @@ def alerts_of(panel: Panel, tenant: int) -> Iterator[Alert]:
                     f"{came:.1f} times as many orders turned out bad as the model {seat.model.id} foretold.",
                 )  # fmt: skip
     for key, (count, reason) in panel.failing.items():
-        seat = panel.seats[key]
+        seat = judging[key]
         if seat.tenant == tenant:
             instead, severity = (", so the rules' points stand", "bad") if seat is champion else ("", "warn")
             events = "one event" if count == 1 else f"{count:,} events"

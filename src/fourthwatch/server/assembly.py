@@ -150,7 +150,7 @@ def _of_models(
 ) -> tuple[Part, ...]:
     """Whatever is asked about models."""
     watching = ModelWatching(changes, corridor, models, rule_sets, aside, clock)
-    cards = ModelCards(changes, models)  # before the model's own path
+    cards = ModelCards(changes, models, corridor)  # before the model's own path
     return (cards, watching, Models(changes, models, cursors, corridor, clock), Contributions(decisions, corridor))
 
 

@@ -1,7 +1,8 @@
 """Models as the store says they are to be, brought into effect in a running server, and written down when they are.
 
 A model is tried in a process apart before it is loaded, and takes over when all that it reads has its past. Until then,
-and when it turns out to be damaged, the champion before it stays.
+and when it turns out to be damaged, the champion before it stays. That one keeps its seat and its past afterwards, too:
+whoever rolls a champion back does not want to wait while a long log is counted.
 """
 
 import asyncio
@@ -32,6 +33,10 @@ class ModelKeeper:
         self._corridor = corridor
         self._stamp: tuple[int, int] | None = None
         self._wanted: dict[int, tuple[str | None, tuple[str, ...]]] = {}
+        self._resting: frozenset[str] = frozenset()
+        """By key those that a rollback would bring back."""
+        self._unfit: set[str] = set()
+        """Those of them that cannot be used, which is told when somebody asks for them."""
         self._refused = panel.refused
         self._held: dict[int, str] = {}
 
@@ -48,6 +53,7 @@ class ModelKeeper:
     def settle(self) -> list[tuple[int, int, str]]:
         """Let those judge that can, and those go that are not wanted; returns what is to be written down."""
         panel, definitions = self._panel, self._corridor.definitions
+        definitions.resting = self._resting
         changed: list[tuple[int, int, str]] = []
         for tenant, (champion, shadows) in self._wanted.items():
             now = panel.champion(tenant)
@@ -102,7 +108,12 @@ class ModelKeeper:
         shadows: dict[int, list[str]] = defaultdict(list)
         new: list[ModelRow] = []
         tenants = set(self._wanted)
-        for row in self._store.all():
+        rows = self._store.all()
+        before = {
+            _key(row.tenant, self._store.champion_before(row.tenant, row.id)) for row in rows if row.state == "champion"
+        }
+        self._resting = frozenset(before)
+        for row in sorted(rows, key=lambda row: row.state == "retired"):  # which come when the others have their seats
             tenants.add(row.tenant)
             if row.state == "champion":
                 champions[row.tenant] = row.id
@@ -110,7 +121,8 @@ class ModelKeeper:
                 shadows[row.tenant].append(row.id)
             else:
                 self._refused.pop(_key(row.tenant, row.id), None)
-                continue
+                if _key(row.tenant, row.id) not in self._resting - self._unfit:
+                    continue
             key = _key(row.tenant, row.id)
             if key not in self._panel.seats and key not in self._refused:
                 new.append(row)
@@ -130,12 +142,23 @@ class ModelKeeper:
     def _admit(self, row: ModelRow, live: LiveModel) -> None:
         try:
             corridor = self._corridor
+            self._make_room(row)
             seat = self._panel.admit(row.tenant, live, corridor.definitions.book_of(row.tenant))
             corridor.adjust(lambda definitions: definitions.want(row.tenant, seat.key, seat.wanted))
         except ModelRefused as error:
             self._refuse(row, error)
 
+    def _make_room(self, row: ModelRow) -> None:
+        """Whoever is to judge or look on goes before those that only might."""
+        at_rest = [key for key in self._panel.seats if key in self._resting and key not in self._panel.judging()]
+        if row.state != "retired" and self._panel.is_full and at_rest:
+            self._unfit.add(at_rest[0])
+            self._dismiss(at_rest[0])
+
     def _refuse(self, row: ModelRow, error: ModelRefused) -> None:
+        if row.state == "retired":
+            self._unfit.add(_key(row.tenant, row.id))
+            return
         self._refused[_key(row.tenant, row.id)] = str(error)
         log.error("model_refused", tenant=row.tenant, model=row.id, state=row.state, reason=str(error))
 
@@ -143,9 +166,12 @@ class ModelKeeper:
         panel = self._panel
         wanted = {_key(tenant, one) for tenant, (first, more) in self._wanted.items() for one in (first, *more)}
         for key, seat in list(panel.seats.items()):
-            if key not in wanted and panel.champion(seat.tenant) is not seat:
-                panel.dismiss(key)
-                self._corridor.adjust(partial(Definitions.unwant, key=key))
+            if key not in wanted | self._resting and panel.champion(seat.tenant) is not seat:
+                self._dismiss(key)
+
+    def _dismiss(self, key: str) -> None:
+        self._panel.dismiss(key)
+        self._corridor.adjust(partial(Definitions.unwant, key=key))
 
 
 def _key(tenant: int, model: str | None) -> str:

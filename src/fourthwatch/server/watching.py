@@ -45,7 +45,7 @@ class ModelWatch:
         """Measure every model in use once."""
         with_weeks = self._looks % _WEEKS_EVERY_LOOKS == 0
         self._looks += 1
-        for key, seat in list(self._panel.seats.items()):
+        for key, seat in list(self._panel.judging().items()):
             rows = list(seat.recent)
             drift = await asyncio.to_thread(
                 drift_of, seat.model.manifest, [row for row, _ in rows], [score for _, score in rows]
@@ -54,7 +54,7 @@ class ModelWatch:
             weeks = () if before is None else before.weeks
             if with_weeks or before is None:
                 weeks = await asyncio.to_thread(self._weeks, seat, weeks)
-            if key in self._panel.seats:
+            if key in self._panel.judging():
                 self._panel.watched[key] = Watched(drift, weeks)
                 await self._tell(key, seat, self._panel.watched[key])
         self._forget()
@@ -109,8 +109,9 @@ class ModelWatch:
             configuration.close()
 
     def _forget(self) -> None:
-        """Of models that are not in use any more nothing is shown."""
-        for key in [key for key in self._shown if key not in self._panel.seats]:
+        """Of models that do not judge any more nothing is shown."""
+        judging = self._panel.judging()
+        for key in [key for key in self._shown if key not in judging]:
             model, names = self._shown.pop(key)
             self._drifting.discard(key)
             for name in names:

@@ -159,18 +159,22 @@ class ModelStore:
         champion = self.champion(tenant)
         if champion is None:
             raise NotFound("there is no champion to roll back")
+        before = self.champion_before(tenant, champion.id)
+        moves: list[tuple[str, str, str]] = [(champion.id, "retired", why or "rolled back")]
+        if before is not None:
+            moves.append((before, "champion", f"{champion.id} was rolled back"))
+        return self._change(tenant, champion.id, moves, actor, "champion"), before
+
+    def champion_before(self, tenant: int, champion: str) -> str | None:
+        """The id of the model that a rollback of the champion brings back; `None`: the scorecard."""
         row = self._connection.execute(
             "SELECT c.model FROM model_change c JOIN model m ON m.tenant = c.tenant AND m.id = c.model"
             " WHERE c.tenant = ? AND c.state = 'champion' AND c.model != ? AND m.state = 'retired'"
             " AND c.id < (SELECT min(id) FROM model_change WHERE tenant = ? AND model = ? AND state = 'champion')"
             " ORDER BY c.id DESC LIMIT 1",
-            (tenant, champion.id, tenant, champion.id),
+            (tenant, champion, tenant, champion),
         ).fetchone()
-        before = None if row is None else str(row[0])
-        moves: list[tuple[str, str, str]] = [(champion.id, "retired", why or "rolled back")]
-        if before is not None:
-            moves.append((before, "champion", f"{champion.id} was rolled back"))
-        return self._change(tenant, champion.id, moves, actor, "champion"), before
+        return None if row is None else str(row[0])
 
     def apply(self, change: Change) -> None:
         """Make a change durable."""
