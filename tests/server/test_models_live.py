@@ -270,8 +270,12 @@ def test_a_rollback_brings_back_at_once_what_was_kept_for_it(tmp_path: Path) -> 
         shop.add(package_of(good.body, good.golden, 300, id="first", features=uses), "first")
         shop.add(_package("second"), "second")
         for name in ("first", "second"):
+            before = shop.ask("GET", f"/api/v1/models/{name}").json["waiting"]
             shop.ask("POST", f"/api/v1/models/{name}/state", {"state": "champion", "override": "a test"})
+            waiting = shop.ask("GET", f"/api/v1/models/{name}").json["waiting"]  # it is on trial, in a process apart
             _wait_for(shop, name)
+            assert (before, shop.ask("GET", f"/api/v1/models/{name}").json["waiting"]) == (None, None)
+            assert waiting["counted"] == 0
         refused = shop.ask("DELETE", "/api/v1/features/visits_2h")
         sentence = "first, which a rollback would bring back, reads this feature; it may go after the next model"
         assert (refused.status, refused.json["detail"]) == (409, sentence)

@@ -57,6 +57,15 @@ class ModelChangeView(msgspec.Struct, frozen=True):
     why: str
 
 
+class WaitingView(msgspec.Struct, frozen=True):
+    """How far a model is that has not taken effect yet."""
+
+    counted: int
+    """Stored events that were counted for what it reads."""
+    events: int
+    """Those that are to be."""
+
+
 class ModelDetailView(msgspec.Struct, frozen=True):
     """A model with all that is known of it."""
 
@@ -71,6 +80,8 @@ class ModelDetailView(msgspec.Struct, frozen=True):
     """Oldest first."""
     judged_from: tuple[int, ...]
     """Positions of the log from which on a server judged with it."""
+    waiting: WaitingView | None
+    """Of a champion or shadow that does not judge yet, since the past of what it reads is still counted; or null."""
 
 
 class ModelMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,7 +172,15 @@ class Models:
                 for one in self._models.changes(tenant, model)
             ),
             tuple(one.from_seq for one in self._models.held(tenant) if one.model == model),
+            self._waiting(row),
         )
+
+    def _waiting(self, row: ModelRow) -> WaitingView | None:
+        definitions, key = self._corridor.definitions, f"{row.tenant}/{row.id}"
+        panel = definitions.walk.panel
+        if row.state not in ("champion", "shadow") or key in panel.refused or key in panel.judging():
+            return None
+        return WaitingView(*definitions.counted_for(key))
 
 
 def check_features(corridor: Corridor, row: ModelRow) -> None:

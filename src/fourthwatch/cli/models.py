@@ -232,7 +232,8 @@ def _move(directory: Path, tenant: str, model: str, state: Any, why: str, agains
         if state != "retired":  # which what is damaged may always be
             _check(directory, number, _package(store, number, store.get(number, model)))
         store.apply(change)
-    click.echo(f"{model} is {state} now", err=True)
+    told = "" if state == "retired" else "; a running server goes by it once all that it reads is counted"
+    click.echo(f"{model} is {state} now{told}", err=True)
 
 
 def _check(directory: Path, tenant: int, package: Package) -> None:

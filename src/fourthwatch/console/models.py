@@ -43,8 +43,9 @@ class ModelPages:
         models = found["models"]
         alerts = [one for one in (await visit.get("alerts"))["alerts"] if one["code"].startswith("model.")]
         champion = next((model for model in models if model["state"] == "champion"), None)
+        waiting = champion and (await visit.get("models", champion["id"]))["waiting"]
         return self._looks.page(
-            "models.html", visit, models=models, alerts=alerts, champion=champion, next=found["next"]
+            "models.html", visit, models=models, alerts=alerts, champion=champion, waiting=waiting, next=found["next"]
         )
 
     async def one(self, visit: Visit) -> Response:

@@ -218,6 +218,15 @@ class Definitions:
         is_complete = self._windows.registry.is_complete
         return all(is_complete(series) for one in wanted.book.with_parts(wanted.names) for series in one.series)
 
+    def counted_for(self, key: str) -> tuple[int, int]:
+        """Stored events that were counted for what a model reads, and those that are to be before it may judge."""
+        wanted = self._windows.wanted.get(key)
+        if wanted is None:
+            return 0, self.walk.last_seq
+        is_complete = self._windows.registry.is_complete
+        parts = wanted.book.with_parts(wanted.names)
+        return self._progress({series.text for one in parts for series in one.series if not is_complete(series)})
+
     def withdraw(self, tenant: int, name: str) -> bool:
         """Take a feature out; whether series went with it. Raises as `check_withdrawal`."""
         if self._shelf.rejected.pop((tenant, name), None) is not None:
