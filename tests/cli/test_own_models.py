@@ -13,10 +13,12 @@ from documented import ROOT, blocks
 from fourthwatch.cli.main import root
 from fourthwatch.clock import ManualClock, iso_ms
 from fourthwatch.errors import ModelRefused
-from fourthwatch.model.manifest import Manifest
+from fourthwatch.model.manifest import Manifest, Package, ScoreMap, Use
 from fourthwatch.model.stability import drift_of
 from fourthwatch.store.models import ModelStore
-from learned_shop import UNTIL_MS, events, shop
+from fourthwatch.workbench.training import write_package
+from learned_shop import FEATURES, UNTIL_MS, events, shop
+from small_model import package_of, small_model
 
 pytestmark = pytest.mark.slow
 
@@ -47,3 +49,28 @@ def test_the_documented_script_makes_a_model_that_is_taken_in_and_whose_drift_ca
     refusal = CliRunner().invoke(root, ["models", "compare", "--data", str(data), "own-1"]).exception
     assert isinstance(refusal, ModelRefused)  # it has seen all orders, and says nothing of how good it was
     assert "nothing to compare by yet" in str(refusal)
+
+
+def test_seventy_means_under_the_next_model_what_it_means_under_the_champion(tmp_path: Path) -> None:
+    data = shop(tmp_path, events())
+    champion = _of_twelve_percent()
+    write_package(tmp_path / "champion", champion, "")
+    _run("models", "import", "--data", str(data), str(tmp_path / "champion"))
+    _run("models", "promote", "--data", str(data), "twelve", "--override", "a test", "--by", "asha")
+    learn = (
+        "train", "--data", str(data), "--seconds", "0", "--until", iso_ms(UNTIL_MS)[:10],
+        "--features", ",".join(FEATURES),
+    )  # fmt: skip
+    for given, told in (((), "12 %"), (("--red-means", "0.4"), "40 %")):
+        found = CliRunner().invoke(root, [*learn, *given, "--out", str(tmp_path / "next")])
+        assert found.exit_code == 0, found.output
+        assert f"a score of 70 stands for a chance of {told}\n" in found.output
+        newest = found.output.splitlines()[-1].partition(":")[0]
+        shown = CliRunner().invoke(root, ["models", "show", "--data", str(data), newest]).output
+        assert f"a score of 70 stands for a chance of {told}\n" in shown
+
+
+def _of_twelve_percent() -> Package:
+    good = small_model()
+    uses = tuple(Use(name=name) for name in FEATURES[:8])
+    return package_of(good.body, good.golden, 300, id="twelve", features=uses, score_map=ScoreMap(0.12))

@@ -15,6 +15,7 @@ from fourthwatch.cli.options import json_option, moment_of, there_option
 from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import UsageError
 from fourthwatch.logs import set_up_logs
+from fourthwatch.model.manifest import ScoreMap, score_map_in
 from fourthwatch.store.changes import COMMAND_LINE
 from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.workbench.outcomes import TARGETS
@@ -38,8 +39,9 @@ NOVELTY = "novelty"
 )
 @click.option("--to", metavar="TIME", help="The moment before which orders lie; --until if not given.")
 @click.option("--features", metavar="NAMES", help="Features to choose among, separated by commas; all if not given.")
-@click.option("--red-means", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.3, show_default=True,
-              help="The chance of a bad outcome that a score of 70 stands for.")  # fmt: skip
+@click.option("--red-means", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              help="The chance of a bad outcome that a score of 70 stands for; that under the champion, or"
+                   f" {ScoreMap().probability_at_70}, if not given.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(min=0), default=60.0, show_default=True,
               help="For the search for settings.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For the learning itself.")
@@ -49,7 +51,7 @@ NOVELTY = "novelty"
 @json_option
 def train(
     directory: Path, target: str, until: str | None, from_: str | None, to: str | None, features: str | None,
-    red_means: float, seconds: float, threads: int, tenant: str, out: Path | None,
+    red_means: float | None, seconds: float, threads: int, tenant: str, out: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Learn a model from the log, and keep it as a candidate.
@@ -68,6 +70,10 @@ def train(
     _check_range(from_ms, to_ms, until_ms, until)
     if until_ms > clock.now_ms():
         click.echo("--until lies in the future: orders whose bad labels are still to come may count as good", err=True)
+    with _models(directory) as store:
+        champion = store.champion(store.tenant_id(tenant))  # or it is told now that there is no such tenant
+    if red_means is None:
+        red_means = (ScoreMap() if champion is None else score_map_in(champion.manifest)).probability_at_70
     plan = training.Plan(
         tenant=tenant, target="any" if target == NOVELTY else target, until_ms=until_ms,
         from_ms=from_ms, to_ms=to_ms,
@@ -76,8 +82,6 @@ def train(
     out = directory / "training" / f"{tenant}-{target}" if out is None else out
     if until is None and target != NOVELTY:
         plan = _gone_on(training, out, plan)
-    with _models(directory) as store:
-        store.tenant_id(tenant)  # or it is told now that there is none
     set_up_logs(level="warning")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with click.progressbar(length=_STEPS, label="training", file=sys.stderr, width=30) as bar:
@@ -99,6 +103,7 @@ def train(
         return
     for name, one in trained.manifest.metrics.items():
         click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
+    click.echo(f"a score of 70 stands for a chance of {100 * trained.manifest.score_map.probability_at_70:.4g} %")
     click.echo(f"{trained.id}: {len(trained.manifest.features)} features, {trained.manifest.trees} trees, in {out}")
 
 

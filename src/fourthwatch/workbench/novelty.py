@@ -30,7 +30,7 @@ from fourthwatch.workbench.learning import calibrated
 from fourthwatch.workbench.matrix import Floats, Matrix, read_matrix
 from fourthwatch.workbench.maturity import usable
 from fourthwatch.workbench.ranking import auc_of, measured
-from fourthwatch.workbench.training import GOLDEN_ROWS, Plan, Say, Trained, day_of, use_of, write_package
+from fourthwatch.workbench.training import GOLDEN_ROWS, Plan, Say, Trained, id_of, use_of, write_package
 
 NOVELTY = "novelty"
 """The target of such a model: none of a shop's labels."""
@@ -78,16 +78,16 @@ def novelty_of(matrix: Matrix, plan: Plan, clock: Clock) -> tuple[Package, Manif
     golden = np.column_stack((values[sample], told[sample])).astype("<f8").tobytes()
     score_map = ScoreMap(plan.probability_at_70)
     scores = np.array([exact_score(float(one), score_map) for one in told])
-    sha = hashlib.sha256(body).hexdigest()
     metrics, from_ms = _worth(matrix, plan)
     manifest = Manifest(
-        id=f"{NOVELTY}-{day_of(plan.until_ms)}-{sha[:8]}", target=NOVELTY, created_ms=clock.now_ms(),
+        id=id_of(NOVELTY, plan, body, golden), target=NOVELTY, created_ms=clock.now_ms(),
         until_ms=plan.until_ms, from_ms=int(matrix.occurred_ms[0]), to_ms=int(matrix.occurred_ms[-1]),
         measured_from_ms=from_ms, rows=len(matrix), bad=0, data_mark=matrix.mark,
         features=_uses(matrix), calibration=calibration, score_map=score_map,
         score_shares=score_shares(scores.tolist()), metrics=metrics,
         trees=TREES, versions={"features": FEATURES_VERSION, "windows": WINDOWS_VERSION},
-        model_sha256=sha, golden_sha256=hashlib.sha256(golden).hexdigest(), golden_rows=len(sample),
+        model_sha256=hashlib.sha256(body).hexdigest(),
+        golden_sha256=hashlib.sha256(golden).hexdigest(), golden_rows=len(sample),
     )  # fmt: skip
     return Package(msgspec.json.format(msgspec.json.encode(manifest)), body, golden), manifest
 

@@ -184,10 +184,9 @@ def packed(
     scores = np.array([exact_score(float(p), ScoreMap(plan.probability_at_70)) for p in learned.expected_probability])
     bad, told = rows.bad[learned.measured_rows], learned.measured_probability
     now_ms = clock.now_ms()
-    sha = hashlib.sha256(body).hexdigest()
     gains = np.asarray(learned.model.feature_importance("gain"), np.float64)
     manifest = Manifest(
-        id=f"{plan.target}-{day_of(plan.until_ms)}-{sha[:8]}",
+        id=id_of(plan.target, plan, body, golden),
         target=plan.target,
         created_ms=now_ms,
         until_ms=plan.until_ms,
@@ -211,12 +210,18 @@ def packed(
         suspects=suspects_of(learned.names, values[learned.measured_rows], bad),
         trees=learned.trees,
         versions={"features": FEATURES_VERSION, "windows": WINDOWS_VERSION, "lightgbm": _lightgbm_version()},
-        model_sha256=sha,
+        model_sha256=hashlib.sha256(body).hexdigest(),
         golden_sha256=hashlib.sha256(golden).hexdigest(),
         golden_rows=len(sample),
     )
     assert len(sample) <= GOLDEN_ROWS_MAX
     return Package(msgspec.json.format(msgspec.json.encode(manifest)), body, golden), manifest
+
+
+def id_of(target: str, plan: Plan, body: bytes, golden: bytes) -> str:
+    """The name of a model: by what it gives, and what a score of 70 means under it."""
+    mark = hashlib.sha256(body + golden + repr(plan.probability_at_70).encode()).hexdigest()
+    return f"{target}-{day_of(plan.until_ms)}-{mark[:8]}"
 
 
 def suspects_of(names: Sequence[str], values: Floats, bad: Wholes) -> tuple[str, ...]:
