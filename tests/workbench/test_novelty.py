@@ -83,6 +83,7 @@ def test_it_never_decides_unless_somebody_says_so_by_name(data: Path, tmp_path: 
     command = ["train", "--data", str(data), "--target", "novelty", "--out", str(out), "--until", "2100-01-01"]
     told = CliRunner().invoke(root, command)
     assert told.exit_code == 0, told.output
+    assert "a score of 70 stands for the most unusual order in a hundred\n" in told.output
     package, _ = read_package(out)
     store = ModelStore(data, ManualClock(UNTIL_MS))
     (row,) = store.all(1)

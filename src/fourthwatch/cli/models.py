@@ -74,7 +74,7 @@ def show(directory: Path, model: str, tenant: str, card: Path | None, as_json: b
         click.echo(msgspec.json.encode(told))
         return
     click.echo(f"{row.id}: {row.state}, foretells {manifest.target}; {manifest.rows:,} orders, {manifest.bad:,} bad")
-    click.echo(f"  a score of 70 stands for a chance of {100 * manifest.score_map.probability_at_70:.4g} %")
+    click.echo(f"  a score of 70 stands for {manifest.of_70}")
     for name, one in manifest.metrics.items():
         click.echo(f"  {name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
     for use in sorted(manifest.features, key=lambda use: -use.gain)[:15]:

@@ -15,14 +15,13 @@ from fourthwatch.cli.options import json_option, moment_of, there_option
 from fourthwatch.clock import SystemClock, iso_ms
 from fourthwatch.errors import UsageError
 from fourthwatch.logs import set_up_logs
-from fourthwatch.model.manifest import ScoreMap, score_map_in
+from fourthwatch.model.manifest import NOVELTY, ScoreMap, score_map_in
 from fourthwatch.store.changes import COMMAND_LINE
 from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.workbench.outcomes import TARGETS
 from fourthwatch.workbench.packages import read_package
 
 _STEPS = 1_000
-NOVELTY = "novelty"
 
 
 @click.command(epilog="Example: fourthwatch train --data ./data --target chargeback --until 2026-06-01")
@@ -103,7 +102,7 @@ def train(
         return
     for name, one in trained.manifest.metrics.items():
         click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
-    click.echo(f"a score of 70 stands for a chance of {100 * trained.manifest.score_map.probability_at_70:.4g} %")
+    click.echo(f"a score of 70 stands for {trained.manifest.of_70}")
     click.echo(f"{trained.id}: {len(trained.manifest.features)} features, {trained.manifest.trees} trees, in {out}")
 
 

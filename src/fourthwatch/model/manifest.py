@@ -28,6 +28,8 @@ SCORE_GROUPS = 20
 """Groups of scores from 0 to 100, five points each."""
 SCORECARD = "scorecard"
 """What judges where no model does, as it is called beside models; so none may be called that."""
+NOVELTY = "novelty"
+"""The target of a model that saw no labels; its scores go by how unusual an order is."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NAMES_IN_TEXT = re.compile(rb"^feature_names=(.*)$", re.MULTILINE)
 _TREE = b"\nTree="
@@ -120,6 +122,13 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def names(self) -> tuple[str, ...]:
         """Features in the order in which the model takes them."""
         return tuple(use.name for use in self.features)
+
+    @property
+    def of_70(self) -> str:
+        """What a score of 70 stands for, in words."""
+        if self.target == NOVELTY:
+            return "the most unusual order in a hundred"
+        return f"a chance of {100 * self.score_map.probability_at_70:.4g} %"
 
 
 class Package(msgspec.Struct, frozen=True):

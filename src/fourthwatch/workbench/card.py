@@ -47,8 +47,8 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         f" {iso_ms(manifest.until_ms)[:10]}. {manifest.left_out:,} orders were left out because their labels had not"
         f" had the time to arrive, and {manifest.canceled:,} because they were canceled or declined, so that nobody"
         f" learns what would have become of them; half of the bad labels arrive within {manifest.delay_days:g} days."
-        f" {manifest.trees} trees over {len(manifest.features)} features. A score of 70 stands for a chance of"
-        f" {manifest.score_map.probability_at_70:.0%}.</p>",
+        f" {manifest.trees} trees over {len(manifest.features)} features. A score of 70 stands for"
+        f" {manifest.of_70}.</p>",
         "<h2>How good, on the last fifth of the time</h2>",
         _figures(manifest, bad, matrix.score[measured]),
         _roc(bad, told, matrix.occurred_ms[measured]),

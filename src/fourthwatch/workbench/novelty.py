@@ -22,7 +22,7 @@ from fourthwatch.errors import ModelRefused
 from fourthwatch.features.catalogue import DECIDING, FEATURES_VERSION
 from fourthwatch.features.windows import WINDOWS_VERSION
 from fourthwatch.model.booster import Booster
-from fourthwatch.model.manifest import Calibration, Manifest, Measured, Package, ScoreMap, Use
+from fourthwatch.model.manifest import NOVELTY, Calibration, Manifest, Measured, Package, ScoreMap, Use
 from fourthwatch.model.score import exact_score, log_odds_of
 from fourthwatch.model.stability import score_shares
 from fourthwatch.workbench.dataset import Wanted
@@ -32,8 +32,6 @@ from fourthwatch.workbench.maturity import usable
 from fourthwatch.workbench.ranking import auc_of, measured
 from fourthwatch.workbench.training import GOLDEN_ROWS, Plan, Say, Trained, id_of, use_of, write_package
 
-NOVELTY = "novelty"
-"""The target of such a model: none of a shop's labels."""
 TREES, SAMPLE = 200, 256
 ORDERS_MIN = 500
 RARE = 0.01
