@@ -95,7 +95,7 @@ def test_of_a_model_that_does_not_judge_any_more_nothing_is_remembered(tmp_path:
     panel.put(1, None, ())
     asyncio.run(watch.look())
     assert list(alerts_of(panel, 1)) == []
-    assert _value('fourthwatch_model_drift{feature="score",model="watched-1"}') is None
+    assert _value('fourthwatch_model_drift{model="watched-1",of="score"}') is None
     panel.put(1, seat, ())
     asyncio.run(watch.look())
     assert list(alerts_of(panel, 1)) == []
