@@ -54,6 +54,33 @@ def test_a_roll_back_returns_to_the_champion_before_and_then_to_none(store: Mode
         store.rolled_back(1, actor="test")
 
 
+def _roll_back(store: ModelStore) -> str | None:
+    change, before = store.rolled_back(1, actor="test", why="a test")
+    store.apply(change)
+    return before
+
+
+def test_a_roll_back_goes_by_who_judged_before_also_of_a_model_that_judged_earlier(store: ModelStore) -> None:
+    """It went to the scorecard, since nobody had judged before this model did for the first time."""
+    for name in ("a", "b", "a"):
+        _move(store, name, "champion")
+    assert _roll_back(store) == "b"
+    _move(store, "c", "champion")
+    _move(store, "b", "shadow")  # to be compared with the new one
+    assert _roll_back(store) == "b"
+
+
+def test_what_was_rolled_back_or_retired_by_hand_does_not_come_back(store: ModelStore) -> None:
+    _move(store, "a", "champion")
+    assert _roll_back(store) is None
+    _move(store, "b", "champion")
+    assert _roll_back(store) is None
+    _move(store, "a", "champion")
+    _move(store, "a", "retired")
+    _move(store, "c", "champion")
+    assert _roll_back(store) is None
+
+
 def test_what_is_not_there_or_is_there_already_is_refused(store: ModelStore) -> None:
     with pytest.raises(NameTaken):
         store.add(1, "a", b"{}", FILES, actor="test")

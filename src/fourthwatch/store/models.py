@@ -148,7 +148,7 @@ class ModelStore:
         judges = SCORECARD if champion is None else champion.id
         if against not in (None, judges):
             raise InUse(f"it was compared with {against}, and {judges} judges now: compare it again")
-        retired = [] if champion is None else [(champion.id, "retired", f"{model} takes its place")]
+        retired = [] if champion is None else [(champion.id, "retired", _replaced_by(model))]
         return self._change(tenant, model, [*retired, (model, state, why)], actor, before, at_ms)
 
     def rolled_back(self, tenant: int, *, actor: str, why: str = "") -> tuple[Change, str | None]:
@@ -166,15 +166,22 @@ class ModelStore:
         return self._change(tenant, champion.id, moves, actor, "champion"), before
 
     def champion_before(self, tenant: int, champion: str) -> str | None:
-        """The id of the model that a rollback of the champion brings back; `None`: the scorecard."""
-        row = self._connection.execute(
-            "SELECT c.model FROM model_change c JOIN model m ON m.tenant = c.tenant AND m.id = c.model"
-            " WHERE c.tenant = ? AND c.state = 'champion' AND c.model != ? AND m.state = 'retired'"
-            " AND c.id < (SELECT min(id) FROM model_change WHERE tenant = ? AND model = ? AND state = 'champion')"
-            " ORDER BY c.id DESC LIMIT 1",
-            (tenant, champion, tenant, champion),
-        ).fetchone()
-        return None if row is None else str(row[0])
+        """The id of the model that a rollback of the champion brings back; `None`: the scorecard.
+
+        One that was rolled back itself, or taken out of use by hand, does not come back unless it was promoted anew.
+        """
+        came: list[str] = []
+        changes = self.changes(tenant)
+        for change, following in zip(changes, [*changes[1:], None], strict=True):
+            newest = came[-1] if came else None
+            if change.state == "champion" and change.model != newest:
+                came.append(change.model)
+                continue
+            is_replaced = following is not None and change.why == _replaced_by(following.model)
+            if change.state != "champion" and change.model == newest and not is_replaced:
+                came.pop()
+        in_reach = (one for one in reversed(came[:-1]) if one != champion)
+        return next((one for one in in_reach if self.get(tenant, one).state in ("retired", "shadow")), None)
 
     def apply(self, change: Change) -> None:
         """Make a change durable."""
@@ -253,6 +260,10 @@ class ModelStore:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _replaced_by(model: str) -> str:
+    return f"{model} takes its place"
 
 
 def _note(tenant: int, model: str, state: str, at_ms: int, actor: str, why: str) -> Write:
