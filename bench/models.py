@@ -5,6 +5,7 @@ The same program runs as for a shop: converter → events → the product's own 
 """
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +19,9 @@ import numpy as np
 
 from bench.raw import raw_fraudecom, raw_handbook, raw_scores
 from fourthwatch.clock import DAY_MS, SystemClock
-from fourthwatch.features.catalogue import DECIDING
+from fourthwatch.features.catalogue import DECIDING, FEATURES_VERSION
 from fourthwatch.features.definition import Feature
+from fourthwatch.features.windows import WINDOWS_VERSION
 from fourthwatch.model.manifest import Manifest, Measured, Package
 from fourthwatch.model.serving import LiveModel
 from fourthwatch.workbench import fraudecom, handbook
@@ -60,6 +62,8 @@ FRAUDECOM_WORDS = {
     "source": ("Ads", "Direct", "SEO"), "browser": ("Chrome", "FireFox", "IE", "Opera", "Safari"), "sex": ("F", "M"),
 }  # fmt: skip
 """Columns of the set that a shop sends as fields of its own; published figures are of models that have them."""
+VERSIONS = f"features {FEATURES_VERSION}, windows {WINDOWS_VERSION}"
+"""What was kept from a run with others is made anew."""
 DEMO_START_MS, DEMO_SEEDS = 1_790_000_000_000, 5
 
 
@@ -214,12 +218,14 @@ def handbook_test(matrix: Matrix, bad: Wholes) -> Wholes:
 def _matrix(source: Path, work: Path, convert: Callable[[Path, Path], object], wanted: Wanted) -> Matrix:
     """What is known as of each order of a set; the ledger and the matrix are kept for the next time."""
     work.mkdir(parents=True, exist_ok=True)
-    kept, mark = work / "matrix.npz", repr(wanted)
+    kept, mark = work / "matrix.npz", f"{VERSIONS} {wanted!r}"
     found = read_matrix_file(kept, mark)
     if found is not None:
         return found
     recording, data = work / "recording.jsonl.gz", work / "data"
-    if not (work / "taken").exists():
+    taken = work / "taken"
+    if not taken.exists() or taken.read_text() != VERSIONS:
+        shutil.rmtree(data, ignore_errors=True)
         _timed(f"{source.name}: converting", lambda: convert(recording, work / "truth.csv"))
         data.mkdir(exist_ok=True)
         taking = _Progress(source.name)
@@ -227,7 +233,7 @@ def _matrix(source: Path, work: Path, convert: Callable[[Path, Path], object], w
             f"{source.name}: taking the events in",
             lambda: take_recording(recording, data, lambda share: taking(int(share * 1_000), 1_000)),
         )
-        (work / "taken").touch()
+        taken.write_text(VERSIONS)
     found = _timed(f"{source.name}: what is known", lambda: read_matrix(data, wanted, _Progress(source.name)))
     write_matrix_file(kept, found, mark)
     return found
@@ -269,7 +275,9 @@ def _row(what: str, bad: Wholes, scores: Floats, *, cards: float | None = None, 
     ours, precise, recall = (
         measured(one, bad, scores) for one in (auc_of, average_precision, recall_at_false_positives)
     )
-    return Row(f"{what} ({len(bad):,} orders, {int(bad.sum()):,} bad)", ours, precise, recall, cards, goal)
+    row = Row(f"{what} ({len(bad):,} orders, {int(bad.sum()):,} bad)", ours, precise, recall, cards, goal)
+    print(table([row])[-1], file=sys.stderr, flush=True)  # the whole table may be an hour away
+    return row
 
 
 def _told(one: Measured) -> str:
