@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fourthwatch.cli.main import root
 from fourthwatch.clock import DAY_MS, Clock, ManualClock, Millis
 from fourthwatch.errors import ModelRefused
-from fourthwatch.model.manifest import Calibration, Manifest, Package, read_manifest
+from fourthwatch.model.manifest import Calibration, Manifest, Measured, Package, read_manifest
 from fourthwatch.store.changes import AuditTrail
 from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.workbench.comparing import LATENCY_P99_MICROS_MAX, Report, compare
@@ -137,6 +137,21 @@ def test_one_that_brings_no_figures_waits_for_later_orders(known: Learned) -> No
     nearly_now = known.other(metrics={}, to_ms=UNTIL_MS - 8 * DAY_MS)
     with pytest.raises(ModelRefused, match="without figures in its manifest a comparison takes 200 and 10"):
         known.compared(nearly_now)
+
+
+def test_figures_that_a_model_cannot_have_do_not_stand_in_for_later_orders(known: Learned) -> None:
+    """They let pass whoever wrote them: they were all that the gates of AUC and calibration went by."""
+    nearly_now = UNTIL_MS - 8 * DAY_MS
+    assert known.compared(known.other(to_ms=nearly_now)).on == "measured"
+    made_up = {**known.manifest.metrics, "auc": Measured(value=0.999, low=0.99, high=1.0)}
+    with pytest.raises(
+        ModelRefused, match=r"says auc 0\.999 of orders that came later, and of those .* it is 0\.\d+: the"
+    ):
+        known.compared(known.other(to_ms=nearly_now, metrics=made_up))
+    noise = known.clueless()
+    manifest = msgspec.json.encode(msgspec.structs.replace(read_manifest(noise), to_ms=nearly_now))
+    with pytest.raises(ModelRefused, match="the figures cannot be its own"):
+        known.compared(msgspec.structs.replace(noise, manifest=manifest))
 
 
 def test_a_target_without_labels_cannot_be_compared(known: Learned) -> None:

@@ -36,6 +36,7 @@ RED_ABOVE = 70
 MEASURED_SHARE = 0.2
 """Of the rows that a model was made of, those that its shares of scores are of."""
 _TIMED = 2_000
+_FIGURES_SLACK = 0.02
 _STANDING_IN = ("auc", "average_precision", "calibration_error")
 """Figures of a manifest that stand in while too few fresh orders are mature."""
 
@@ -210,5 +211,15 @@ def _side(name: str, bad: Wholes, order: Floats, scores: Floats, amount: Floats)
 
 
 def _as_measured(ours: Side, manifest: Manifest) -> Side:
-    """The figures of the manifest: the model itself has learned from these rows."""
+    """The figures of the manifest: the model itself has learned from these rows, so it is better here than those say.
+
+    Raises `ModelRefused` where it is worse, for then they are of another model, or made up.
+    """
+    for name, found in (("auc", ours.auc), ("average_precision", ours.average_precision)):
+        told = manifest.metrics[name].value
+        if told > found + _FIGURES_SLACK:
+            raise ModelRefused(
+                f"the manifest says {name.replace('_', ' ')} {told:.3f} of orders that came later, and of those that"
+                f" the model has learned from it is {found:.3f}: the figures cannot be its own"
+            )
     return Side(ours.name, manifest.metrics["auc"].value, manifest.metrics["average_precision"].value, ours.cost)
