@@ -558,6 +558,7 @@ def test_models_are_shown_with_their_pictures_and_become_champion_only_by_their_
             opened.size(*WIDE)
             opened.prefer("light")
             opened.open(f"/console/models/{candidate}")
+            opened.see("a score of 70 stands for a chance of 30.0 %")
             opened.see("0.8910 against 0.8710")
             opened.wait(lambda: opened.script(
                 "const all = [...document.querySelectorAll('.pictures img')];"
