@@ -3,7 +3,7 @@
 A decision is an event like any other: it enters the ledger, counts in features, and is told to the shop.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -18,9 +18,10 @@ from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import Clock
 from fourthwatch.engine.consequences import BY_HAND
 from fourthwatch.engine.standing import CaseStanding, OrderStanding, case_standing, order_standing
-from fourthwatch.errors import Malformed, NotFound, NotListening
+from fourthwatch.errors import Fault, Malformed, NotFound, NotListening
 from fourthwatch.events import KIND_OF_NAME
 from fourthwatch.limits import DECISION_MESSAGE_CHARS_MAX, DELIVERY_LIFE_MS, TEST_LIFE_MS
+from fourthwatch.rules.shape import pointer_to
 from fourthwatch.store.deliveries import NewDelivery, new_delivery_id
 from fourthwatch.store.delivery_log import DeliveryLog, delivery_asked
 from fourthwatch.store.postbacks import ACTION, GENERAL, SCORE, SHIPPING_ADDRESS, TEST_PING, PostbackAddresses
@@ -29,8 +30,6 @@ from fourthwatch.wire.decode import decode_document
 from fourthwatch.wire.reply import encode
 
 _STATUSES = {"approve": "_approved", "decline": "_declined", "hold": "_held", "confirm": "_held"}
-_ADDRESS_KEYS = ("name", "address1", "address2", "city", "region", "zipcode", "country")
-_LINK_KEYS = ("payment_link", "discount", "payment_amount", "order_amount")
 
 
 class DecisionChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -52,15 +51,36 @@ class DecidedView(msgspec.Struct, frozen=True):
     order: OrderStanding
 
 
-class PostbackChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CorrectedAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an order is to go to."""
+
+    name: str = ""
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    region: str = ""
+    zipcode: str = ""
+    country: str = ""
+
+
+class PaidLink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was paid by a link; amounts as the shop writes them."""
+
+    payment_link: str = ""
+    discount: str = ""
+    payment_amount: str = ""
+    order_amount: str = ""
+
+
+class PostbackChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What an analyst lets the shop be told; WooCommerce 1.1.4 understands it."""
 
-    purpose: str
-    """shipping_address or payment_link."""
-    shipping_address: dict[str, str] | None = None
-    """The corrected one: name, address1, address2, city, region, zipcode, country."""
-    payment_link: dict[str, str] | None = None
-    """A link that was paid: payment_link, discount, payment_amount, order_amount."""
+    purpose: Literal["shipping_address", "payment_link"]
+    """Which of the two follows."""
+    shipping_address: CorrectedAddress | None = None
+    """The corrected one; at least one key of it."""
+    payment_link: PaidLink | None = None
+    """A link that was paid; at least one key of it."""
 
 
 class CasesView(msgspec.Struct, frozen=True):
@@ -214,26 +234,24 @@ def _checked_decision(document: dict[str, Any]) -> str:
 
 
 def _told(document: dict[str, Any], order_id: str) -> tuple[str, bytes]:
-    """Whom to tell, and the body but for the key."""
-    purpose = document.get("purpose")
-    if purpose == "shipping_address":
-        address = _texts(document, purpose, _ADDRESS_KEYS)
-        return SHIPPING_ADDRESS, encode({"order_id": order_id, "shipping_address": address})
-    if purpose == "payment_link":
-        link = _texts(document, purpose, _LINK_KEYS)
-        payload = {"order_id": order_id, "status": "paid", **link}
-        return GENERAL, encode({"entity": "payment_link", "payload": payload})
-    raise Malformed("purpose must be shipping_address or payment_link", pointer="/purpose", code="bad_value")
+    """Whom to tell, and the body but for the key; raises `ManyFaults`."""
+    refuse(_faults_of_postback(document))
+    sent = msgspec.convert(document, PostbackChoice)
+    if sent.purpose == "shipping_address":
+        return SHIPPING_ADDRESS, encode({"order_id": order_id, "shipping_address": sent.shipping_address})
+    payload = {"order_id": order_id, "status": "paid", **msgspec.to_builtins(sent.payment_link)}
+    return GENERAL, encode({"entity": "payment_link", "payload": payload})
 
 
-def _texts(document: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, str]:
-    for key in document.keys() - {"purpose", name}:
-        raise Malformed(f"only purpose and {name} are understood", pointer=f"/{key}", code="bad_value")
-    given = document.get(name)
-    if not isinstance(given, dict) or not given:
-        raise Malformed(f"{name} is needed", pointer=f"/{name}", code="missing_key")
-    for key, value in given.items():
-        if key not in keys or not isinstance(value, str) or len(value) > DECISION_MESSAGE_CHARS_MAX:
-            message = f"{name} has texts under the keys " + ", ".join(keys)
-            raise Malformed(message, pointer=f"/{name}/{key}", code="bad_value")
-    return {key: given.get(key, "") for key in keys}
+def _faults_of_postback(document: dict[str, Any]) -> list[Fault]:
+    faults = faults_of_shape(document, PostbackChoice)
+    for name, other in (("shipping_address", "payment_link"), ("payment_link", "shipping_address")):
+        if document.get("purpose") == name:
+            faults += failed([(f"/{other}", document.get(other) is None, f"only purpose and {name} are understood")])
+            faults += failed([(f"/{name}", document.get(name) not in (None, {}), f"{name} is needed")], "missing_key")
+        given = document.get(name)
+        for key, value in given.items() if isinstance(given, dict) else ():
+            holds = not isinstance(value, str) or len(value) <= DECISION_MESSAGE_CHARS_MAX
+            says = f"a text of {name} has at most {DECISION_MESSAGE_CHARS_MAX} characters"
+            faults += failed([(pointer_to(name, key), holds, says)])
+    return faults
