@@ -250,6 +250,11 @@ def test_doctor_finds_nothing_on_a_sound_file_and_ends_with_1_on_a_damaged_one(t
     damaged = run("doctor", "--data", str(tmp_path), "--json")
     assert damaged.returncode == 1
     assert "Traceback" not in damaged.stderr
+    told = next(row for row in json.loads(damaged.stdout) if row["name"] == "damaged pages")
+    assert told["grade"] == "finding"
+    assert told["says"].startswith(f"page {len(content) // 2 // 8_192 + 1} of fourthwatch.db fails its checksum")
+    assert "the newest backup" in told["says"]
+    assert "disk I/O error" not in damaged.stdout
 
 
 def test_a_data_file_that_is_lost_is_not_made_anew_in_silence(tmp_path: Path) -> None:

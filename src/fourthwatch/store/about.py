@@ -6,6 +6,7 @@ from functools import cache
 import apsw
 
 from fourthwatch.errors import LedgerUnreadable
+from fourthwatch.store.file import why_not
 
 
 def order_before_statement(kinds: Sequence[int]) -> str:
@@ -35,7 +36,7 @@ def first_about(connection: apsw.Connection, tenant: int, subjects: Collection[s
         rows = connection.execute(_first_about_statement(room), bindings)
         return {subject: seq for subject, seq in rows if seq is not None}
     except apsw.Error as error:
-        raise LedgerUnreadable(f"the data file could not be read: {error}") from error
+        raise LedgerUnreadable(f"the data file could not be read: {why_not(error)}") from error
 
 
 @cache

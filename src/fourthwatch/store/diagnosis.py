@@ -11,7 +11,8 @@ import apsw
 import msgspec
 
 from fourthwatch.clock import Clock, iso_ms
-from fourthwatch.errors import LedgerError
+from fourthwatch.errors import LedgerError, LedgerUnreadable
+from fourthwatch.store.damage import damaged_pages, named
 from fourthwatch.store.file import FILE_NAME, SAFE_SQLITE, free_bytes, refuse_lost
 from fourthwatch.store.reader import LedgerReader
 from fourthwatch.store.seal import SEAL_NAME, refuse_damaged
@@ -65,29 +66,55 @@ def disk_space(directory: Path, reserve_bytes: int) -> Finding:
 
 
 def data_file(directory: Path, clock: Clock, progress: Callable[[int], None]) -> list[Finding]:
-    """The file itself: opened read-only, every page and every link of the chain looked at."""
+    """The file itself: opened read-only, every page and every link of the chain looked at.
+
+    This process must not have it open.
+    """
     try:
         refuse_lost(directory)
     except LedgerError as error:
         return [Finding("data file", "finding", str(error))]
     if not (directory / FILE_NAME).exists():
         return [Finding("data file", "ok", f"there is none in {directory} yet; `serve` makes it")]
+    findings = _as_read(directory, clock, progress)
+    if any(one.grade == "finding" for one in findings):
+        findings += _damaged(directory / FILE_NAME)
+    return findings
+
+
+def _as_read(directory: Path, clock: Clock, progress: Callable[[int], None]) -> list[Finding]:
     try:
         reader = LedgerReader(directory)
     except LedgerError as error:
         return [Finding("data file", "finding", str(error))]
     findings = [_whole(directory, reader), *(_looked_at(name, look, reader) for name, look in _LOOKS)]
-    last_ms = 0
+    last_ms = last_seq = 0
     try:
-        for seq, received_ms in reader.verify():
+        for last_seq, received_ms in reader.verify():
             last_ms = max(last_ms, received_ms)
-            progress(seq)
+            progress(last_seq)
         findings.append(Finding("chain", "ok", f"{reader.count():,} events, each in its place"))
+    except LedgerUnreadable as error:
+        findings.append(Finding("chain", "finding", f"behind position {last_seq:,} {error}"))
     except LedgerError as error:
         findings.append(Finding("chain", "finding", str(error)))
     findings.append(_clock(last_ms, clock))
     reader.close()
     return findings
+
+
+def _damaged(path: Path) -> list[Finding]:
+    """Which pages, when some are."""
+    numbers = damaged_pages(path)
+    if not numbers:
+        return []
+    fails = "fails its" if len(numbers) == 1 else "fail their"
+    says = (
+        f"{named(numbers)} of {path.name} {fails} checksum, and what was there is lost. Stop the server, keep this"
+        " directory, and start on a copy of the newest backup in which doctor finds nothing; `events export --after`"
+        " gives what came in since, as far as it can be read"
+    )
+    return [Finding("damaged pages", "finding", says)]
 
 
 def seal_key(directory: Path) -> Finding:
@@ -127,7 +154,7 @@ def _checksums(reader: LedgerReader) -> str:
 def _pages(reader: LedgerReader) -> str:
     """Every page, and every index against its table: a page as it was before has a checksum that is right."""
     told = str(reader.pragma("integrity_check"))
-    return "" if told == "ok" else told
+    return "" if told == "ok" else told.removeprefix("*** in database main ***\n").replace("\n", "; ")
 
 
 def _decisions(reader: LedgerReader) -> str:

@@ -61,7 +61,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     except (apsw.Error, OSError) as error:
         # Without room for the file that its readers share SQLite knows of an I/O error only.
         is_full = directory.is_dir() and free_bytes(directory) < _ROOM_TO_OPEN_BYTES
-        why = "the disk is full; make room and start again" if is_full else error
+        why = "the disk is full; make room and start again" if is_full else why_not(error)
         raise LedgerUnusable(f"the data file {path} cannot be opened: {why}") from error
     return connection
 
@@ -125,6 +125,21 @@ def ledger_error(error: apsw.Error) -> LedgerError:
     if isinstance(error, apsw.BusyError):
         return LedgerBusy("another program holds the data file")
     return LedgerBroken(f"the data file could not be written: {error}")
+
+
+def is_damage(error: apsw.Error) -> bool:
+    """Whether a place of the file is damaged; else the disk gives nothing now, or the fault is ours."""
+    return isinstance(error, apsw.CorruptError) or _has_wrong_checksum(error)
+
+
+def why_not(error: Exception) -> str:
+    """Why the file cannot be read; of a page with a wrong checksum SQLite itself says "disk I/O error"."""
+    return "a page of it fails its checksum" if _has_wrong_checksum(error) else str(error)
+
+
+def _has_wrong_checksum(error: Exception) -> bool:
+    fault: int = getattr(error, "extendedresult", 0)  # which the stubs do not know
+    return isinstance(error, apsw.IOError) and fault == apsw.SQLITE_IOERR_DATA
 
 
 def free_bytes(directory: Path) -> int:

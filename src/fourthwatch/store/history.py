@@ -15,7 +15,7 @@ from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import HISTORY_PAGE_ROWS
 from fourthwatch.store.about import bits_of, newest_about_statement, order_before_statement
 from fourthwatch.store.features import FeatureRow, feature_rows
-from fourthwatch.store.file import open_file
+from fourthwatch.store.file import is_damage, open_file, why_not
 from fourthwatch.store.ledger import (
     DECISION_COLUMNS,
     EVENT_COLUMNS,
@@ -178,7 +178,5 @@ class History:
         try:
             return self._connection.execute(statement, bindings).fetchall()
         except apsw.Error as error:
-            fault = getattr(error, "extendedresult", 0)  # which the stubs do not know
-            is_damage = isinstance(error, apsw.CorruptError) or fault == apsw.SQLITE_IOERR_DATA
-            told = f"the data file could not be read: {error}"
-            raise (LedgerUnreadable if is_damage else LedgerBroken)(told) from error
+            told = f"the data file could not be read: {why_not(error)}"
+            raise (LedgerUnreadable if is_damage(error) else LedgerBroken)(told) from error

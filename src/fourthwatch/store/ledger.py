@@ -19,7 +19,7 @@ from fourthwatch.limits import CHECKPOINT_EVERY_PAGES, LOG_PAGES_MAX, SEQ_MAX
 from fourthwatch.store.about import bits_of, first_about, newest_about_statement, order_before_statement
 from fourthwatch.store.changes import Change, Write, apply_alone, write_change
 from fourthwatch.store.draws import DrawRow, draw_of, spent
-from fourthwatch.store.file import BUSY_MS, ledger_error, open_file
+from fourthwatch.store.file import BUSY_MS, ledger_error, open_file, why_not
 from fourthwatch.store.outbox import CaseMove, Occasion, OpenCase, move_cases, open_cases, write_occasions
 
 
@@ -274,7 +274,7 @@ class Ledger:
             rows = self._reading.execute(_NEWEST_ABOUT, (tenant, subject, before_seq, bits_of(kinds), limit))
             return [event_row(row) for row in rows]
         except apsw.Error as error:
-            raise LedgerUnreadable(f"the data file could not be read: {error}") from error
+            raise LedgerUnreadable(f"the data file could not be read: {why_not(error)}") from error
 
     def first_about(self, tenant: int, subjects: Collection[str]) -> dict[str, int]:
         """Of those subjects of which any event tells, the position of the first one."""
@@ -307,7 +307,7 @@ class Ledger:
             )
             return [row[0] for row in rows]
         except apsw.Error as error:
-            raise LedgerBroken(f"the data file could not be read: {error}") from error
+            raise LedgerBroken(f"the data file could not be read: {why_not(error)}") from error
 
     def read_after(self, seq: int) -> Iterator[EventRow]:
         """Every event after a position, in order, that was durable when the first was asked for."""
@@ -315,7 +315,7 @@ class Ledger:
             for row in self._reading.execute(f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq", (seq,)):
                 yield event_row(row)
         except apsw.Error as error:
-            raise LedgerBroken(f"the data file could not be read: {error}") from error
+            raise LedgerBroken(f"the data file could not be read: {why_not(error)}") from error
 
     def chain_at(self, seq: int) -> bytes:
         """Chain hash of the event at a position; sixteen zero bytes where there is none."""
@@ -336,7 +336,7 @@ class Ledger:
             for row in self._reading.execute(statement, bindings):
                 return row
         except apsw.Error as error:
-            raise LedgerUnreadable(f"the data file could not be read: {error}") from error
+            raise LedgerUnreadable(f"the data file could not be read: {why_not(error)}") from error
         return None
 
 

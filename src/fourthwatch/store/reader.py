@@ -14,7 +14,7 @@ from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.events import KINDS
 from fourthwatch.limits import COUNTED_ROWS_MAX
 from fourthwatch.store.draws import DrawRow, draws_between
-from fourthwatch.store.file import open_file
+from fourthwatch.store.file import open_file, why_not
 from fourthwatch.store.ledger import (
     DECISION_COLUMNS,
     EVENT_COLUMNS,
@@ -247,7 +247,7 @@ class LedgerReader:
         except apsw.ConnectionClosedError:  # nothing of the file: a fault of whoever asks
             raise
         except apsw.Error as error:
-            raise LedgerUnreadable(f"the data file could not be read: {error}") from error
+            raise LedgerUnreadable(f"the data file could not be read: {why_not(error)}") from error
 
     def _row(self, statement: str, bindings: Sequence[Any] = ()) -> Any:
         return next(self._rows(statement, bindings), None)

@@ -1,0 +1,58 @@
+"""Which pages of a data file are damaged: every page is held against the checksum that stands on it.
+
+It reads the file's own bytes. A process that closes a file lets go of all of SQLite's locks on it, so none may have it
+open here meanwhile; other processes may.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import apsw
+
+from fourthwatch.store.file import register_checksums
+
+_SIZES = (8_192, 4_096)
+"""Of pages, that a data file was ever made with."""
+_NAMED_MAX = 10
+
+
+def damaged_pages(path: Path) -> list[int]:
+    """Numbers, from 1, of the pages that fail their checksum.
+
+    How large pages are is said by one that may be damaged itself: of the sizes that there are the one counts by which
+    the fewest fail.
+    """
+    return min((_failing(path, page_bytes) for page_bytes in _SIZES), key=len)
+
+
+def named(numbers: list[int]) -> str:
+    """A few of them, and how many more there are.
+
+    >>> named([7]), named([7, 9])
+    ('page 7', 'pages 7 and 9')
+    >>> named(list(range(1, 15)))
+    'pages 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 4 more'
+    """
+    shown, more = [str(number) for number in numbers[:_NAMED_MAX]], len(numbers) - _NAMED_MAX
+    last = f"{more:,} more" if more > 0 else shown.pop()
+    return f"pages {', '.join(shown)} and {last}" if shown else f"page {last}"
+
+
+def _failing(path: Path, page_bytes: int) -> list[int]:
+    """A page that was being written when it was read is right when it is read again."""
+    pages = path.stat().st_size // page_bytes
+    return _wrong(path, page_bytes, _wrong(path, page_bytes, range(1, pages + 1)))
+
+
+def _wrong(path: Path, page_bytes: int, numbers: Iterable[int]) -> list[int]:
+    register_checksums()
+    look = apsw.Connection(":memory:")
+    wrong = []
+    with path.open("rb") as file:
+        for number in numbers:
+            file.seek((number - 1) * page_bytes)
+            page = file.read(page_bytes)
+            if look.execute("SELECT verify_checksum(?)", (page,)).fetchall() != [(1,)]:
+                wrong.append(number)
+    look.close()
+    return wrong
