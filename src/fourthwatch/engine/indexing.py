@@ -5,7 +5,8 @@ One thing does not stand in an event: whose a session is, as far as the windows 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from contextlib import suppress
+from itertools import islice, pairwise
 from typing import Any
 
 import msgspec
@@ -99,6 +100,8 @@ class Indexer:
         """Of the values that decisions are stored with, in their order."""
         self._left_out = 0
         """The newest position that could not be read, which the log has told."""
+        self._looked_to = 0
+        """Behind the position that was come to nothing can be read up to here."""
         self.begin_at(0)
 
     def begin_at(self, position: int) -> None:
@@ -107,6 +110,7 @@ class Indexer:
         self._orders = Orders(self._history, INDEX_ORDERS_CACHED)
         self._read: list[_Read] = []
         self._derived = Derived(position, position)
+        self._looked_to = 0
 
     @property
     def position(self) -> int:
@@ -160,20 +164,44 @@ class Indexer:
         try:
             return self._history.page(after_seq, until_seq, limit)
         except LedgerUnreadable as damage:
-            found: list[Stored] = []
-            for before in range(after_seq, min(after_seq + limit, until_seq)):
-                try:
-                    found += self._history.page(before, before + 1, 1)
-                except LedgerUnreadable as reason:
-                    self._leave_out(before + 1, reason)
+            found = self._behind_damage(after_seq, until_seq, limit, str(damage))
             if found or self._derived.entries:
                 return found
             raise LedgerUnreadable(f"no event behind position {after_seq:,} can be read") from damage
 
-    def _leave_out(self, position: int, reason: LedgerUnreadable) -> None:
-        if position > self._left_out:
-            self._left_out = position
-            log.error("event_left_out", position=position, reason=str(reason), do="run fourthwatch doctor")
+    def _behind_damage(self, after_seq: int, until_seq: int, limit: int, reason: str) -> list[Stored]:
+        """Those of a transaction's worth of positions that can be read, up to a limit; where none can, the next time
+        goes on behind them.
+
+        An index stands at an event that can be read. Before it goes over more than it has looked at just now it looks
+        at the first again: what gave nothing for a moment is not left out.
+        """
+        begin = max(after_seq, self._looked_to)
+        end = min(begin + INDEX_BATCH_EVENTS, until_seq)
+        found: list[Stored] = []
+        for before in range(begin, end):
+            with suppress(LedgerUnreadable):
+                found += self._history.page(before, before + 1, 1)
+            if len(found) == limit:
+                break
+        if not found:
+            self._looked_to = end
+            return []
+        with suppress(LedgerUnreadable):
+            if begin > after_seq:
+                self._looked_to = 0
+                return self._history.page(after_seq, after_seq + 1, 1)
+        self._looked_to = 0
+        self._leave_out(after_seq, [entry.event.seq for entry in found], reason)
+        return found
+
+    def _leave_out(self, after_seq: int, found: Sequence[int], reason: str) -> None:
+        """Tell what cannot be read before and between those that were found: each gap once."""
+        for before, behind in pairwise((after_seq, *found)):
+            if behind > before + 1 and behind > self._left_out:
+                self._left_out = behind
+                log.error("event_left_out", position=before + 1, events=behind - before - 1, reason=reason,
+                          do="run fourthwatch doctor")  # fmt: skip
 
     def _said(self, row: EventRow, made: DecisionRow | None) -> _Read:
         event = read_stored(KIND_OF_NUMBER[row.kind], row.body, from_go=row.from_go)
