@@ -40,6 +40,7 @@ from fourthwatch.server.sending import Sending
 from fourthwatch.server.tending import tended
 from fourthwatch.server.watching import ModelWatch
 from fourthwatch.settings import Settings
+from fourthwatch.store.damage import damage_is_told
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.file import lock_directory
 from fourthwatch.store.models import ModelStore
@@ -74,8 +75,8 @@ def serve(directory: Path, listen: Listen, settings: Settings, announce: Callabl
         check_pair(listen.tls_certificate, listen.tls_key, SystemClock())  # before anything is made or read
     lock = lock_directory(directory)
     try:
-        erase_first(directory, SystemClock())
-        with asyncio.Runner(loop_factory=BoundedLoop) as runner:
+        with damage_is_told(directory), asyncio.Runner(loop_factory=BoundedLoop) as runner:
+            erase_first(directory, SystemClock())
             return runner.run(_serve(directory, listen, settings, announce))
     finally:
         lock.close()

@@ -1,19 +1,45 @@
-"""Which pages of a data file are damaged: every page is held against the checksum that stands on it.
+"""A damaged data file: which of its pages are, and what to do about it.
 
-It reads the file's own bytes. A process that closes a file lets go of all of SQLite's locks on it, so none may have it
-open here meanwhile; other processes may.
+Every page is held against the checksum that stands on it, in the file's own bytes. A process that closes a file lets go
+of all of SQLite's locks on it, so none may have it open here meanwhile; other processes may.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 
-from fourthwatch.store.file import register_checksums
+from fourthwatch.errors import LedgerError, LedgerUnusable
+from fourthwatch.store.file import is_damage, register_checksums, why_not
 
 _SIZES = (8_192, 4_096)
 """Of pages, that a data file was ever made with."""
 _NAMED_MAX = 10
+
+
+@contextmanager
+def damage_is_told(directory: Path) -> Iterator[None]:
+    """Whoever meets damage that it cannot do without hears what to do: raises `LedgerUnusable`."""
+    try:
+        yield
+    except (LedgerError, apsw.Error) as error:
+        if not _is_of_damage(error):
+            raise
+        what = str(error) if isinstance(error, LedgerError) else f"the data file could not be read: {why_not(error)}"
+        raise LedgerUnusable(
+            f"{what}. `fourthwatch doctor --data {directory}` names the pages. Keep this directory, and start on a copy"
+            " of the newest backup in which doctor finds nothing; what came in since then can be read from here with"
+            " `fourthwatch events export --after`, as far as it is whole"
+        ) from error
+
+
+def _is_of_damage(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, apsw.Error) and is_damage(error):
+            return True
+        error = error.__cause__
+    return False
 
 
 def damaged_pages(path: Path) -> list[int]:

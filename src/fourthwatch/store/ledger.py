@@ -136,9 +136,7 @@ class Ledger:
         """Pages in SQLite's log file after the newest commit; they are moved on by a `Checkpointer`."""
         self._log_pages_wanted = LOG_PAGES_MAX
         self._connection.set_wal_hook(self._note_log_pages)
-        row = self._one("SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1")
-        self.last_seq: int = 0 if row is None else row[0]
-        self._chain: bytes = _CHAIN_START if row is None else row[1]
+        self.last_seq, self._chain = self._head()
 
     def append(self, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> None:
         """`sealed` and `write` in one, for whoever has no other thread."""
@@ -313,19 +311,36 @@ class Ledger:
         """Every event after a position, in order, that was durable when the first was asked for."""
         try:
             for row in self._reading.execute(f"SELECT {EVENT_COLUMNS} FROM event WHERE seq > ? ORDER BY seq", (seq,)):
-                yield event_row(row)
+                event = event_row(row)
+                yield event
+                seq = event.seq
         except apsw.Error as error:
-            raise LedgerBroken(f"the data file could not be read: {why_not(error)}") from error
+            raise LedgerBroken(f"the events behind position {seq:,} cannot be read: {why_not(error)}") from error
 
     def chain_at(self, seq: int) -> bytes:
         """Chain hash of the event at a position; sixteen zero bytes where there is none."""
-        row = self._one("SELECT chain FROM event WHERE seq = ?", seq)
+        try:
+            row = self._one("SELECT chain FROM event WHERE seq = ?", seq)
+        except LedgerUnreadable as damage:
+            raise LedgerUnreadable(f"the event at position {seq:,} cannot be read: {damage}") from damage
         return _CHAIN_START if row is None else row[0]
 
     def close(self) -> None:
         """Close the file; what was appended is safe with or without it."""
         self._reading.close()
         self._connection.close()
+
+    def _head(self) -> tuple[int, bytes]:
+        """Position and hash of the newest event, which the next one is chained to."""
+        try:
+            row: tuple[int, bytes] | None = self._one("SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1")
+        except LedgerUnreadable as damage:
+            place = ""
+            with suppress(LedgerUnreadable):
+                place = f" (position {self._one('SELECT max(seq) FROM event INDEXED BY event_identity')[0]:,})"
+            told = f"the newest event{place}, which the next one is chained to, cannot be read: {damage}"
+            raise LedgerUnreadable(told) from damage
+        return row or (0, _CHAIN_START)
 
     def _pair(self, statement: str, *bindings: Any) -> tuple[int, bytes] | None:
         row: tuple[int, bytes] | None = self._one(statement, *bindings)

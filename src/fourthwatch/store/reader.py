@@ -12,7 +12,7 @@ import msgspec
 
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.events import KINDS
-from fourthwatch.limits import COUNTED_ROWS_MAX
+from fourthwatch.limits import COUNTED_ROWS_MAX, SEQ_MAX
 from fourthwatch.store.draws import DrawRow, draws_between
 from fourthwatch.store.file import open_file, why_not
 from fourthwatch.store.ledger import (
@@ -171,16 +171,25 @@ class LedgerReader:
         """All events of a tenant after a position that are stored now, in ledger order.
 
         In pieces: whoever reads all of it at once keeps the log file from being begun anew, for as long as it takes.
+        Raises `LedgerUnreadable` behind the last that can be read.
         """
-        last_seq = self.count()
+        try:
+            last_seq = self.count()
+        except LedgerUnreadable:  # the newest; those before it are there
+            last_seq = SEQ_MAX
         while True:
-            rows = list(
-                self._rows(
-                    f"SELECT {_EVENTS} FROM event e WHERE +e.tenant = ? AND e.seq > ? AND e.seq <= ?"
-                    " ORDER BY e.seq LIMIT ?",
-                    (tenant, after_seq, last_seq, _EXPORTED_AT_ONCE),
+            rows: list[Any] = []
+            try:
+                rows.extend(
+                    self._rows(
+                        f"SELECT {_EVENTS} FROM event e WHERE +e.tenant = ? AND e.seq > ? AND e.seq <= ?"
+                        " ORDER BY e.seq LIMIT ?",
+                        (tenant, after_seq, last_seq, _EXPORTED_AT_ONCE),
+                    )
                 )
-            )
+            except LedgerUnreadable:  # which has left those before it there
+                yield from map(event_row, rows)
+                raise
             if not rows:
                 return
             for row in rows:
