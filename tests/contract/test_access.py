@@ -184,6 +184,32 @@ def test_a_key_in_front_of_something_else_is_not_a_key(shop: Shop) -> None:
     assert_error(shop.served.request("POST", "/event/v1/login", '{"_userId":"u"}', headers), 401)
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])  # the short way of an event, and the long one
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [("POST /event/v1/login", '{"_userId":"u"}'), ("GET /neo/v1/score?order_id=none", ""),
+     ("POST /v1/thirdwatch/orders", '{"order":{"id":"none"}}'), ("GET /api/v1/lists", "")],
+)  # fmt: skip
+def test_two_different_keys_are_nobodys_and_the_same_one_twice_is_one(
+    shop: Shop, target: str, body: str, version: str
+) -> None:
+    other = shop.served.key("ingest", "read", "manage", name="other")
+
+    def sent(*keys: str) -> Reply:
+        lines = "".join(f"{KEY_HEADER}: {key}\r\n" for key in keys)
+        head = f"{target} HTTP/{version}\r\nHost: s\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+        return shop.raw(head.encode() + body.encode())
+
+    once = sent(shop.key).status
+    assert once not in (401, 403)
+    for keys in ((shop.key, other), (other, shop.key), (shop.key, shop.key, other), (shop.key, "Token x")):
+        for _ in range(2):  # the second time the head of an event is one that was seen
+            assert "different API keys were sent" in sent(*keys).body.decode()
+            assert_error(sent(*keys), 401)
+    for keys in ((shop.key, shop.key), ("Token " + shop.key, shop.key), ("", shop.key), (shop.key, "")):
+        assert sent(*keys).status == once, keys
+
+
 def test_an_event_does_not_take_its_key_from_the_query_or_the_body(shop: Shop) -> None:
     body = json.dumps({"_userId": "u", "secret": shop.key, "api_key": shop.key})
     assert_error(shop.served.request("POST", f"/event/v1/login?api_key={shop.key}&secret={shop.key}", body), 401)

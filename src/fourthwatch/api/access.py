@@ -19,7 +19,10 @@ _UNKNOWN_LOOK_S = 0.1
 """How often a key may cause a look into the file that finds nothing."""
 _KEY_TEXT_MAX = 256
 
+KEY_HEADER = b"x-thirdwatch-api-key"
 Headers = Iterable[tuple[bytes, bytes]]
+_BETWEEN_KEYS = "\0"
+"""What no header has in it."""
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +41,21 @@ def bare_key(presented: str) -> str:
     """
     words = presented.split()
     return words[-1] if words else ""
+
+
+def presented_key(headers: Headers, name: bytes = KEY_HEADER) -> str | None:
+    """What was presented in the header of this (lower-case) name, for `Access.caller`; `None`: nothing.
+
+    One that is empty counts as absent: the Go client sends it so when it has no key. Different keys stay beside each
+    other, for nobody.
+
+    >>> presented_key([(KEY_HEADER, b""), (KEY_HEADER, b"Token fw_1"), (KEY_HEADER, b"fw_1")])
+    'Token fw_1'
+    """
+    told = [str(value, "latin-1") for key, value in headers if key == name and value.strip()]
+    if len(told) < 2 or len({bare_key(one) for one in told}) == 1:
+        return told[0] if told else None
+    return _BETWEEN_KEYS.join(told)
 
 
 class Access:
@@ -59,6 +77,8 @@ class Access:
         """
         if not presented:
             raise Unauthorised("no API key was sent; send it in the header X-THIRDWATCH-API-KEY")
+        if _BETWEEN_KEYS in presented:
+            raise Unauthorised("different API keys were sent in one request; send one X-THIRDWATCH-API-KEY")
         caller = self._find(presented)
         if caller is None:
             raise Unauthorised("this API key is not known or was revoked")

@@ -14,7 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fourthwatch.api.access import Access, Caller
+from fourthwatch.api.access import Access, Caller, presented_key
 from fourthwatch.api.request import decompressed, read_body
 from fourthwatch.engine.corridor import Corridor, Ticket
 from fourthwatch.engine.flight import Edited
@@ -246,8 +246,8 @@ def _finished(made: Made | Response, mark: Mark | None) -> _Finished:
 
 def caller_of(access: Access, request: Request, scope: str) -> Caller:
     """Who calls; raises `Unauthorised` or `Forbidden`."""
-    presented = request.headers.get("x-thirdwatch-api-key") or request.headers.get("authorization")
-    return access.caller(presented, scope)
+    headers = request.scope["headers"]
+    return access.caller(presented_key(headers) or presented_key(headers, b"authorization"), scope)
 
 
 async def document_of(request: Request) -> dict[str, Any]:

@@ -4,10 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-from fourthwatch.api.access import Access
+from fourthwatch.api.access import KEY_HEADER, Access
 from fourthwatch.api.request import Receive, Scope, Send
-
-_KEY_HEADER = b"x-thirdwatch-api-key"
 
 
 class Inside:
@@ -39,7 +37,7 @@ class Inside:
             scope: dict[str, Any] = {
                 "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "method": method,
                 "path": unquote(bare), "raw_path": bare.encode("ascii"), "query_string": query.encode("ascii"),
-                "root_path": "", "headers": [*named.items(), (_KEY_HEADER, key.encode("ascii"))],
+                "root_path": "", "headers": [*named.items(), (KEY_HEADER, key.encode("ascii"))],
                 "client": None, "server": None,
             }  # fmt: skip
             await self._application(scope, receive, send)

@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from fourthwatch.api.access import Access, Caller
+from fourthwatch.api.access import KEY_HEADER, Access, Caller, presented_key
 from fourthwatch.api.refusals import Refusals
 from fourthwatch.api.request import REPLAYED, Pair, Receive, Scope, Send, bounded, decompressed, read_body, send_json
 from fourthwatch.api.throttle import Throttle
@@ -23,7 +23,6 @@ from fourthwatch.logs import log
 from fourthwatch.wire.decode import Decoded, decode_event
 from fourthwatch.wire.reply import BodyWarning, encode
 
-_KEY_HEADER = b"x-thirdwatch-api-key"
 _PRIORITY_HEADER = b"fourthwatch-priority"
 _IDEMPOTENCY_CHARS_MAX = 255
 
@@ -41,7 +40,7 @@ def settle(settled: Settled) -> None:
                 log.error("answer_failed", fault=type(fault).__name__, exc_info=fault)
 
 
-_READ = frozenset({_KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent", _PRIORITY_HEADER})
+_READ = frozenset({KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent", _PRIORITY_HEADER})
 
 
 Sent = dict[bytes, str]
@@ -98,12 +97,14 @@ class Intake:
             await send_json(send, 200, encode(answer.receipt))
 
     def sent_of(self, headers: list[Pair]) -> Sent:
-        """The headers that count for an event, gathered in one pass; of a repeated one the first counts."""
-        return {name: str(value, "latin-1") for name, value in reversed(headers) if name in _READ}
+        """The headers that count for an event; of a repeated one, other than the key's, the first counts."""
+        sent = {name: str(value, "latin-1") for name, value in reversed(headers) if name in _READ}
+        sent[KEY_HEADER] = presented_key(headers) or ""
+        return sent
 
     def admitted(self, kind: Kind, query: bytes, sent: Sent) -> Admitted:
         """All that can be said before the body is there; raises what is wrong with it."""
-        caller = self.admit(sent.get(_KEY_HEADER), "ingest")
+        caller = self.admit(sent.get(KEY_HEADER), "ingest")
         key = sent.get(b"idempotency-key")
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")

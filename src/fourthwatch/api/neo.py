@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from fourthwatch.api.access import Caller, bare_key
+from fourthwatch.api.access import Caller, bare_key, presented_key
 from fourthwatch.api.intake import Intake
 from fourthwatch.api.request import Receive, Scope, Send, decompressed, header, read_body, send_json
 from fourthwatch.clock import Clock
@@ -24,7 +24,6 @@ from fourthwatch.wire.razorpay import order_document
 from fourthwatch.wire.reply import encode
 from fourthwatch.wire.strict import object_of
 
-_KEY_HEADER = b"x-thirdwatch-api-key"
 _QUERY_FIELDS_MAX = 20
 _URL_CHARS_MAX = 2_000
 _CLEAN_URL = re.compile(r"[\x21-\x7e]+")
@@ -53,7 +52,7 @@ class Neo:
     async def score(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /neo/v1/score`: the newest decision on an order."""
         query = _query(scope)
-        caller = self._intake.admit(header(scope, _KEY_HEADER) or _key_in(query), "ingest")
+        caller = self._intake.admit(presented_key(scope["headers"]) or _key_in(query), "ingest")
         order_id = _first(query, "order_id")
         if order_id is None:
             raise Malformed("the query needs order_id", code="missing_key")
@@ -101,7 +100,7 @@ class Neo:
 
     async def razorpay_order(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/thirdwatch/orders`: device, user and order in one document; taken as an order submission."""
-        caller = self._intake.admit(header(scope, _KEY_HEADER), "ingest")
+        caller = self._intake.admit(presented_key(scope["headers"]), "ingest")
         raw = decompressed(await read_body(receive), header(scope, b"content-encoding"))
         document = order_document(object_of(raw))
         received_ms = self._clock.now_ms()
@@ -115,7 +114,7 @@ class Neo:
         document = object_of(decompressed(await read_body(receive), header(scope, b"content-encoding")))
         inside = document.pop("secret", None) or document.pop("api_key", None)
         presented = (
-            header(scope, _KEY_HEADER) or (inside if isinstance(inside, str) else None) or _key_in(_query(scope))
+            presented_key(scope["headers"]) or (inside if isinstance(inside, str) else None) or _key_in(_query(scope))
         )
         caller = self._intake.admit(presented, "ingest")
         return document, caller, bare_key(presented or "")
