@@ -93,11 +93,11 @@ def entry_of(type_name: str, told: Mapping[str, str]) -> Wanted | dict[str, str]
 def time_ms(text: str) -> int | None:
     """A time in ISO-8601 in milliseconds, in UTC where it does not say; `None` when it is none.
 
-    >>> time_ms("1970-01-02"), time_ms("1970-01-01T01:00:00+01:00"), time_ms("soon")
-    (86400000, 0, None)
+    >>> time_ms("1970-01-02"), time_ms("1970-01-01T01:00:00+01:00"), time_ms("1970-01-01t00:00:01z"), time_ms("soon")
+    (86400000, 0, 1000, None)
     """
     try:
-        told = datetime.fromisoformat(text)
+        told = datetime.fromisoformat(text.upper())  # which knows no `z`, where RFC 3339 does
         told = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
         ms = round(told.timestamp() * 1_000)
     except (ValueError, OverflowError):

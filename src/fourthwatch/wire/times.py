@@ -51,7 +51,7 @@ def _from_text(text: str) -> int | None:
     try:
         if text.isascii() and text.replace(".", "", 1).isdigit():
             return _from_number(float(text))
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())  # which knows no `z`, where RFC 3339 does
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)  # a time without a zone is taken as UTC
         ms = (moment - _EPOCH) // _MILLISECOND  # in whole numbers: a float would lose a millisecond now and then
