@@ -18,6 +18,7 @@ from fourthwatch.api.neo import Neo
 from fourthwatch.api.problems import is_management, problem_reply
 from fourthwatch.api.queries import strict
 from fourthwatch.api.request import ClientGone, Receive, Scope, Send, send_refusal
+from fourthwatch.api.seen import conditional
 from fourthwatch.api.shortcut import Shortcut
 from fourthwatch.api.standby import StandBy
 from fourthwatch.engine.flight import unavailable
@@ -85,7 +86,7 @@ class Application:
             "/v1/thirdwatch/orders": ("POST", neo.razorpay_order),
         }
         self._rest = Starlette(
-            routes=strict(route for part in parts for route in part.routes()),
+            routes=strict(conditional(route for part in parts for route in part.routes())),
             exception_handlers={HTTPException: _http_exception, FourthwatchError: _refused, Exception: _failed},
         )
         self._rest.router.redirect_slashes = False

@@ -21,6 +21,8 @@ LIMIT = parameter("limit", "query", "Rows per page, at most 500", "integer")
 PAGES = [CURSOR, LIMIT]
 IF_MATCH = parameter("If-Match", "header", "ETag of what you have seen, or * for whatever there is", "string")
 IF_NONE_MATCH = parameter("If-None-Match", "header", "* makes a new one or nothing, without If-Match", "string")
+SEEN = parameter("If-None-Match", "header", "ETag of what you have: 304 without a body while it is so", "string")
+"""Of a read whose `ETag` stands for all that it shows; `api.seen` does it."""
 IDEMPOTENCY_KEY = parameter("Idempotency-Key", "header", "A repeat of it gets the first answer again", "string")
 DRY_RUN = parameter("dry_run", "query", "Only check, and say what would be", "boolean")
 
@@ -65,5 +67,6 @@ def managed(
     done = described["responses"].pop("200")
     if reply is None:
         done = {"description": "Done, with no body"}
-    described["responses"] = {str(status): done, **described["responses"]}
+    unchanged = {"304": {"description": "As it was when you saw it"}} if SEEN in (parameters or ()) else {}
+    described["responses"] = {str(status): done, **unchanged, **described["responses"]}
     return described

@@ -14,6 +14,7 @@ from fourthwatch.api.description import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
     PAGES,
+    SEEN,
     ByType,
     Operation,
     managed,
@@ -157,7 +158,8 @@ def _labels(by_type: ByType) -> Paths:
 def _policy(by_type: ByType) -> Paths:
     return {
         "/api/v1/policy": {
-            "get": managed("getPolicy", "Thresholds, deadline and costs", by_type[PolicyView], by_type),
+            "get": managed("getPolicy", "Thresholds, deadline and costs", by_type[PolicyView], by_type,
+                           parameters=[SEEN]),
             "put": managed("setPolicy", "Set another policy, whole", by_type[PolicyView], by_type,
                            body=by_type[PolicyChoice], parameters=[IF_MATCH]),
         },
@@ -185,7 +187,7 @@ def _lists(by_type: ByType) -> Paths:
                             status=201),
         },
         one: {
-            "get": managed("getList", "One list", by_type[ListView], by_type, parameters=[name]),
+            "get": managed("getList", "One list", by_type[ListView], by_type, parameters=[name, SEEN]),
             "patch": managed("editList", "Change a list's kind or sentence", by_type[ListView], by_type,
                              body=by_type[ListEdit], parameters=[name, IF_MATCH]),
             "delete": managed("removeList", "Remove a list with its entries", None, by_type,
@@ -256,7 +258,7 @@ def _endpoints(by_type: ByType) -> Paths:
                             status=201),
         },
         "/api/v1/webhook-endpoints/{endpoint_id}": {
-            "get": managed("getEndpoint", "One webhook endpoint", one, by_type, parameters=[endpoint_id]),
+            "get": managed("getEndpoint", "One webhook endpoint", one, by_type, parameters=[endpoint_id, SEEN]),
             "patch": managed("changeEndpoint", "Choose otherwise; what is left out stays", one, by_type, body=choice,
                              parameters=[endpoint_id, IF_MATCH]),
             "delete": managed("removeEndpoint", "Remove a webhook endpoint", None, by_type,

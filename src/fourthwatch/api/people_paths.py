@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fourthwatch.api.description import IF_MATCH, PAGES, ByType, Operation, managed, parameter
+from fourthwatch.api.description import IF_MATCH, PAGES, SEEN, ByType, Operation, managed, parameter
 from fourthwatch.api.people import (
     ConsoleUserEdit,
     ConsoleUsersView,
@@ -36,7 +36,8 @@ def people_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
                             body=by_type[NewConsoleUser], status=201),
         },
         "/api/v1/console-users/{user_id}": {
-            "get": managed("getConsoleUser", "One user", by_type[ConsoleUserView], by_type, parameters=[_USER]),
+            "get": managed("getConsoleUser", "One user", by_type[ConsoleUserView], by_type,
+                           parameters=[_USER, SEEN]),
             "patch": managed("editConsoleUser", "Another role, or locked out", by_type[ConsoleUserView], by_type,
                              body=by_type[ConsoleUserEdit], parameters=[_USER, IF_MATCH]),
         },
@@ -50,7 +51,8 @@ def people_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
                             body=by_type[NewKey], status=201),
         },
         "/api/v1/keys/{key_id}": {
-            "get": managed("getKey", "One key, without the key itself", by_type[KeyView], by_type, parameters=[_KEY]),
+            "get": managed("getKey", "One key, without the key itself", by_type[KeyView], by_type,
+                           parameters=[_KEY, SEEN]),
             "delete": managed("revokeKey", "Revoke a key", None, by_type, parameters=[_KEY, IF_MATCH], status=204),
         },
     }  # fmt: skip

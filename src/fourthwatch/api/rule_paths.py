@@ -9,6 +9,7 @@ from fourthwatch.api.description import (
     IF_MATCH,
     IF_NONE_MATCH,
     PAGES,
+    SEEN,
     ByType,
     Operation,
     managed,
@@ -71,7 +72,7 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
     """Operations by path and method."""
     return {
         "/api/v1/rules": {
-            "get": managed("listRules", "The rules in force", by_type[RulesView], by_type, parameters=PAGES)
+            "get": managed("listRules", "The rules in force", by_type[RulesView], by_type, parameters=[*PAGES, SEEN])
         },
         "/api/v1/rules/{name}": {
             "get": managed("getRule", "One rule in force", by_type[RuleView], by_type, parameters=[_NAME]),
@@ -82,12 +83,12 @@ def rule_paths(by_type: ByType) -> dict[str, dict[str, Operation]]:
         },
         "/api/v1/rule-sets": {
             "get": managed("listRuleSets", "Every version, newest first", by_type[RuleSetsView], by_type,
-                           parameters=PAGES),
+                           parameters=[*PAGES, SEEN]),
             "post": _published_or_checked(by_type),
         },
         "/api/v1/rule-sets/{version}": {
             "get": managed("getRuleSet", "One version with all its rules", by_type[RuleSetView], by_type,
-                           parameters=[_VERSION])
+                           parameters=[_VERSION, SEEN])
         },
         "/api/v1/rule-sets/{version}/differences": {
             "get": managed("getRuleSetDifferences", "What differs from another version", by_type[DifferencesView],
