@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from fourthwatch.clock import DAY_MS
-from fourthwatch.engine.panel import Panel
+from fourthwatch.engine.panel import Panel, Unusable
 from fourthwatch.engine.watching import alerts_of, weeks_of
 from fourthwatch.model.arrival import arrived_by_age
 from fourthwatch.model.stability import Drift
@@ -133,11 +133,14 @@ def test_arrivals_equal_the_estimate_as_it_is_defined() -> None:
 
 def test_what_should_not_wait_is_a_sentence_and_only_the_tenants_own() -> None:
     panel = Panel()
-    panel.refused["1/broken"] = "the file is damaged"
-    panel.refused["2/other"] = "the file is damaged"
-    (alert,) = alerts_of(panel, 1)
+    panel.refused["1/broken"] = Unusable("the file is damaged", is_champion=True)
+    panel.refused["1/onlooker"] = Unusable("the file is damaged", is_champion=False)
+    panel.refused["2/other"] = Unusable("the file is damaged", is_champion=True)
+    alert, onlooker = alerts_of(panel, 1)
     assert (alert.code, alert.severity, alert.thing) == ("model.refused", "bad", "models/broken")
-    assert alert.says.endswith("the file is damaged")
+    assert alert.says == "The model broken cannot be used, so what judged before it stays: the file is damaged"
+    assert (onlooker.code, onlooker.severity, onlooker.thing) == ("model.refused", "warn", "models/onlooker")
+    assert onlooker.says.endswith("so it does not look on, and no decision changes: the file is damaged")
 
 
 def test_a_week_that_is_too_young_does_not_count() -> None:

@@ -39,6 +39,22 @@ def test_contributions_come_strongest_first_with_the_manifests_sentences() -> No
     live.close()
 
 
+def test_what_a_manifest_does_not_say_of_a_feature_of_the_catalogue_stands_in_the_catalogue() -> None:
+    good = small_model()
+    names = ["amount", "address_length", "amount_too", "mine", *[f"f{at}" for at in range(WIDTH - 4)]]
+    uses = [Use(name=name) for name in names]
+    uses[1] = Use(name="address_length", says="a word of the shop's own", reason="own_code")
+    uses[2] = Use(name="amount_too", text="amount * 2")
+    package = package_of(good.body, good.golden, 300, features=tuple(uses))
+    live = LiveModel.of(read_manifest(package), package)
+    told = {one.feature: (one.reason, one.says) for one in live.contributions([1.0] * WIDTH)}
+    assert told["amount"] == ("high_purchase_amount", "total of the order")
+    assert told["address_length"] == ("own_code", "a word of the shop's own")
+    assert told["amount_too"] == ("amount_too", "amount_too")
+    assert told["mine"] == ("mine", "mine")
+    live.close()
+
+
 def test_drift_is_seen_where_it_is_and_nowhere_else() -> None:
     good = small_model()
     edges = (-0.5, 0.5)

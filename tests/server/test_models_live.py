@@ -82,10 +82,21 @@ def test_a_model_takes_over_when_it_is_promoted_and_a_damaged_one_never_does(tmp
         assert shop.store.held(1)[-1].model == "first"
         (alert,) = alerts
         assert (alert["code"], alert["thing"]) == ("model.refused", "models/broken")
+        shop.add(Package(_package("onlooker", 30).manifest, good.body[:-1_000], good.golden), "onlooker")
+        shop.ask("POST", "/api/v1/models/onlooker/state", {"state": "shadow"})
+        alerts = _decided_until(
+            shop, lambda: [one for one in shop.ask("GET", "/api/v1/alerts").json["alerts"] if one["severity"] == "warn"]
+        )
+        assert [(one["code"], one["thing"]) for one in alerts] == [("model.refused", "models/onlooker")]
+        assert "it does not look on" in alerts[0]["says"]
         detail = shop.ask("GET", "/api/v1/models/first").json
         assert detail["judged_from"] == [shop.store.held(1)[-1].from_seq]
         assert [one["state"] for one in detail["changes"]] == ["candidate", "champion", "retired"]
-        assert {one["id"] for one in shop.ask("GET", "/api/v1/models").json["models"]} == {"first", "broken"}
+        assert {one["id"] for one in shop.ask("GET", "/api/v1/models").json["models"]} == {
+            "first",
+            "broken",
+            "onlooker",
+        }
         audit = shop.ask("GET", "/api/v1/audit?action=models.moved").json["entries"]
         assert "gates overridden: a test" in json.dumps(audit)
         shop.store.close()

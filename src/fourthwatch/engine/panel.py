@@ -40,6 +40,14 @@ class Seat(msgspec.Struct, frozen=True):
         return f"{self.tenant}/{self.model.id}"
 
 
+class Unusable(msgspec.Struct, frozen=True):
+    """A model that cannot be used."""
+
+    reason: str
+    is_champion: bool
+    """Whether it was to judge; else to look on."""
+
+
 class Panel:
     """Models by tenant: admitted, and of those the champion and the shadows."""
 
@@ -47,8 +55,8 @@ class Panel:
         self.seats: dict[str, Seat] = {}
         self.watched: dict[str, Watched] = {}
         """By key of a seat what was measured last."""
-        self.refused: dict[str, str] = {}
-        """By key the reason why a model that is wanted cannot be used."""
+        self.refused: dict[str, Unusable] = {}
+        """By key the models that are wanted and cannot be used."""
         self.failing: dict[str, tuple[int, str]] = {}
         """By key how many events a model had no answer to since it was admitted, and why to the newest of them."""
         self._champions: dict[int, Seat] = {}

@@ -17,6 +17,11 @@ from fourthwatch.store.model_weeks import WEEK_MS, arrivals, by_week
 from fourthwatch.store.rule_sets import BRAKE, RuleSetRow
 
 WEEKS = 26
+_REFUSED = {
+    True: ("bad", "what judged before it stays"),
+    False: ("warn", "it does not look on, and no decision changes"),
+}
+"""By whether it was to judge."""
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -79,11 +84,12 @@ def alerts_of(panel: Panel, tenant: int) -> Iterator[Alert]:
             events = "one event" if count == 1 else f"{count:,} events"
             says = f"The model {seat.model.id} had no answer to {events} since it is in use{instead}: {reason}"
             yield Alert("model.failing", severity, f"models/{seat.model.id}", says)
-    for key, reason in panel.refused.items():
+    for key, unusable in panel.refused.items():
         owner, _, model = key.partition("/")
         if owner == str(tenant):
-            says = f"The model {model} cannot be used, and the champion before it stays: {reason}"
-            yield Alert("model.refused", "bad", f"models/{model}", says)
+            severity, so = _REFUSED[unusable.is_champion]
+            says = f"The model {model} cannot be used, so {so}: {unusable.reason}"
+            yield Alert("model.refused", severity, f"models/{model}", says)
 
 
 def brake_alert(row: RuleSetRow | None) -> Iterator[Alert]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from fourthwatch.features.catalogue import built_in
 from fourthwatch.model.booster import Predictor, Vector
 from fourthwatch.model.manifest import Manifest, Package, Use
 from fourthwatch.model.predictors import predictor_of
@@ -41,6 +42,7 @@ class LiveModel:
         self.manifest = manifest
         self.id = manifest.id
         self._predictor: Predictor = predictor_of(manifest.kind, body, len(manifest.features))
+        self._told = tuple([_told(use) for use in manifest.features])
         self._calibration = manifest.calibration
         self._score_map = manifest.score_map
 
@@ -62,8 +64,8 @@ class LiveModel:
             return ()
         slope = self._calibration.slope
         found = [
-            _contribution(use, value, slope * part)
-            for use, value, part in zip(self.manifest.features, values, parts, strict=False)
+            Contribution(*told, value, slope * part)
+            for told, value, part in zip(self._told, values, parts, strict=False)
         ]
         found.sort(key=lambda one: (-abs(one.log_odds), one.feature))
         return tuple(found)
@@ -78,5 +80,9 @@ def worth_telling(contributions: Sequence[Contribution]) -> tuple[Contribution, 
     return tuple(one for one in contributions if abs(one.log_odds) >= _WORTH_TELLING)[:REASONS_MAX]
 
 
-def _contribution(use: Use, value: float | None, log_odds: float) -> Contribution:
-    return Contribution(use.name, use.reason or use.name, use.says or use.name, value, log_odds)
+def _told(use: Use) -> tuple[str, str, str]:
+    """Name, reason and sentence: of a feature of the catalogue what stands there, where the manifest says nothing."""
+    known = None if use.text or (use.reason and use.says) else built_in().get(use.name)
+    if known is None:
+        return use.name, use.reason or use.name, use.says or use.name
+    return use.name, use.reason or known.feature.reason, use.says or known.feature.says

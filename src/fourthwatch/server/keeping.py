@@ -11,7 +11,7 @@ from functools import partial
 
 from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.definitions import Definitions, Shelf
-from fourthwatch.engine.panel import Panel
+from fourthwatch.engine.panel import Panel, Unusable
 from fourthwatch.errors import LedgerError, ModelRefused, Unavailable
 from fourthwatch.logs import log
 from fourthwatch.model.manifest import Manifest, Package
@@ -124,7 +124,9 @@ class ModelKeeper:
                 if _key(row.tenant, row.id) not in self._resting - self._unfit:
                     continue
             key = _key(row.tenant, row.id)
-            if key not in self._panel.seats and key not in self._refused:
+            if key in self._refused:
+                self._refused[key] = Unusable(self._refused[key].reason, row.state == "champion")
+            elif key not in self._panel.seats:
                 new.append(row)
         self._wanted = {tenant: (champions.get(tenant), tuple(shadows[tenant])) for tenant in tenants}
         return new
@@ -159,7 +161,7 @@ class ModelKeeper:
         if row.state == "retired":
             self._unfit.add(_key(row.tenant, row.id))
             return
-        self._refused[_key(row.tenant, row.id)] = str(error)
+        self._refused[_key(row.tenant, row.id)] = Unusable(str(error), row.state == "champion")
         log.error("model_refused", tenant=row.tenant, model=row.id, state=row.state, reason=str(error))
 
     def _let_go(self) -> None:
