@@ -141,6 +141,11 @@ def split(number: str, chance: random.Random) -> str:
     return separator.join(number[place : place + size] for place in range(0, len(number), size))
 
 
+def evenly(number: str, _: random.Random) -> str:
+    """In fours with colons between them, which of other lengths is no spelling of a number."""
+    return ":".join(number[place : place + 4] for place in range(0, 16, 4)) if len(number) == 16 else number
+
+
 def in_script(number: str, chance: random.Random) -> str:
     return number.translate(dict(zip(range(48, 58), chance.choice(SCRIPTS), strict=True)))
 
@@ -169,6 +174,8 @@ SPELLINGS: tuple[Callable[[str, random.Random], object], ...] = (
     lambda number, chance: "q=" + quote(quote(split(number, chance))),
     lambda number, chance: "".join(f"%{ord(char):02X}" for char in number),
     lambda number, chance: {number: "by key"},
+    evenly,
+    lambda number, chance: f"pan {evenly(in_script(number, chance), chance)}, thanks",
     lambda number, chance: [1, {"deep": [[split(number, chance)]]}],
 )
 
@@ -268,6 +275,14 @@ def test_a_card_number_keeps_its_first_six_and_last_four_digits(number: str) -> 
         ("4111_1111_1111_1111", "4111_11**_****_1111"),
         ("4111\u00a01111\u200b1111 \u2013 1111", "4111\u00a011**\u200b**** \u2013 1111"),
         ("x4111111111111111y", "x411111******1111y"),
+        ("card4111111111111111x", "card411111******1111x"),
+        ("4111:1111:1111:1111", "4111:11**:****:1111"),
+        ("card:4111:1111:1111:1111:12/30", "card:4111:11**:****:1111:12/30"),
+        ("4111*1111*1111*1111.", "4111*11********1111."),
+        ("2223:0031:2200:3222", "2223:00**:****:3222"),
+        ("no 5500%0055%5555%5559", "no 5500%00**%****%5559"),
+        ("４１１１:１１１１:１１１１:１１１１", "４１１１:１１**:****:１１１１"),
+        (r'{"n":"4111\u003a1111\u003a1111\u003a1111"}', r'{"n":"4111\u003a11**\u003a****\u003a1111"}'),
         ("a 4111111111111111 b 378282246310005 c", "a 411111******1111 b 378282*****0005 c"),
         ("４１１１１１１１１１１１１１１１", "４１１１１１******１１１１"),
         ("4111%201111%201111%201111", "4111%2011**%20****%201111"),
@@ -323,6 +338,20 @@ def test_two_keys_that_mask_alike_both_stay() -> None:
         "411111111111116",  # no Visa of fifteen digits
         "51.50735091234563",  # a latitude
         "4111,1111,1111,1111",  # a list of numbers
+        "4111, 1111, 1111, 1111",
+        "4111;1111;1111;1111",
+        "4111:1111:1111:1111:1111",  # a longer list
+        "1111:4111:1111:1111:1111",
+        "4111:1111*1111:1111",  # not evenly
+        "4111:111:1111:11111",
+        "4111::1111::1111::1111",
+        "4111:1111:1111:1112",  # wrong check digit
+        "1111:1111:1111:1117",  # no scheme
+        "2001:db8::4111:1111:1111:1111",
+        "2001:db8:a:4111:1111:1111:1111",
+        "2223:0031:2200:3222::1",
+        "2223:0031:2200:3222:a:b:c:d",
+        "14:02:33:41:11:11:11:11",
         "+91 98123 45678",
         "978-3-16-148410-0",
         "2024-05-12 10:33:44.123456",
@@ -474,6 +503,7 @@ PIECES = st.one_of(
     st.sampled_from([*TEST_NUMBERS, *SEPARATORS, "411111", "1111", "cvv", "CVC", "csc", "card", "security code"]),
     st.sampled_from(["\\u0034", "\\u00e9", "\\n", "\\/", "%34", "%2534", "%20", "%", "\\", "é", "ä", "\u00ea", "m"]),
     st.sampled_from([": 123", '"', ":", ",", "1234", "=", "verification value", "cid", "_cvvResponseCode", "e", "}"]),
+    st.sampled_from(["4111:1111:", "1111:1111", "4111*1111*1111*1111", ":1111", "*1111", "%1111", "4111%"]),
     st.sampled_from(["NDExMTExMTExMTExMTExMQ", "/NDExMTEgMTExMTExMTExMTEx", "٤١", "𝟒", "\ud835", "\u0131"]),
     st.text(max_size=3),
     st.from_regex(r"\A[0-9 ]{1,6}\Z"),

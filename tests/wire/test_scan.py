@@ -24,6 +24,7 @@ from fourthwatch.wire.scan import (
 _FRAGMENTS = (
     *('"', '""', ":", ",", "{", "}", "[", "]", " ", "\n", "-", ".", "/", "_", "+", "\\", "\\\\", '\\"', "\\/", "%"),
     *("0", "1", "4", "8", "9", "4111", "4111111111111111", "411111111111", "5500 0055 5555 5559", "1764000000000"),
+    *("4111:1111:1111:1111", "5500*0055*5555*5559", "4111%1111%", "1111%1111", ":1111", "*1111", "2:"),
     *("2.5e3", "4e15", "1E+9", "a3e5", "3e5,", "e", "E+", "null", "nu", "n", "NULL", "true"),
     *("cvv", "CVV2", "cvc", "c-v-v", "csc", "cav", "cvn", "cvd", "card", "cardcode", "card verification code", "cas"),
     *("securitycode", "security code", "verification value", "application", "verifi", "cation", "c", "v", "s", "a"),

@@ -10,6 +10,7 @@
 
 enum { CARD = 1, EMPTY = 2, SHAPE = 4, COLONS_FROM = 3 };
 enum { BRACKETS_MAX = 32, CARD_DIGITS = 13, LONG_DIGITS = 19, POINTS = 0x20000, UNITS = 0x10000 };
+enum { FOUR = 4, EVEN = 15 }; /* behind the first four of four fours: three more, with a separator before each */
 enum { RUN_DIGITS = 32, CHUNKS = 16, TRIED_MAX = 256, PREFIXES = 10000 };
 
 /* Classes of a byte. */
@@ -107,6 +108,14 @@ static bool may_be_base64(const uint8_t *at, const uint8_t *end) {
     return true;
 }
 
+/* Whether three more fours follow, with this separator before each. */
+static bool go_on_in_fours(const uint8_t *at, const uint8_t *end) {
+    if ((*at != ':' && *at != '*' && *at != '%') || end - at < EVEN) return false;
+    for (int i = 0; i < EVEN; i++)
+        if (i % (FOUR + 1) ? !(class_of[at[i]] & DIGIT) : at[i] != *at) return false;
+    return true;
+}
+
 /* What an escape may spell; what is escaped is then looked at as it is. */
 static unsigned escaped(const uint8_t *at, const uint8_t *end) {
     uint8_t what = at + 1 < end ? at[1] : 0;
@@ -199,6 +208,7 @@ static unsigned long long scan(const uint8_t *begin, const uint8_t *end) {
             continue;
         }
         if (straight && run.digits >= CARD_DIGITS && may_end_card(&run, c)) doubts |= CARD;
+        if (straight >= FOUR && go_on_in_fours(at, end)) doubts |= CARD;
         straight = 0;
         if (!(class & PASSED_OVER)) run.digits = 0, run.chunks = 0;
         if ((class & QUAD_1) && may_be_base64(at, end)) doubts |= CARD;

@@ -82,6 +82,14 @@ _SHORT_ESCAPE = 12
 # Separators between two digits, after `fold`; at most four, so that columns of numbers stay apart.
 SEPARATORS = " \t\n\r-./_+"
 
+# Separators, too, where the same one stands between four fours; a comma is none, since it parts numbers of a list.
+EVEN_SEPARATORS = ":*%"
+EVEN_FOURS = rf"[2-68][0-9]{{3}}([{EVEN_SEPARATORS}])[0-9]{{4}}\1[0-9]{{4}}\1[0-9]{{4}}"
+_EVEN = re.compile(rf"(?<![0-9])(?<![0-9]{{4}}[{EVEN_SEPARATORS}]){EVEN_FOURS}(?![0-9])(?!\1[0-9]{{4}})")
+# Parts of an address of IPv6, which is of fours and colons: 2001:db8::4111:1111:1111:1111, 2223:0031:2200:3222::1.
+_IPV6_BEFORE = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{0,4}:\Z")
+_IPV6_BEGUN = re.compile(r"[23][0-9:]{18}:[0-9A-Fa-f:]")
+
 # Base64 of at least three aligned triples made of digits and separators (13 digits hold three at any offset).
 BASE64_DIGITS = "(?:[IK-O][CDSTijyz][AEIMQUYcgkosw048][grs-z0-5]){3}"
 
@@ -123,6 +131,18 @@ def has_check_digit(digits: str) -> bool:
     code_points = digits.encode("ascii")
     total = sum(code_points[::-2]) + sum(code_points[-2::-2].translate(_DOUBLED))
     return (total - 48 * len(digits)) % 10 == 0
+
+
+def even_card_numbers(view: str) -> Iterator[list[int]]:
+    """The places of the digits of each card number that stands in fours with one of `EVEN_SEPARATORS` between them.
+
+    Costs no more than reading `view`, whatever stands there.
+    """
+    for found in _EVEN.finditer(view):
+        start = found.start()
+        is_ipv6 = _IPV6_BEFORE.search(view[max(0, start - 6) : start]) or _IPV6_BEGUN.match(view, start)
+        if is_ipv6 is None and is_card_number(found[0].replace(found[1], "")):
+            yield [start + at for at in range(19) if at % 5 != 4]
 
 
 def fold(text: str) -> str:

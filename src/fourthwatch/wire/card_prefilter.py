@@ -9,6 +9,8 @@ import re
 from fourthwatch.wire.card_numbers import (
     BASE64_DIGITS,
     CVV_RARE_WORDS,
+    EVEN_FOURS,
+    EVEN_SEPARATORS,
     FOLD,
     SEPARATORS,
     has_check_digit,
@@ -24,6 +26,8 @@ _SQUASH_AWAY = SEPARATORS.encode() + b'\\"'
 _BLUR_TABLE = bytes.maketrans(b"0123456789as", b"0000000000vv")
 _BLURRED_RUN = b"0" * 13
 _NO_CARD_STARTS = b"0179"
+_BLURRED_EVEN = tuple(mark.join(["0000"] * 4).encode() for mark in EVEN_SEPARATORS)
+_RAW_EVEN = re.compile(EVEN_FOURS.encode())
 _BLURRED_RUN_REST = re.compile(rb"0*")
 # Empty group: may be one of the words. Group: a bank's response to a verification value, with no room for a value.
 # Both look ahead only, since the end of one word can be the start of the next ("card" and "cvv").
@@ -86,6 +90,8 @@ def _looks_suspicious(raw: bytes) -> bool:
     squashed = raw.translate(_SQUASH_TABLE, _SQUASH_AWAY)
     blurred = squashed.translate(_BLUR_TABLE)
     if _has_long_run(squashed, blurred) and _may_hold_number(raw):
+        return True
+    if any(even in blurred for even in _BLURRED_EVEN) and _RAW_EVEN.search(raw) is not None:
         return True
     if _may_name_cvv(raw, squashed, blurred):
         return True

@@ -3,8 +3,9 @@
 The one rule: `may_hold_card_data` may be wrong only in saying yes; whatever it lets pass, `mask` would have left alone.
 
 A card number is 13-19 digits with a card scheme's prefix and length and a right check digit (PCI DSS 3.4 permits the
-first six and the last four to stay). Digits may be spelled in any script, split by separators, escaped as JSON or URL
-text within a text, or wrapped in base64. A window inside a longer run of bare digits is not looked at: that is an id.
+first six and the last four to stay). Digits may be spelled in any script, split by separators (by `:`, `*` and `%` in
+even fours only), escaped as JSON or URL text within a text, or wrapped in base64. A window inside a longer run of bare
+digits is not looked at: that is an id.
 About 3 % of random 16-digit ids look like card numbers and are masked too; a shop that has such ids names their field
 in `keep`. Timestamps in milliseconds never look like one; those in microseconds do not before 2039-09-18, when they
 reach the prefixes of Mir.
@@ -26,6 +27,7 @@ from fourthwatch.wire.card_numbers import (
     CVV_WORDS,
     FOLD,
     SEPARATORS,
+    even_card_numbers,
     fold,
     has_check_digit,
     is_card_number,
@@ -331,6 +333,9 @@ def _edits(view: str, codes: dict[Code, None], work: Work) -> _Edits:
         edits[match.start(1)] = (match.end(1), _WHOLE)
     if len(view) < 13:
         return edits
+    for places in even_card_numbers(view):
+        codes["card_number_masked"] = None
+        edits.update((place, (place + 1, "*")) for place in places[6:-4])
     for start in _START.finditer(view):
         if work.is_over:
             break
