@@ -1,11 +1,13 @@
 """What looks wrong about rules that hold, found and never invented."""
 
 from random import Random
+from typing import Any
 
 import pytest
 
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.language import compile_expression
+from fourthwatch.rules import lint as linter
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.lint import lint
 from fourthwatch.rules.rule import Action, Rule, RuleSet
@@ -139,3 +141,23 @@ def test_what_is_said_to_be_impossible_or_needless_never_shows_otherwise(seed: i
             code, message = codes.get(name, ("", ""))
             if code == "subsumed":
                 assert message.split()[3] in hits, (name, message)
+
+
+def test_rules_that_ask_of_other_things_are_not_held_against_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a rule that is covered is held against no more than it takes to know. The time grew with their square."""
+    held = 0
+    covers = linter._covers
+
+    def counted(*pair: Any) -> bool:
+        nonlocal held
+        held += 1
+        return covers(*pair)
+
+    monkeypatch.setattr(linter, "_covers", counted)
+    apart = [rule(f"r{at}", f"amount > 5 and count(login, by ip, last {at + 1}h) > 3", "review") for at in range(100)]
+    assert found(*apart) == []
+    assert held == len(apart), "more than each against itself"
+    nested = [rule(f"r{at}", f"amount > {at}", "review") for at in range(100)]
+    held = 0
+    assert len(found(*nested)) == len(nested) - 1
+    assert held < 3 * len(nested)

@@ -6,7 +6,7 @@ leaves alone. A warning is no reason to refuse a set.
 
 from collections.abc import Iterator
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import msgspec
@@ -90,31 +90,48 @@ Ways = list[dict[str, Range]]
 """A condition as alternatives, each of which asks something of some inputs."""
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """A rule whose condition can be told in alternatives; at least one of them is possible."""
+
+    one: CheckedRule
+    ways: Ways
+    always: frozenset[str]
+    """Inputs that every alternative asks of: a rule that it is to cover asks of them, too."""
+
+
 def lint(checked: CheckedSet) -> list[Finding]:
     """Everything that looks wrong, in the order of the set."""
     findings: list[Finding] = []
-    ways: list[tuple[CheckedRule, Ways | None]] = []
+    asked: list[_Asked] = []
     for one in checked.rules:
-        own = list(_of_one(one))
-        findings += own
         tree = None if one.when.checked is None else one.when.checked.tree
-        ways.append((one, None if own or tree is None else _ways(tree)))
-    for one, mine in ways:
-        if mine is None or not one.rule.is_evaluated:
+        ways = None if tree is None else _ways(tree)
+        own = list(_of_one(one, ways))
+        findings += own
+        if ways and not own:
+            asked.append(_Asked(one, ways, frozenset.intersection(*map(frozenset, ways))))
+    live = [other for other in asked if other.one.rule.state == "live"]
+    for mine in asked:
+        rule = mine.one.rule
+        if not rule.is_evaluated or rule.actions or rule.rule_class == "score":
             continue
-        covering = [other for other, theirs in ways if theirs is not None and _covers(other, theirs, one, mine)]
-        beside = next((other for other in covering if other.rule.rule_class == one.rule.rule_class), None)
+        covering = (other for other in live if other.always <= mine.always and _covers(other, mine))
+        first = next(covering, None)
+        if first is None:
+            continue
+        covered_by = (other.one.rule for other in chain([first], covering))
+        beside = next((above for above in covered_by if above.rule_class == rule.rule_class), None)
         if beside is not None:
-            message = f"whenever it hits, {beside.rule.name} of the same class hits too, so it changes nothing"
-            findings.append(Finding(one.rule.name, "subsumed", message))
-        elif covering:
-            above = covering[0].rule
+            message = f"whenever it hits, {beside.name} of the same class hits too, so it changes nothing"
+            findings.append(Finding(rule.name, "subsumed", message))
+        else:
+            above = first.one.rule
             message = f"whenever it hits, {above.name} of the class {above.rule_class} goes before it: it never decides"
-            findings.append(Finding(one.rule.name, "dead", message))
+            findings.append(Finding(rule.name, "dead", message))
     return findings
 
 
-def _of_one(one: CheckedRule) -> Iterator[Finding]:
+def _of_one(one: CheckedRule, ways: Ways | None) -> Iterator[Finding]:
     checked, name = one.when.checked, one.rule.name
     assert checked is not None
     compiled = compile_expression(checked)
@@ -132,7 +149,6 @@ def _of_one(one: CheckedRule) -> Iterator[Finding]:
         code, how = ("over_wide", "true") if told else ("dead", "false")
         yield Finding(name, code, f"its condition is {how} whatever is known")
         return
-    ways = _ways(checked.tree)
     if ways is not None and not ways:
         yield Finding(name, "contradictory", "its parts exclude each other: it can never hit")
     elif _ways(checked.tree, negated=True) == []:
@@ -143,15 +159,14 @@ def _of_one(one: CheckedRule) -> Iterator[Finding]:
             yield Finding(name, "always_unknown", f"`{'.'.join(each.path)}` stands {told_where}: else it is unknown")
 
 
-def _covers(other: CheckedRule, theirs: Ways, one: CheckedRule, mine: Ways) -> bool:
+def _covers(other: _Asked, mine: _Asked) -> bool:
     """Whether a rule adds nothing beside another of its class or of one that goes before, which is in force for all."""
-    mine_at, theirs_at = CLASSES.index(one.rule.rule_class), CLASSES.index(other.rule.rule_class)
-    if other is one or theirs_at > mine_at or one.rule.rule_class == "score":
-        return False
-    if other.rule.state != "live" or one.rule.actions or not mine or not _within(mine, theirs):
+    mine_at, theirs_at = CLASSES.index(mine.one.rule.rule_class), CLASSES.index(other.one.rule.rule_class)
+    if other is mine or theirs_at > mine_at or not _within(mine.ways, other.ways):
         return False
     # Of two alike in one class one is told.
-    return theirs_at < mine_at or not _within(theirs, mine) or other.rule.name < one.rule.name
+    is_alike = theirs_at == mine_at and _within(other.ways, mine.ways)
+    return not is_alike or other.one.rule.name < mine.one.rule.name
 
 
 def _within(mine: Ways, theirs: Ways) -> bool:
