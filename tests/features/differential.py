@@ -28,6 +28,7 @@ from fourthwatch.features.specification import Kernel
 from fourthwatch.features.things import THINGS
 from fourthwatch.features.windows import Windows
 from fourthwatch.language import Aggregate
+from fourthwatch.store.about import Submission
 from fourthwatch.store.ledger import EventRow
 from story import NOW_MS, decoded
 
@@ -58,10 +59,10 @@ class Shelf:
         self.last_seq = row.seq
 
     def order_before(
-        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
-    ) -> tuple[int, bytes, bool] | None:
+        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int, *, decided: bool = False
+    ) -> Submission | None:
         found = self.newest_about(tenant, subject, kinds, 1, before_seq)
-        return (found[0].kind, found[0].body, found[0].from_go) if found else None
+        return Submission(found[0].seq, found[0].kind, found[0].body, found[0].from_go, None) if found else None
 
     def newest_about(
         self, tenant: int, subject: str, kinds: Sequence[int], limit: int, before_seq: int

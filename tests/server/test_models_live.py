@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from console.visitor import signed_in
 from fourthwatch.clock import SystemClock
 from fourthwatch.model.manifest import Package, Use
 from fourthwatch.store.models import ModelFiles, ModelStore
@@ -117,6 +118,7 @@ def test_any_decision_is_taken_apart_when_somebody_asks_also_of_a_model_that_has
         told = shop.parts(by_model)
         assert (told["model"], told["is_exact"], len(told["contributions"])) == ("first", True, len(NAMES))
         assert _total(told) == pytest.approx(_log_odds(by_model["probability"]))
+        _taken_on_by_a_payment(shop, by_model)
         _turn_by_one_change(shop)
         weeks = shop.ask("GET", "/api/v1/models/first/weeks?fresh=true").json
         assert sum(week["orders"] for week in weeks["weeks"]) > 0
@@ -134,6 +136,21 @@ def test_any_decision_is_taken_apart_when_somebody_asks_also_of_a_model_that_has
         nobody = shop.ask("GET", "/api/v1/decisions/ev_0000000000ff00000000000000000000/contributions")
         assert nobody.status == 404
         shop.store.close()
+
+
+def _taken_on_by_a_payment(shop: Shop, submitted: dict[str, Any]) -> None:
+    """A payment's decision has the probability of the order's submission, and says where it comes from."""
+    about = shop.ask("GET", f"/api/v1/events/{submitted['event_id']}").json["body"]
+    sent = {**{key: about[key] for key in ("_orderId", "_userId")}, "_transactionStatus": "_success"}
+    told = shop.ask("POST", "/event/v1/transaction", sent).json
+    paid = shop.ask("GET", f"/api/v1/decisions/{told['event_id']}").json
+    assert (submitted["judged_on"], paid["judged_on"]) == (None, submitted["event_id"])
+    assert (paid["model"], paid["probability"]) == (submitted["model"], submitted["probability"])
+    parts, before = shop.parts(paid), shop.parts(submitted)
+    assert parts == {**before, "event_id": paid["event_id"], "judged_on": submitted["event_id"]}
+    for made, is_told in ((paid, True), (submitted, False)):
+        page = signed_in(shop.served, "analyst").get(f"/console/decisions/{made['event_id']}").body.decode()
+        assert ("when the order was submitted" in page) is is_told
 
 
 def _turn_by_one_change(shop: Shop) -> None:
@@ -217,6 +234,8 @@ def test_what_a_model_is_watched_by_are_submissions_whatever_comes_after_them(tm
         )
         uses = tuple(Use(name=name) for name in names)
         shop.add(package_of(good.body, good.golden, 300, id="first", features=uses), "first")
+        early = {"_orderId": "early", "_userId": "u-again", "_amount": "0.20"}
+        assert shop.ask("POST", "/event/v1/createOrder", early).status == 200
         shop.ask("POST", "/api/v1/models/first/state", {"state": "champion", "override": "a test"})
         _wait_for(shop, "first")
         before = shop.ask("GET", "/api/v1/models/first/drift").json["decisions"]
@@ -229,8 +248,8 @@ def test_what_a_model_is_watched_by_are_submissions_whatever_comes_after_them(tm
             return float(made["probability"])
 
         foretold = [probability("createOrder", f"again-{number}", _amount="0.20") for number in range(10)]
-        later = probability("transaction", "again-0", _transactionStatus="_success")
-        assert later != foretold[0]  # or this test would show nothing
+        assert probability("transaction", "again-0", _transactionStatus="_success") == foretold[0]
+        probability("transaction", "early", _transactionStatus="_success")  # judged by itself, and watched by nobody
         probability("order_status", "again-0", _orderStatus="_approved")
         assert shop.ask("GET", "/api/v1/models/first/drift").json["decisions"] == before + 10
         (week,) = shop.ask("GET", "/api/v1/models/first/weeks?fresh=true").json["weeks"]

@@ -145,8 +145,8 @@ def test_the_newest_of_a_subject_is_of_the_asked_kinds_and_tenant(ledger: Ledger
     assert ledger.newest_of_subject(1, "order:ord-1", (8,)) == (1, event(1).fingerprint)
     assert ledger.newest_of_subject(2, "order:ord-1", (8, 9)) == (4, event(4).fingerprint)
     assert ledger.newest_of_subject(1, "order:ord-2", (8, 9)) is None
-    assert ledger.order_before(1, "order:ord-1", (8, 9), 2) == (8, event(1).body, False)
-    assert ledger.order_before(1, "order:ord-1", (8, 9), 3) == (9, event(2).body, False)
+    assert ledger.order_before(1, "order:ord-1", (8, 9), 2) == (1, 8, event(1).body, False, None)
+    assert ledger.order_before(1, "order:ord-1", (8, 9), 3) == (2, 9, event(2).body, False, None)
     assert ledger.order_before(1, "order:ord-1", (8, 9), 1) is None
     assert ledger.order_before(2, "order:ord-1", (8, 9), 4) is None
 

@@ -43,6 +43,8 @@ class ContributionsView(msgspec.Struct, frozen=True):
     event_id: str
     model: str | None
     """Null: the points of the rules judged."""
+    judged_on: str | None
+    """Id of the event by which the order was submitted, when the model judged that; null: it judged this event."""
     probability: float
     baseline: float
     """Log-odds before anything is known of the order."""
@@ -73,12 +75,13 @@ class Contributions:
             explained = Explained(self._corridor.definitions.walk, entry.event, made, then)
             parts = _of_rules(await asyncio.to_thread(explained.lines))
             baseline = then.checked.rule_set.prior * _LOG_ODDS_OF_A_POINT
-            return json_reply(ContributionsView(event_id, None, probability, baseline, parts, is_exact=True))
+            return json_reply(ContributionsView(event_id, None, None, probability, baseline, parts, is_exact=True))
         found = await self._told(made.tenant, model, detail.get("model_vector", ()))
         views = tuple(ContributionView(*msgspec.structs.astuple(one)) for one in found)
         baseline = log_odds_of(probability) - sum(one.log_odds for one in found)
+        judged_on, baseline = self._decisions.judged_on(made, detail), round(baseline, _DIGITS)
         return json_reply(
-            ContributionsView(event_id, model, probability, round(baseline, _DIGITS), views, is_exact=bool(found))
+            ContributionsView(event_id, model, judged_on, probability, baseline, views, is_exact=bool(found))
         )
 
     async def _told(self, tenant: int, model: str, vector: list[float | None]) -> tuple[Contribution, ...]:

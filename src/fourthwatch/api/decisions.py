@@ -1,7 +1,7 @@
 """`/api/v1/decisions`: a decision with all it was made of, rule by rule, and what would have had to be otherwise."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -74,6 +74,9 @@ class DecisionDetail(msgspec.Struct, frozen=True):
     """Stages that were skipped because the order had waited for too long."""
     model: str | None
     """The model whose probability and score these are; null when the points of the rules judged."""
+    judged_on: str | None
+    """Id of the event by which the order was submitted, when the model judged that and this event's decision takes its
+    probability on; null when it judged this event."""
     shadows: dict[str, float]
     """Models that looked on, with the probability of each."""
     lists: tuple[ListAsked, ...]
@@ -164,6 +167,7 @@ class Decisions:
                 policy=detail.get("policy", 0),
                 degraded=tuple(detail.get("degraded", ())),
                 model=explained.model or None,
+                judged_on=self.judged_on(made, detail),
                 shadows=dict(detail.get("shadows", ())),
                 lists=tuple(self._asked(entry, explained)),
                 features=dict(zip(DECIDING, detail["vector"], strict=False)),
@@ -206,6 +210,12 @@ class Decisions:
         if then is None:
             raise NotFound("the rule set that made this decision is not there")
         return entry, entry.decision, then
+
+    def judged_on(self, made: DecisionRow, detail: Mapping[str, Any]) -> str | None:
+        """Id of the submission whose probability a decision takes on; `None` when it takes none on."""
+        seq = int(detail.get("judged_on", 0))
+        submission = self._reader.event_at(made.tenant, seq) if seq else None
+        return None if submission is None else submission.event.event_id
 
     def _asked(self, entry: Entry, explained: Explained) -> Iterator[ListAsked]:
         """What the rules asked of lists, each with the entry that held then."""

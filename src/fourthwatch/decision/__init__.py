@@ -7,14 +7,16 @@ from fourthwatch.decision.decide import (
     Versions,
     actions_in,
     decide,
+    foretold_by,
+    foretold_in,
     let_pass,
     versions_of,
     why,
 )
 from fourthwatch.decision.exploration import Exploration, Explored
-from fourthwatch.decision.opinion import Opinion
+from fourthwatch.decision.opinion import Foretold, Opinion
 
 __all__ = [
-    "Costs", "Decision", "Exploration", "Explored", "Opinion", "Policy", "Versions", "actions_in", "decide", "let_pass",
-    "versions_of", "why",
+    "Costs", "Decision", "Exploration", "Explored", "Foretold", "Opinion", "Policy", "Versions", "actions_in", "decide",
+    "foretold_by", "foretold_in", "let_pass", "versions_of", "why",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from fourthwatch.decision.exploration import Exploration, Explored
-from fourthwatch.decision.opinion import Opinion
+from fourthwatch.decision.opinion import Foretold, Opinion, pack
 from fourthwatch.entities.version import ENRICHMENT_VERSION, NORMALISER_VERSION
 from fourthwatch.features.catalogue import FEATURES_VERSION, Vector
 from fourthwatch.features.windows import WINDOWS_VERSION
@@ -125,6 +125,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the model was handed, in its manifest's order."""
     shadows: tuple[tuple[str, float], ...] = ()
     """Models that looked on, and the probability of each."""
+    judged_on: int = 0
+    """Position of the order's submission, when model, probability and `model_vector`, and of shadows those that looked
+    on then, are taken on from the decision on it; 0: models judged the event itself."""
     micros: tuple[int, ...] = ()
     """What it took, in microseconds: reading, then judging. No part of what is compared."""
     policy: int = 0
@@ -150,8 +153,7 @@ def decide(
     if opinion.model:
         probability, score = opinion.probability, opinion.score
     else:
-        points = max(-POINTS_BOUND, min(POINTS_BOUND, judgement.points))
-        probability = 1 / (1 + math.pow(10, -points / 10))
+        probability = 1 / (1 + math.pow(10, -max(-POINTS_BOUND, min(POINTS_BOUND, judgement.points)) / 10))
         score = round(probability * 100)
     verdict: Verdict = (
         "decline" if score > policy.decline_above else "review" if score > policy.red_above else "approve"
@@ -191,6 +193,7 @@ def decide(
         model=opinion.model,
         model_vector=opinion.vector,
         shadows=opinion.shadows,
+        judged_on=opinion.judged_on,
         micros=micros,
         policy=policy.version,
         degraded=degraded,
@@ -217,6 +220,32 @@ def actions_in(detail: bytes) -> tuple[Action, ...]:
     return _actions.decode(detail).actions
 
 
+class _Foretelling(msgspec.Struct):
+    model: str = ""
+    probability: float = 0.0
+    model_vector: tuple[int | float | None, ...] = ()
+    shadows: tuple[tuple[str, float], ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+_foretelling = msgspec.json.Decoder(_Foretelling)
+
+
+def foretold_by(seq: int, made: Decision | _Foretelling) -> Foretold:
+    """What events behind a submission take on from the decision on it: nothing of one that some features were put off
+    for, since what comes behind it can be judged in full."""
+    if not set(made.degraded) <= _NOT_READ:
+        return Foretold()
+    return Foretold(seq, made.model, made.probability, pack(made.model_vector), made.shadows)
+
+
+def foretold_in(seq: int, detail: bytes | None) -> Foretold:
+    """The same of a stored decision; nothing of none."""
+    return Foretold() if detail is None else foretold_by(seq, _foretelling.decode(detail))
+
+
+_NOT_READ = frozenset({"explanation"})
+"""Stages that no model reads anything of."""
 _NO_OPINION = Opinion()
 
 

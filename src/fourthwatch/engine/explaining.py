@@ -125,7 +125,8 @@ class Explained:
         """The smallest change of what was known that gives another verdict. The `model` that judged is asked again,
         on this thread, for what it makes of a change."""
         again = Rejudge(self._then.checked)
-        opinion_of = _opinion_of(again, model, self._detail.get("model_vector", ()))
+        is_of_event = not self._detail.get("judged_on")
+        opinion_of = _opinion_of(again, model, self._detail.get("model_vector", ()), is_of_event=is_of_event)
         is_let_pass = self._detail.get("explored", {}).get("released", False)
 
         def verdict(judgement: Judgement, values: Sequence[Any]) -> str:
@@ -148,13 +149,16 @@ class Explained:
 
 
 def _opinion_of(
-    again: Rejudge, model: LiveModel | None, vector: Sequence[float | None]
+    again: Rejudge, model: LiveModel | None, vector: Sequence[float | None], *, is_of_event: bool
 ) -> Callable[[Sequence[Any]], Opinion | None]:
-    """What the model says over values of the inputs: those that it reads, too, stand in for what it was handed."""
+    """What the model says over values of the inputs: those that it reads, too, stand in for what it was handed.
+
+    Not for what it was handed of another event, the order's submission: of that it says what it said.
+    """
     if model is None:
         return lambda _: None
     places = {text: place for place, use in enumerate(model.manifest.features) for text in (use.name, use.text) if text}
-    read = [(at, places[text_of(one)]) for at, one in enumerate(again.inputs) if text_of(one) in places]
+    read = [(at, places[text_of(one)]) for at, one in enumerate(again.inputs) if is_of_event and text_of(one) in places]
 
     def opinion(values: Sequence[Any]) -> Opinion:
         handed = list(vector)

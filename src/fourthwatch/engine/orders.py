@@ -6,10 +6,12 @@ from typing import Protocol
 
 import msgspec
 
+from fourthwatch.decision import Foretold, foretold_in
 from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.entities import Involved, completed, involved_in
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event
 from fourthwatch.limits import ORDERS_CACHED_MAX
+from fourthwatch.store.about import Submission
 from fourthwatch.store.ledger import EventRow
 from fourthwatch.store.reader import order_subject
 from fourthwatch.wire.decode import read_stored
@@ -22,9 +24,9 @@ class Submitted(Protocol):
     """Position of the newest event that can be read."""
 
     def order_before(
-        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
-    ) -> tuple[int, bytes, bool] | None:
-        """Kind, body and Go's mark of the newest event of these kinds about the subject, before a position."""
+        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int, *, decided: bool = False
+    ) -> Submission | None:
+        """The newest event of these kinds about the subject, before a position; `decided`: with what was decided."""
         ...
 
     def newest_about(
@@ -39,6 +41,8 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 
     order: CreateOrder
     involved: Involved
+    foretold: Foretold | None = None
+    """What models made of it; `None`: nobody has looked yet."""
 
 
 class Orders:
@@ -76,16 +80,24 @@ class Orders:
         if len(warm) > self._kept:
             warm.popitem(last=False)
 
-    def find(self, tenant: int, order_id: str, before_seq: int) -> Placed | None:
-        """The order as submitted before a position; `None` when it was not."""
+    def find(self, tenant: int, order_id: str, before_seq: int, *, foretold: bool = False) -> Placed | None:
+        """The order as submitted before a position; `None` when it was not. `foretold`: with what models made of it."""
         placed = self._warm.get((tenant, order_id))
-        if placed is not None:
+        if placed is not None and (placed.foretold is not None or not foretold):
             return placed
-        found = self._ledger.order_before(tenant, order_subject(order_id), ORDER_KINDS, before_seq)
+        found = self._ledger.order_before(tenant, order_subject(order_id), ORDER_KINDS, before_seq, decided=foretold)
         if found is None:
             return None
-        order = read_stored(KIND_OF_NUMBER[found[0]], found[1], from_go=found[2])
-        assert isinstance(order, CreateOrder)
-        placed = Placed(order, involved_in(order))
+        if placed is None:
+            order = read_stored(KIND_OF_NUMBER[found.kind], found.body, from_go=found.from_go)
+            assert isinstance(order, CreateOrder)
+            placed = Placed(order, involved_in(order))
+        if foretold:
+            placed = msgspec.structs.replace(placed, foretold=foretold_in(found.seq, found.detail))
         self.place(tenant, order_id, placed)
         return placed
+
+    def remember(self, tenant: int, order_id: str, foretold: Foretold) -> None:
+        """Keep what models made of the newest submission, which was just placed."""
+        placed = self._warm[tenant, order_id]
+        self._warm[tenant, order_id] = msgspec.structs.replace(placed, foretold=foretold)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from fourthwatch.decision import Opinion
+from fourthwatch.decision import Foretold, Opinion
 from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.errors import LanguageError, ModelRefused
 from fourthwatch.features.definition import Book, Feature
@@ -108,6 +108,10 @@ class Panel:
         champion = self.champion(tenant)
         return [*([] if champion is None else [champion]), *self.shadows(tenant)]
 
+    def judges(self, tenant: int) -> bool:
+        """Whether any model judges a tenant's orders or looks on."""
+        return tenant in self._champions or bool(self._shadows.get(tenant))
+
     def put(self, tenant: int, champion: Seat | None, shadows: tuple[Seat, ...]) -> None:
         """From the next event on these judge and look on."""
         for seat in self._at_work(tenant):
@@ -126,36 +130,53 @@ class Panel:
         seats = [self.seats.get(f"{tenant}/{one}") for one in shadows]
         self.put(tenant, self.seats.get(f"{tenant}/{champion}"), tuple(one for one in seats if one is not None))
 
-    def opinion(self, windows: Windows, present: Present, red_above: int) -> Opinion | None:
+    def opinion(
+        self, windows: Windows, present: Present, red_above: int, foretold: Foretold | None = None
+    ) -> Opinion | None:
         """What the champion and the shadows make of an event, before it counts itself; `None` without either.
 
-        A model that fails is left out of this one decision, and counted.
+        `foretold` is what was made of its order when that was submitted: if the same champion judged then, it is taken
+        on, and shadows that did not look on then judge the event. A model that fails is left out of this one decision,
+        and counted.
         """
         tenant = present.subject.tenant
         champion, shadows = self._champions.get(tenant), self._shadows.get(tenant, ())
         if champion is None and not shadows:
             return None
-        looked_on = tuple(
-            [one for one in (self._judged(seat, windows, present) for seat in shadows) if one is not None]
-        )
+        if foretold is not None and foretold.model != ("" if champion is None else champion.model.id):
+            foretold = None
+        said = {} if foretold is None else dict(foretold.shadows)
+        told = [self._told(seat, windows, present, said) for seat in shadows]
+        looked_on = tuple([one for one in told if one is not None])
+        judged_on = 0 if foretold is None else foretold.judged_on
         if champion is None:
             MODEL_DECISIONS.labels(SCORECARD).inc()
-            return Opinion(shadows=looked_on)
-        vector = windows.wanted_values(champion.key, present)
+            return Opinion(shadows=looked_on, judged_on=judged_on if said.keys() & dict(looked_on).keys() else 0)
         try:
-            made = champion.model.judge(vector)
+            if foretold is None:
+                vector = windows.wanted_values(champion.key, present)
+                made = champion.model.judge(vector)
+            else:
+                vector, made = foretold.vector, champion.model.judged(foretold.probability)
             is_told = made.score > red_above and "explanation" not in present.subject.skipped
-            told = champion.model.contributions(vector) if is_told else ()
+            parts = champion.model.contributions(vector) if is_told else ()
         except ModelRefused as error:
             self._failed(champion, error)
+            if foretold is not None:
+                return self.opinion(windows, present, red_above)
             MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on)
         MODEL_DECISIONS.labels(made.model).inc()
         _remember(champion, present, vector, made.score)
-        reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(told)])
-        return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on)
+        reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(parts)])
+        return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on, judged_on)
 
-    def _judged(self, seat: Seat, windows: Windows, present: Present) -> tuple[str, float] | None:
+    def _told(
+        self, seat: Seat, windows: Windows, present: Present, said: Mapping[str, float]
+    ) -> tuple[str, float] | None:
+        """What a shadow makes of an event, or has `said` of its order."""
+        if seat.model.id in said:
+            return seat.model.id, said[seat.model.id]
         try:
             vector = windows.wanted_values(seat.key, present)
             made = seat.model.judge(vector)

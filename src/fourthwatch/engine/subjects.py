@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from fourthwatch.decision import Decision, Foretold, foretold_by
 from fourthwatch.engine.identity import subject_of
 from fourthwatch.engine.orders import Orders, Submitted
 from fourthwatch.errors import LedgerUnreadable
@@ -48,10 +49,15 @@ class Subjects:
         self._under_way: deque[Present] = deque(maxlen=2 * BATCH_MAX)
         """Events of which others may tell again, and which may not be durable: one batch is written, one walks."""
 
-    def fetch(self, tenant: int, event: Event, before_seq: int) -> None:
-        """Have the order that an event is about at hand; raises `LedgerUnreadable` when it is there, and damaged."""
-        if event.order_id is not None and not isinstance(event, CreateOrder):
-            self._orders.find(tenant, event.order_id, before_seq)
+    def fetch(self, tenant: int, event: Event, before_seq: int, *, foretold: bool = False) -> Foretold | None:
+        """Have the order that an event is about at hand; raises `LedgerUnreadable` when it is there, and damaged.
+
+        With `foretold` also what models made of the order when it was submitted; `None` of what is a submission itself.
+        """
+        if event.order_id is None or isinstance(event, CreateOrder):
+            return None
+        placed = self._orders.find(tenant, event.order_id, before_seq, foretold=foretold)
+        return None if placed is None else placed.foretold
 
     def present(
         self,
@@ -89,9 +95,13 @@ class Subjects:
             row.tenant, row.seq, kind, event, row.occurred_ms, row.name, row.received_ms, is_own=row.is_own
         )
 
-    def add(self, present: Present) -> None:
-        """Let an event count in the windows from now on."""
+    def add(self, present: Present, decision: Decision | None = None) -> None:
+        """Let an event count in the windows from now on; with the `decision` on a submission, what models made of the
+        order is kept for the events behind it."""
         self._windows.add(present, self.others)
+        subject, event = present.subject, present.subject.event
+        if decision is not None and isinstance(event, CreateOrder) and event.order_id is not None:
+            self._orders.remember(subject.tenant, event.order_id, foretold_by(subject.seq, decision))
         if present.comes_again and present.subject.seq > self._ledger.last_seq:
             self._under_way.append(present)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Sequence
 import msgspec
 
 from fourthwatch.clock import Millis
-from fourthwatch.decision import Decision, Policy, decide
+from fourthwatch.decision import Decision, Foretold, Policy, decide
 from fourthwatch.engine.consequences import Consequences, change_of
 from fourthwatch.engine.exploring import Exploring
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
@@ -18,6 +18,7 @@ from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.subjects import Subjects, first_told
 from fourthwatch.errors import Conflict, LedgerUnreadable, Unavailable
+from fourthwatch.events import Event
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
@@ -173,7 +174,7 @@ class Walk:
             try:
                 seen = self._find(submission, identity)
                 if seen is None:  # what has to be read is read before anything changes
-                    self._subjects.fetch(submission.tenant, submission.decoded.event, self.last_seq + 1)
+                    self._foretold(submission.tenant, submission.decoded.event, self.last_seq + 1)
             except LedgerUnreadable as damage:
                 taken.outcomes.append(unreadable(damage))
                 continue
@@ -233,7 +234,7 @@ class Walk:
                 taken.wishes += [(present.subject, one) for one in decision.actions if one.do in DONE_BEHIND]
             if found:
                 taken.found(found, submission.received_ms)
-        self._subjects.add(present)
+        self._subjects.add(present, decision)
         event = EventRow(
             seq=seq,
             tenant=tenant,
@@ -287,8 +288,13 @@ class Walk:
         subject = present.subject
         policy = self.policies.of(subject.tenant)
         lacking, versions = ruling.lacking, ready.versions
-        opinion = self.panel.opinion(self.windows, present, policy.red_above)
+        foretold = None if subject.order is None else self._foretold(subject.tenant, subject.event, subject.seq)
+        opinion = self.panel.opinion(self.windows, present, policy.red_above, foretold)
         return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped, opinion)
+
+    def _foretold(self, tenant: int, event: Event, before_seq: int) -> Foretold | None:
+        """What models made of the order that an event is about; where any judge it is read back, and then at hand."""
+        return self._subjects.fetch(tenant, event, before_seq, foretold=self.panel.judges(tenant))
 
     def _explored(
         self, decision: Decision, present: Present, submission: Submission, taken: Taken, *, answered: bool

@@ -53,7 +53,10 @@ class LiveModel:
 
     def judge(self, values: Vector) -> Judgement:
         """One order; `values` in the manifest's order."""
-        probability = probability_of(self._predictor.margin(values), self._calibration)
+        return self.judged(probability_of(self._predictor.margin(values), self._calibration))
+
+    def judged(self, probability: float) -> Judgement:
+        """One order of which it has told the probability before."""
         return Judgement(self.id, probability, score_of(probability, self._score_map))
 
     def contributions(self, values: Vector) -> tuple[Contribution, ...]:

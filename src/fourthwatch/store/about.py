@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from functools import cache
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -9,13 +10,32 @@ from fourthwatch.errors import LedgerUnreadable
 from fourthwatch.store.file import why_not
 
 
-def order_before_statement(kinds: Sequence[int]) -> str:
-    """Asks for kind, body and Go's mark; bound to it are tenant, subject, position and the kinds."""
+class Submission(NamedTuple):
+    """An order as it was submitted."""
+
+    seq: int
+    kind: int
+    body: bytes
+    from_go: bool
+    """Go's mark."""
+    detail: bytes | None
+    """Of the decision on it; `None` when there is none, or it was not asked for."""
+
+
+def order_before_statement(kinds: Sequence[int], *, decided: bool) -> str:
+    """Asks for what `submission_of` takes; bound to it are tenant, subject, position and the kinds."""
     marks = ",".join("?" * len(kinds))
+    detail = "(SELECT detail FROM decision WHERE decision.seq = event.seq)" if decided else "NULL"
     return (
-        f"SELECT kind, body, from_go FROM event WHERE tenant = ? AND subject = ? AND seq < ? AND kind IN ({marks})"
-        " ORDER BY seq DESC LIMIT 1"
+        f"SELECT seq, kind, body, from_go, {detail} FROM event WHERE tenant = ? AND subject = ? AND seq < ?"
+        f" AND kind IN ({marks}) ORDER BY seq DESC LIMIT 1"
     )
+
+
+def submission_of(row: Sequence[Any]) -> Submission:
+    """A row of `order_before_statement`."""
+    seq, kind, body, from_go, detail = row
+    return Submission(seq, kind, body, from_go != 0, detail)
 
 
 def newest_about_statement(columns: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import HISTORY_PAGE_ROWS
-from fourthwatch.store.about import bits_of, newest_about_statement, order_before_statement
+from fourthwatch.store.about import Submission, bits_of, newest_about_statement, order_before_statement, submission_of
 from fourthwatch.store.features import FeatureRow, feature_rows
 from fourthwatch.store.file import is_damage, open_file, why_not
 from fourthwatch.store.ledger import (
@@ -87,11 +87,11 @@ class History:
         return chain
 
     def order_before(
-        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
-    ) -> tuple[int, bytes, bool] | None:
+        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int, *, decided: bool = False
+    ) -> Submission | None:
         """As `Ledger.order_before`: the newest submission of an order before a position."""
-        rows = self._rows(order_before_statement(kinds), tenant, subject, before_seq, *kinds)
-        return (rows[0][0], rows[0][1], bool(rows[0][2])) if rows else None
+        rows = self._rows(order_before_statement(kinds, decided=decided), tenant, subject, before_seq, *kinds)
+        return submission_of(rows[0]) if rows else None
 
     def newest_about(
         self, tenant: int, subject: str, kinds: Sequence[int], limit: int, before_seq: int

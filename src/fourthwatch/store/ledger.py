@@ -16,7 +16,14 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import CHECKPOINT_EVERY_PAGES, LOG_PAGES_MAX, SEQ_MAX
-from fourthwatch.store.about import bits_of, first_about, newest_about_statement, order_before_statement
+from fourthwatch.store.about import (
+    Submission,
+    bits_of,
+    first_about,
+    newest_about_statement,
+    order_before_statement,
+    submission_of,
+)
 from fourthwatch.store.changes import Change, Write, apply_alone, write_change
 from fourthwatch.store.draws import DrawRow, draw_of, spent
 from fourthwatch.store.file import BUSY_MS, ledger_error, open_file, why_not
@@ -279,11 +286,11 @@ class Ledger:
         return first_about(self._reading, tenant, subjects)
 
     def order_before(
-        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int
-    ) -> tuple[int, bytes, bool] | None:
-        """Kind, body and Go's mark of the newest event of these kinds about the subject, before a position."""
-        row = self._one(order_before_statement(kinds), tenant, subject, before_seq, *kinds)
-        return None if row is None else (row[0], row[1], bool(row[2]))
+        self, tenant: int, subject: str, kinds: Sequence[int], before_seq: int, *, decided: bool = False
+    ) -> Submission | None:
+        """The newest event of these kinds about the subject, before a position; `decided`: with what was decided."""
+        row = self._one(order_before_statement(kinds, decided=decided), tenant, subject, before_seq, *kinds)
+        return None if row is None else submission_of(row)
 
     def stored(self, seq: int) -> tuple[EventRow, DecisionRow | None]:
         """The event at a position that is known to exist, and its decision."""

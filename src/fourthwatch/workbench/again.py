@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fourthwatch.decision import Decision, Explored, Policy, decide, let_pass, versions_of
+from fourthwatch.decision import Decision, Explored, Foretold, Policy, decide, let_pass, versions_of
 from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.roster import lists_at
 from fourthwatch.engine.rule_shelf import book_as_it_was, holding
@@ -130,6 +130,11 @@ class _Past:
         """An event as it was judged; in ledger order."""
         return self._subjects.stored(event)
 
+    def foretold(self, present: Present) -> Foretold | None:
+        """What models made of the order when it was submitted, as it is stored: part of what was known."""
+        subject = present.subject
+        return self._subjects.fetch(subject.tenant, subject.event, subject.seq, foretold=True)
+
     def add(self, present: Present) -> None:
         """Let it count from now on."""
         self._subjects.add(present)
@@ -208,7 +213,8 @@ class _Walk:
         files = None if self._supplied is None else self._supplied.versions
         policy = msgspec.structs.replace(Policy(*limits), version=int(stored.get("policy", 0)))
         past.panel.put_by_id(event.tenant, stored.get("model", ""), [name for name, _ in stored.get("shadows", ())])
-        opinion = past.panel.opinion(past.windows, present, policy.red_above)
+        foretold = past.foretold(present) if stored.get("judged_on") else None
+        opinion = past.panel.opinion(past.windows, present, policy.red_above, foretold)
         now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded, opinion)
         if "explored" in stored and now.verdict == "decline" and not now.by:
             now = let_pass(now, msgspec.convert(stored["explored"], Explored))
