@@ -14,7 +14,7 @@ from fourthwatch.model.arrival import arrived_by_age
 from fourthwatch.model.stability import Drift
 from fourthwatch.model.watched import Watched, Week, came_of
 from fourthwatch.store.index_reader import IndexReader
-from fourthwatch.store.index_rows import IndexBatch, OrderLine
+from fourthwatch.store.index_rows import IndexBatch, Mark, OrderLine
 from fourthwatch.store.index_writer import IndexWriter
 from fourthwatch.store.model_weeks import WEEK_MS
 
@@ -44,6 +44,7 @@ def _lines(seed: int = 3, orders: int = 6_000) -> list[OrderLine]:
 
 
 LINES = _lines()
+OF = {"promo_abuse": ("promo", "CouponAbuse"), "account_abuse": ("loginAto",)}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,32 @@ def test_orders_that_were_kept_out_are_no_proof_that_too_much_was_foretold(tmp_p
     opened.close()
     assert sum(week.refused for week in weeks) == sum(line.asked_verdict == "decline" for line in kept)
     assert came_of(weeks) == pytest.approx(1.0, abs=0.25)
+
+
+def test_of_a_kind_of_abuse_only_marks_count_that_speak_of_it(tmp_path: Path) -> None:
+    writer = IndexWriter(tmp_path)
+    writer.begin()
+    kinds = ("promo", "CouponAbuse", "loginAto", "creator's", None)
+    users = [f"u-{number % 30}" for number in range(len(LINES))]
+    writer.put([msgspec.structs.replace(line, user_id=user) for line, user in zip(LINES, users, strict=True)])
+    for number, kind in enumerate(kinds):
+        writer.mark(Mark(1, f"u-{number}", kind, 1, NOW_MS - DAY_MS))
+        writer.mark(Mark(1, f"u-{10 + number}", kind, 0, NOW_MS - DAY_MS))
+    writer.finish(IndexBatch(1, [], [], [], {}), b"x" * 16)
+    writer.close()
+    opened = IndexReader(tmp_path)
+    for target, marked in (("promo_abuse", 2), ("account_abuse", 1), ("any", 5)):
+        weeks = weeks_of(opened, 1, "calm", target, NOW_MS)
+        found = {f"u-{number}" for number, kind in enumerate(kinds) if target == "any" or kind in OF[target]}
+        assert len(found) == marked
+        bad = [
+            user in found or (target == "any" and line.chargeback == 1)
+            for line, user in zip(LINES, users, strict=True)
+            if line.model == "calm"
+        ]
+        assert sum(week.bad for week in weeks) == sum(bad) > 0
+        assert {week.mature is None for week in weeks} == {False}
+    opened.close()
 
 
 def test_labels_arrive_with_the_age_of_a_week(reader: IndexReader) -> None:

@@ -4,7 +4,6 @@ A label is 1 or 0 once it was told and unknown before: that nobody has complaine
 at which it *arrived*, because whoever learns from it could not have known it earlier.
 """
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol, get_args
@@ -24,6 +23,7 @@ from fourthwatch.events import (
     Tag,
     Untag,
 )
+from fourthwatch.events.abuse import ABUSES, Abuse, speaks_of
 from fourthwatch.events.values import order_state_of
 from fourthwatch.limits import LABELS_CACHED_MAX
 from fourthwatch.store.history import History
@@ -38,15 +38,6 @@ LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 `promo_abuse` and `account_abuse`: the same of a mark whose kind of abuse speaks of promotions, or of accounts;
 `confirmed`: an analyst says that the order is fraud (0: good); `canceled`: it was canceled or declined (0: approved or
 delivered), so that nobody learns what would have become of it."""
-
-_ABUSES: tuple[tuple[LabelKind, re.Pattern[str]], ...] = (
-    ("promo_abuse", re.compile("promo|coupon|referral")),
-    ("account_abuse", re.compile(r"account|takeover|(?<![^\W\d_])ato(?![^\W\d_])")),
-)
-"""What a kind of abuse has in it; shops name theirs as they like, also in one word (`multiaccounting`). Only `ato`
-stands in words of other things (`creator`), so it is a word by itself."""
-_JOINT = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-"""Where a word begins in `loginAto` and in `ATOFraud`."""
 
 _TAGS = (Tag, Untag)
 _OF_ORDER = (OrderStatus, ItemStatus, Chargeback, CustomEvent, *_TAGS)
@@ -137,7 +128,7 @@ def _tell_confirmed(row: EventRow, event: Event, tell: Tell, told: dict[LabelKin
 def _tell_marks(marks: Mapping[str | None, bool], row: EventRow, tell: Tell, told: dict[LabelKind, Label]) -> None:
     """What the marks that stand say of all abuse, and of the kinds that have a label of their own."""
     standing: list[tuple[LabelKind, Mapping[str | None, bool]]] = [("bad", marks)]
-    standing += [(abuse, _of_abuse(marks, word)) for abuse, word in _ABUSES]
+    standing += [(abuse, _of_abuse(marks, abuse)) for abuse in ABUSES]
     for kind, of_it in standing:
         if of_it:
             tell(kind, row, value=any(of_it.values()))
@@ -145,13 +136,8 @@ def _tell_marks(marks: Mapping[str | None, bool], row: EventRow, tell: Tell, tol
             told.pop(kind, None)
 
 
-def _of_abuse(marks: Mapping[str | None, bool], word: re.Pattern[str]) -> dict[str | None, bool]:
-    return {abuse: bad for abuse, bad in marks.items() if word.search(_in_words(abuse or ""))}
-
-
-def _in_words(abuse: str) -> str:
-    """In small letters, as it is and with its words taken apart."""
-    return f"{abuse} {_JOINT.sub(' ', abuse)}".lower()
+def _of_abuse(marks: Mapping[str | None, bool], abuse: Abuse) -> dict[str | None, bool]:
+    return {told: bad for told, bad in marks.items() if speaks_of(told or "", abuse)}
 
 
 def was_sent_late(row: EventRow) -> bool:
