@@ -51,7 +51,7 @@ def matrix() -> Matrix:
         names=tuple(f"feature_{at}" for at in range(FEATURES)), left_out=(), values=values,
         position=np.arange(ORDERS), occurred_ms=occurred, amount=np.exp(chance.normal(4, 1, ORDERS)),
         score=np.zeros(ORDERS, np.int64), payment=nobody, user=nobody, order=nobody,
-        labels={"chargeback": told, "canceled": untold}, mark="bench",
+        labels={"chargeback": told, "canceled": untold}, mark="bench", currency=nobody,
     )  # fmt: skip
 
 

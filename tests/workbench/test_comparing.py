@@ -1,7 +1,7 @@
 """The gates of a promotion: each stops what it is there to stop, and the command refuses by itself."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.workbench.comparing import LATENCY_P99_MICROS_MAX, Report, compare
 from fourthwatch.workbench.learning import calibrated
 from fourthwatch.workbench.packages import read_package
+from fourthwatch.workbench.recording import line_of
 from learned_shop import UNTIL_MS, events, learned, shop
 
 pytestmark = pytest.mark.slow
 
 EARLIER_MS = UNTIL_MS - 20 * DAY_MS
-ORDERS = 4_000
+ORDERS, ABROAD = 4_000, 8
 
 
 class Learned:
@@ -75,11 +76,27 @@ def _golden(package: Package, manifest: Manifest) -> bytes:
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Learned:
-    data = shop(tmp_path_factory.mktemp("shop"), events(orders=ORDERS))
+    timed = sorted([*events(orders=ORDERS), *_abroad()], key=lambda one: one[0])
+    data = shop(tmp_path_factory.mktemp("shop"), timed)
     out = tmp_path_factory.mktemp("model") / "m"
     learned(data, out, until_ms=EARLIER_MS)
     package, _ = read_package(out)
     return Learned(data, package)
+
+
+def _abroad() -> Iterator[tuple[int, bytes]]:
+    """Orders of the weeks by which models are compared, in money of which a hundred are less than one of the others."""
+    for number in range(ABROAD):
+        at_ms = EARLIER_MS + 2 * DAY_MS + number
+        order = {
+            "_orderId": f"abroad-{number}", "_userId": f"u-{number}", "_originTimestamp": str(at_ms),
+            "_amount": "900000", "_currencyCode": "JPY",
+        }  # fmt: skip
+        yield at_ms, line_of("createOrder", order)
+        if number % 2:
+            told = {"_orderId": f"abroad-{number}", "_chargebackState": "_received"}
+            told_ms = at_ms + DAY_MS
+            yield told_ms, line_of("chargeback", {**told, "_originTimestamp": str(told_ms)})
 
 
 def _failed(report: Report) -> set[str]:
@@ -115,6 +132,23 @@ def test_one_whose_probabilities_do_not_come_true_does_not_pass(known: Learned) 
 def test_one_whose_scores_are_not_those_of_training_any_more_does_not_pass(known: Learned) -> None:
     moved = (*([0.0] * 18), 0.5, 0.5)
     assert _failed(known.compared(known.other(score_shares=moved), known.clueless())) == {"drift"}
+
+
+def test_costs_are_of_one_currency_and_what_is_in_another_is_left_out_and_told(known: Learned) -> None:
+    report = known.compared(known.package, known.clueless())
+    (gate,) = (gate for gate in report.gates if gate.name == "cost")
+    assert gate.says.endswith(f" EUR; {ABROAD} orders without an amount in EUR left out")
+    assert 0 < report.ours.cost < report.theirs.cost < 100_000
+
+
+def test_a_champion_of_another_target_is_told(known: Learned) -> None:
+    told = {}
+    for target in ("chargeback", "any"):
+        champion = msgspec.structs.replace(read_manifest(known.clueless()), target=target)
+        package = Package(msgspec.json.encode(champion), known.clueless().body, known.clueless().golden)
+        told[target] = known.compared(known.package, package).gates[0].says
+    assert told["chargeback"].endswith(" of noise")
+    assert told["any"].endswith(" of noise, which foretells any; here an order is bad by what chargeback counts")
 
 
 class SlowClock(ManualClock):

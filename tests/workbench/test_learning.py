@@ -42,6 +42,7 @@ def _matrix(names: tuple[str, ...], values: Floats, bad: Wholes) -> Matrix:
         names=names, left_out=(), values=values, position=np.arange(rows), occurred_ms=at_ms, amount=np.ones(rows),
         score=np.zeros(rows, np.int64), payment=("",) * rows, user=("",) * rows, order=("",) * rows,
         labels={kind: told if kind == "chargeback" else _untold(rows) for kind in LABEL_KINDS}, mark="m",
+        currency=("",) * rows,
     )  # fmt: skip
 
 
@@ -225,7 +226,7 @@ def _ways(rows: int, delays: dict[str, float]) -> Matrix:
     return Matrix(
         names=("amount",), left_out=(), values=np.ones((rows, 1)), position=np.arange(rows), occurred_ms=at_ms,
         amount=np.ones(rows), score=np.zeros(rows, np.int64), payment=payment, user=("",) * rows, order=("",) * rows,
-        labels={"chargeback": labels, "canceled": _untold(rows)}, mark="m",
+        labels={"chargeback": labels, "canceled": _untold(rows)}, mark="m", currency=("",) * rows,
     )  # fmt: skip
 
 

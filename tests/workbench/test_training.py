@@ -48,8 +48,8 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifes
     assert b"<script" not in card
     for title in (
         "Bad orders found, by good orders flagged", "Precision, by share of bad orders found", "Month by month",
-        "What came, by what was foretold", "Money, by score above which orders are held", "<h3>Effects</h3><figure",
-        "The scores that were given then",
+        "What came, by what was foretold", "Money (EUR), by score above which orders are held",
+        "<h3>Effects</h3><figure", "The scores that were given then",
     ):  # fmt: skip
         assert title.encode() in card, title
     assert not (out / "work").exists()

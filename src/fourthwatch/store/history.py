@@ -144,6 +144,13 @@ class History:
         rows = self._rows("SELECT id FROM tenant WHERE name = ?", name)
         return int(rows[0][0]) if rows else None
 
+    def policy(self, tenant: int) -> bytes | None:
+        """A tenant's policy in force, as JSON; `None` when it has set none, as in a file from before there were any."""
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'policy'"):
+            return None
+        rows = self._rows("SELECT content FROM policy WHERE tenant = ? ORDER BY version DESC LIMIT 1", tenant)
+        return rows[0][0] if rows else None
+
     def tenant_ids(self) -> list[int]:
         """Numbers of all tenants."""
         return [int(row[0]) for row in self._rows("SELECT id FROM tenant ORDER BY id")]

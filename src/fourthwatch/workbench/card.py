@@ -16,6 +16,7 @@ from fourthwatch.workbench.drawing import Line, chart
 from fourthwatch.workbench.learning import Learned, calibrated
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes
 from fourthwatch.workbench.maturity import Usable
+from fourthwatch.workbench.money import Money, money_of
 from fourthwatch.workbench.ranking import auc_of, average_precision
 
 _STYLE = """
@@ -36,8 +37,10 @@ _EFFECT_ROWS = 2_000
 _THRESHOLDS = range(5, 100, 5)
 
 
-def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, plan: object) -> str:
-    """The page; `plan` is shown as it was asked for."""
+def card_of(
+    manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, plan: object, currency: str = ""
+) -> str:
+    """The page; `plan` is shown as it was asked for, and money in `currency`, or in that of most orders."""
     measured = rows.rows[learned.measured_rows]
     bad, told = rows.bad[learned.measured_rows], learned.measured_probability
     parts = [
@@ -54,7 +57,7 @@ def card_of(manifest: Manifest, learned: Learned, matrix: Matrix, rows: Usable, 
         _roc(bad, told, matrix.occurred_ms[measured]),
         precision_recall(bad, told, matrix.occurred_ms[measured]),
         calibration(bad, told),
-        _money(bad, told, matrix.amount[measured], manifest),
+        _money(bad, told, money_of(matrix, measured, currency), manifest),
         by_month(bad, told, matrix.occurred_ms[measured]),
         "<h2>What it looks at</h2>",
         _suspects(manifest),
@@ -155,17 +158,21 @@ def calibration(bad: Wholes, told: Floats) -> str:
     return chart("What came, by what was foretold", [Line("model", foretold, came), Line("exact", [0, top], [0, top])])
 
 
-def _money(bad: Wholes, told: Floats, amount: Floats, manifest: Manifest) -> str:
+def _money(bad: Wholes, told: Floats, money: Money, manifest: Manifest) -> str:
     """Amounts of orders above a score: of the bad, saved; of the good, held up."""
-    known = np.nan_to_num(amount)
+    known, currency = np.nan_to_num(money.amount), f" ({money.currency})" if money.currency else ""
+    left_out = f"<p>Of money: {escape(money.says)}.</p>" if money.says else ""
     thresholds = [float(one) for one in _THRESHOLDS]
     above = [told >= probability_at(one, manifest.score_map) for one in thresholds]
-    return chart(
-        "Money, by score above which orders are held",
-        [
-            Line("bad, saved", thresholds, [float(known[one & (bad == 1)].sum()) for one in above]),
-            Line("good, held up", thresholds, [float(known[one & (bad == 0)].sum()) for one in above]),
-        ],
+    return (
+        chart(
+            f"Money{currency}, by score above which orders are held",
+            [
+                Line("bad, saved", thresholds, [float(known[one & (bad == 1)].sum()) for one in above]),
+                Line("good, held up", thresholds, [float(known[one & (bad == 0)].sum()) for one in above]),
+            ],
+        )
+        + left_out
     )
 
 

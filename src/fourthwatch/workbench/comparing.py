@@ -13,7 +13,7 @@ import numpy as np
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.errors import ModelRefused
 from fourthwatch.features.definition import Feature
-from fourthwatch.model.manifest import SCORE_GROUPS, SCORECARD, Manifest, Package
+from fourthwatch.model.manifest import SCORE_GROUPS, SCORECARD, Manifest, Package, read_manifest
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
 from fourthwatch.model.stability import chance_stability, population_stability, score_shares
@@ -21,6 +21,7 @@ from fourthwatch.model.watched import CAME_LEAST, CAME_MOST, multiple_of
 from fourthwatch.workbench.dataset import Progress, Wanted
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.maturity import usable
+from fourthwatch.workbench.money import costs_currency, money_of
 from fourthwatch.workbench.outcomes import TARGETS
 from fourthwatch.workbench.ranking import auc_of, average_precision, calibration_error
 
@@ -48,7 +49,7 @@ class Side(msgspec.Struct, frozen=True):
     auc: float
     average_precision: float
     cost: float
-    """In main units of money: bad orders let pass, and a tenth of good orders held up, at a score above 70."""
+    """In main units of one currency: bad orders let pass, and a tenth of good orders held up, at a score above 70."""
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -120,14 +121,15 @@ def compare(
     theirs, name = matrix.score[rows].astype(np.float64), SCORECARD
     if champion is not None:
         theirs, name = _champion_scores(directory, tenant, champion, since_ms, matrix, rows, clock, progress)
-    bad, amount = bad_at[rows], np.nan_to_num(matrix.amount[rows])
-    ours = _side(manifest.id, bad, ours_probability, ours_scores, amount)
+    bad, money = bad_at[rows], money_of(matrix, rows, costs_currency(directory, tenant))
+    ours = _side(manifest.id, bad, ours_probability, ours_scores, money.amount)
     if not is_fresh:
         ours = _as_measured(ours, manifest)
     expected = float((ours_probability * weight_at[rows]).sum())
     came = multiple_of(int(bad.sum()), expected) if is_fresh else None
-    return _report(manifest, ours, _side(name, bad, theirs, theirs, amount), (bad, ours_probability, ours_scores),
-                   micros, came, is_fresh=is_fresh)  # fmt: skip
+    says = _other_target(manifest, champion), f" {money.currency}".rstrip() + (money.says and f"; {money.says}")
+    return _report(manifest, ours, _side(name, bad, theirs, theirs, money.amount), (bad, ours_probability, ours_scores),
+                   micros, came, says, is_fresh=is_fresh)  # fmt: skip
 
 
 def calibration_gate(error: float, came: float | None) -> Gate:
@@ -148,7 +150,7 @@ def calibration_gate(error: float, came: float | None) -> Gate:
 
 def _report(
     manifest: Manifest, ours: Side, theirs: Side, told: tuple[Wholes, Floats, Floats], micros: float,
-    came: float | None, *, is_fresh: bool,
+    came: float | None, says: tuple[str, str], *, is_fresh: bool,
 ) -> Report:  # fmt: skip
     bad, probability, scores = told
     error = calibration_error(bad, probability) if is_fresh else manifest.metrics["calibration_error"].value
@@ -157,8 +159,14 @@ def _report(
     drift = population_stability(manifest.score_shares, shares) if has_moved else 0.0
     allowed = DRIFT_MAX + chance_stability(SCORE_GROUPS, int(manifest.rows * MEASURED_SHARE), len(scores))
     gates = (
-        Gate("auc", ours.auc >= theirs.auc - AUC_SLACK, f"{ours.auc:.4f} against {theirs.auc:.4f} of {theirs.name}"),
-        Gate("cost", ours.cost <= theirs.cost * (1 + COST_SLACK), f"{ours.cost:,.0f} against {theirs.cost:,.0f}"),
+        Gate(
+            "auc",
+            ours.auc >= theirs.auc - AUC_SLACK,
+            f"{ours.auc:.4f} against {theirs.auc:.4f} of {theirs.name}{says[0]}",
+        ),
+        Gate(
+            "cost", ours.cost <= theirs.cost * (1 + COST_SLACK), f"{ours.cost:,.0f} against {theirs.cost:,.0f}{says[1]}"
+        ),
         calibration_gate(error, came),
         Gate("latency", micros <= LATENCY_P99_MICROS_MAX, f"p99 {micros:.0f} µs, at most {LATENCY_P99_MICROS_MAX:.0f}"),
         Gate("drift", drift < allowed, f"PSI of the score {drift:.3f}, below {allowed:.3f}"),
@@ -167,6 +175,14 @@ def _report(
         manifest.id, theirs.name, "fresh" if is_fresh else "measured", len(bad), int(bad.sum()), ours, theirs,
         round(error, 5), round(micros, 1), round(drift, 4), gates,
     )  # fmt: skip
+
+
+def _other_target(manifest: Manifest, champion: Package | None) -> str:
+    """What has to be said when both were made for different things: the orders are counted bad by one of them."""
+    learned = manifest.target if champion is None else read_manifest(champion).target
+    if learned == manifest.target:
+        return ""
+    return f", which foretells {learned}; here an order is bad by what {manifest.target} counts"
 
 
 def _matrix_of(directory: Path, tenant: str, manifest: Manifest, since_ms: int, progress: Progress) -> Matrix:
@@ -206,7 +222,7 @@ def _judged(live: LiveModel, matrix: Matrix, rows: Wholes, clock: Clock) -> tupl
 
 def _side(name: str, bad: Wholes, order: Floats, scores: Floats, amount: Floats) -> Side:
     held = scores > RED_ABOVE
-    cost = float(amount[~held & (bad == 1)].sum() + HELD_UP_COST * amount[held & (bad == 0)].sum())
+    cost = float(np.nansum(amount[~held & (bad == 1)]) + HELD_UP_COST * np.nansum(amount[held & (bad == 0)]))
     return Side(name, round(auc_of(bad, order), 5), round(average_precision(bad, order), 5), round(cost, 2))
 
 

@@ -270,6 +270,8 @@ class LedgerWalk:
         self._subjects = Subjects(history, known.live)
         self._key_names = wanted.keys
         self._labels = LabelBook(history, wanted.known_by_ms)
+        self.currency = ""
+        """Of the amount of the row that was given last, in capitals; empty when it is not said."""
         self._first_ms: int | None = None
         self._last_ms: int | None = None
 
@@ -313,6 +315,7 @@ class LedgerWalk:
     def _row(self, entry: Entry, decision: DecisionRow, present: Present, values: Sequence[float | None]) -> list[Cell]:
         event, subject = entry.event, present.subject
         order_id, user, person = subject.event.order_id, subject.involved.user, subject.person
+        self.currency = "" if subject.order is None else (subject.order.currency_code or "").upper()
         row: list[Cell] = [
             event.seq,
             event.event_id,

@@ -59,6 +59,8 @@ class Matrix(msgspec.Struct, frozen=True):
     """By kind."""
     mark: str
     """Stands for all of it: other rows or values, another mark."""
+    currency: tuple[str, ...]
+    """Of each amount, in capitals; empty when not said."""
 
     def __len__(self) -> int:
         return len(self.position)
@@ -87,6 +89,7 @@ class Matrix(msgspec.Struct, frozen=True):
             order=tuple(self.order[at] for at in rows),
             labels={kind: Outcomes(told.value[rows], told.told_ms[rows]) for kind, told in self.labels.items()},
             mark=f"{self.mark}-{len(rows)}",
+            currency=tuple(self.currency[at] for at in rows),
         )
 
 
@@ -97,7 +100,7 @@ def read_matrix(directory: Path, wanted: Wanted, progress: Progress) -> Matrix:
         names, columns, walk = opened(history, wanted)
         pieces = _Pieces(names, [column.name for column in columns])
         for row in walk.rows(progress):
-            pieces.add(row)
+            pieces.add(row, walk.currency)
         if pieces.count == 0:
             raise DatasetError(walk.why_empty())
     finally:
@@ -119,10 +122,12 @@ class _Pieces:
         self._fixed: dict[str, list[Any]] = {
             name: [] for name in ("position", "occurred_ms", "received_ms", "score", "payment", "user_id", "order_id")
         }
+        self._currencies: list[str] = []
         self._labels: dict[str, list[tuple[int, int]]] = {kind: [] for kind in LABEL_KINDS}
 
-    def add(self, row: list[Cell]) -> None:
+    def add(self, row: list[Cell], currency: str) -> None:
         self._rows.append(row)
+        self._currencies.append(currency)
         self.count += 1
         if len(self._rows) == GROUP_ROWS:
             self._turn()
@@ -163,6 +168,7 @@ class _Pieces:
             order=texts["order_id"],
             labels=labels,
             mark=digest.hexdigest(),
+            currency=tuple(self._currencies[at] for at in order),
         )
 
     def _turn(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from fourthwatch.workbench.matrix import Matrix, Outcomes
 
 _PLAIN = ("values", "position", "occurred_ms", "amount", "score")
-_TEXTS = ("names", "left_out", "payment", "user", "order")
+_TEXTS = ("names", "left_out", "payment", "user", "order", "currency")
 
 
 def write_matrix_file(path: Path, matrix: Matrix, mark: str) -> None:

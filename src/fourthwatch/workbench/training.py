@@ -40,6 +40,7 @@ from fourthwatch.workbench.learning import Journal, Learned, Learner, Sign, cali
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.matrix_file import read_matrix_file, write_matrix_file
 from fourthwatch.workbench.maturity import Usable, usable
+from fourthwatch.workbench.money import costs_currency
 from fourthwatch.workbench.outcomes import LABELS_OF, Target, history_of
 from fourthwatch.workbench.ranking import (
     auc_of,
@@ -138,7 +139,8 @@ def train(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Tra
         work.begin(Begun(plan, found.last_seq))
     wanted = msgspec.structs.replace(_wanted(plan, own), up_to=found.last_seq)
     matrix = work.matrix("all", lambda: read_matrix(directory, wanted, _walking(say)))
-    package, card, manifest = fit(matrix, own, plan, clock, say, work.journal)
+    currency = costs_currency(directory, plan.tenant)
+    package, card, manifest = fit(matrix, own, plan, clock, say, work.journal, currency)
     say("writing", 0.99)
     write_package(out, package, card)
     work.clear()
@@ -147,16 +149,17 @@ def train(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Tra
 
 
 def fit(
-    matrix: Matrix, own: tuple[Feature, ...], plan: Plan, clock: Clock, say: Say, journal: Journal
+    matrix: Matrix, own: tuple[Feature, ...], plan: Plan, clock: Clock, say: Say, journal: Journal, currency: str = ""
 ) -> tuple[Package, str, Manifest]:
-    """A model from a matrix, with its card; `own` are the features that come with the model, if they are chosen."""
+    """A model from a matrix, with its card, on which money is in `currency`, or in that of most orders; `own` are the
+    features that come with the model, if they are chosen."""
     rows = usable(matrix, plan.target, plan.until_ms)
     learner = Learner(matrix.names, matrix.values[rows.rows], rows.bad, rows.weight, plan.threads)
     began_s = clock.monotonic_s()
     learned = learner.run(journal, lambda: clock.monotonic_s() - began_s >= plan.seconds, say)
     say("writing", 0.98)
     package, manifest = packed(learned, matrix, rows, plan, own, clock)
-    return package, card_of(manifest, learned, matrix, rows, plan), manifest
+    return package, card_of(manifest, learned, matrix, rows, plan, currency), manifest
 
 
 def _wanted(plan: Plan, own: tuple[Feature, ...]) -> Wanted:
