@@ -103,7 +103,7 @@ class Mutator:
         if chance.random() < 0.03:
             headers.append(("content-encoding", chance.choice(("gzip", "deflate", "br", "identity"))))
             if chance.random() < 0.7:
-                body = gzip.compress(body, 1)
+                body = gzip.compress(body, 1, mtime=0)
         query = "return_score=true" if chance.random() < 0.05 else ""
         return Request("POST", path, query, tuple(headers), body, with_key=chance.random() < 0.99)
 
