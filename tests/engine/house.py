@@ -12,18 +12,22 @@ from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS, ManualClock
 from fourthwatch.decision import Policy
 from fourthwatch.engine.flight import CorridorSettings
 from fourthwatch.engine.opening import open_walk
+from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.recovery import SnapshotInSlices
 from fourthwatch.engine.roster import Wanted
 from fourthwatch.engine.rule_shelf import features_used
 from fourthwatch.engine.rulings import InForce
 from fourthwatch.engine.walk import Answer
 from fourthwatch.features.definition import Feature
+from fourthwatch.model.manifest import Package, read_manifest
+from fourthwatch.model.serving import LiveModel
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.rule import Rule, RuleSet, encoded
 from fourthwatch.store.changes import Change, Configuration, Write
 from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.lists import ListRow
+from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.store.rule_sets import RuleSetRow, rule_set_published
 from story import NOW_MS
 
@@ -40,13 +44,14 @@ class House:
         keys.create("second", ["ingest"], tenant="second")
         keys.close()
         self._random = Random(seed)
+        self.panel = Panel()
         self.open()
 
     def open(self) -> None:
         """As a server starts: snapshot, tail, features, rules."""
         settings = CorridorSettings(
             directory=self.directory, policy=Policy(deadline_ms=0), disk_reserve_bytes=0, snapshot_every_events=10**6,
-            forget_after_days=FORGET_AFTER_DAYS,
+            forget_after_days=FORGET_AFTER_DAYS, panel=self.panel,
         )  # fmt: skip
         opened = open_walk(settings, self.clock, self._random.randbytes)
         self.walk, self.definitions, self.roster = opened.walk, opened.definitions, opened.roster
@@ -91,6 +96,18 @@ class House:
         self.definitions.ask(tenant, checked.asking)
         self.walk.rulings.put(tenant, InForce(version, checked))
         return version
+
+    def promote(self, model: str, package: Package) -> None:
+        """A model, stored, that judges the first tenant's orders and looks on; before the first event."""
+        store = ModelStore(self.directory, self.clock)
+        store.add(1, model, package.manifest, ModelFiles(package.body, package.golden, b""), actor="key")
+        store.apply(store.moved(1, model, "champion", actor="key"))
+        store.close()
+        live = LiveModel.of(read_manifest(package), package)
+        seat = self.panel.admit(1, live, self.definitions.book_of(1))
+        self.definitions.want(1, seat.key, seat.wanted)
+        assert self.definitions.is_known(seat.key)
+        self.panel.put(1, seat, (seat,))
 
     def edit_list(self, name: str, value: str, *, out: bool = False) -> None:
         """A user in a list of the first tenant's, made when it is not there; or out of it."""

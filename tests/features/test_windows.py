@@ -10,8 +10,9 @@ from fourthwatch.clock import DAY_MS, HOUR_MS
 from fourthwatch.features.catalogue import DECIDING, built_in
 from fourthwatch.features.definition import Book, Feature
 from fourthwatch.features.observe import Present
+from fourthwatch.features.series import SeriesHead
 from fourthwatch.features.subject import Subject
-from fourthwatch.features.windows import SeriesHead, Windows
+from fourthwatch.features.windows import Windows
 from story import NOW_MS, Story, memory_of
 
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (

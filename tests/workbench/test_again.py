@@ -11,9 +11,13 @@ import msgspec
 import pytest
 
 from engine.house import FORGET_AFTER_DAYS, History, House
+from fourthwatch.decision import Policy
+from fourthwatch.engine.policies import Policies
+from fourthwatch.model.manifest import Use
 from fourthwatch.store.file import open_file
 from fourthwatch.workbench.again import Again, Unknown, decide_again
 from rules.judging import rule
+from small_model import package_of, small_model
 from story import NOW_MS
 
 ORDER: dict[str, Any] = {
@@ -25,6 +29,15 @@ ORDER: dict[str, Any] = {
 }
 
 
+READ = (
+    Use(name="failed_logins_by_user_24h", text="count(login, by user, last 30d)"),
+    *(
+        Use(name=name)
+        for name in ("amount", "failed_logins_then_new_device", "orders_by_user_24h", "orders_by_user_7d", "neighbours",
+                     "chargebacks_ever", "users_by_device_30d")
+    ),
+)  # fmt: skip
+"""What a model reads: of what every decision reads, of the rest of the catalogue, and of its own."""
 PER_PART = 500
 """Short histories: what each is about is found by their number, not by their length. Two in a hundred are long."""
 _STEPS, _LONG_STEPS = 14, 80
@@ -61,6 +74,26 @@ def test_every_decision_of_thousands_of_random_histories_comes_out_the_same(part
         versions |= {one.rules for one in found}
     assert decisions > 5 * PER_PART
     assert len(versions) >= 4
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
+def test_every_decision_of_a_champion_comes_out_the_same_in_full_or_not(seed: int, tmp_path: Path) -> None:
+    house = House(tmp_path, seed)
+    good = small_model()
+    house.promote("ours", package_of(good.body, good.golden, 300, id="ours", features=READ))
+    history = History(house, seed)
+    history.live(40)
+    house.walk.policies = Policies(Policy(deadline_ms=50))
+    for waited_ms in (0, 30, 40, 60) * 5:
+        house.walk.now_ms = history.at_ms + waited_ms
+        house.tell("createOrder", history.at_ms, **{**ORDER, "_orderId": f"late-{history.at_ms}"})
+        history.at_ms += 1_000
+    house.close()
+    found = made_again(tmp_path)
+    assert [one for one in found if not one.identical] == []
+    details = [msgspec.json.decode(row[0]) for row in open_file(tmp_path).execute("SELECT detail FROM decision")]
+    assert {len(one.get("degraded", ())) for one in details} == {0, 1, 2, 3}
+    assert sum(one.get("model") == "ours" for one in details) > 25
 
 
 def test_one_decision_is_named_by_its_event(tmp_path: Path) -> None:

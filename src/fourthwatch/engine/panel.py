@@ -11,6 +11,7 @@ import msgspec
 from fourthwatch.decision import Foretold, Opinion
 from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.errors import LanguageError, ModelRefused
+from fourthwatch.features.catalogue import Vector
 from fourthwatch.features.definition import Book, Feature
 from fourthwatch.features.observe import Present
 from fourthwatch.features.wanted import WantedFeatures
@@ -131,13 +132,13 @@ class Panel:
         self.put(tenant, self.seats.get(f"{tenant}/{champion}"), tuple(one for one in seats if one is not None))
 
     def opinion(
-        self, windows: Windows, present: Present, red_above: int, foretold: Foretold | None = None
+        self, windows: Windows, present: Present, read: Vector, red_above: int, foretold: Foretold | None = None
     ) -> Opinion | None:
         """What the champion and the shadows make of an event, before it counts itself; `None` without either.
 
-        `foretold` is what was made of its order when that was submitted: if the same champion judged then, it is taken
-        on, and shadows that did not look on then judge the event. A model that fails is left out of this one decision,
-        and counted.
+        `read` is the vector that was just read for the same decision. `foretold` is what was made of its order when
+        that was submitted: if the same champion judged then, it is taken on, and shadows that did not look on then
+        judge the event. A model that fails is left out of this one decision, and counted.
         """
         tenant = present.subject.tenant
         champion, shadows = self._champions.get(tenant), self._shadows.get(tenant, ())
@@ -146,7 +147,7 @@ class Panel:
         if foretold is not None and foretold.model != ("" if champion is None else champion.model.id):
             foretold = None
         said = {} if foretold is None else dict(foretold.shadows)
-        told = [self._told(seat, windows, present, said) for seat in shadows]
+        told = [self._told(seat, windows, present, read, said) for seat in shadows]
         looked_on = tuple([one for one in told if one is not None])
         judged_on = 0 if foretold is None else foretold.judged_on
         if champion is None:
@@ -154,7 +155,7 @@ class Panel:
             return Opinion(shadows=looked_on, judged_on=judged_on if said.keys() & dict(looked_on).keys() else 0)
         try:
             if foretold is None:
-                vector = windows.wanted_values(champion.key, present)
+                vector = windows.wanted_values(champion.key, present, read)
                 made = champion.model.judge(vector)
             else:
                 vector, made = foretold.vector, champion.model.judged(foretold.probability)
@@ -163,7 +164,7 @@ class Panel:
         except ModelRefused as error:
             self._failed(champion, error)
             if foretold is not None:
-                return self.opinion(windows, present, red_above)
+                return self.opinion(windows, present, read, red_above)
             MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on)
         MODEL_DECISIONS.labels(made.model).inc()
@@ -172,13 +173,13 @@ class Panel:
         return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on, judged_on)
 
     def _told(
-        self, seat: Seat, windows: Windows, present: Present, said: Mapping[str, float]
+        self, seat: Seat, windows: Windows, present: Present, read: Vector, said: Mapping[str, float]
     ) -> tuple[str, float] | None:
         """What a shadow makes of an event, or has `said` of its order."""
         if seat.model.id in said:
             return seat.model.id, said[seat.model.id]
         try:
-            vector = windows.wanted_values(seat.key, present)
+            vector = windows.wanted_values(seat.key, present, read)
             made = seat.model.judge(vector)
         except ModelRefused as error:
             self._failed(seat, error)

@@ -14,8 +14,9 @@ from fourthwatch.engine.walk import Walk
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.features.definition import Book, Defined
 from fourthwatch.features.forgetting import Passed
+from fourthwatch.features.series import SeriesHead
 from fourthwatch.features.wanted import WantedFeatures
-from fourthwatch.features.windows import WINDOWS_VERSION, SeriesHead, Windows
+from fourthwatch.features.windows import WINDOWS_VERSION, Windows
 from fourthwatch.limits import FORGET_AFTER_DAYS
 from fourthwatch.store.ledger import Ledger
 from fourthwatch.store.snapshots import Chunk, Head, SnapshotWriter, read_snapshot

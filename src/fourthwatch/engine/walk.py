@@ -289,7 +289,7 @@ class Walk:
         policy = self.policies.of(subject.tenant)
         lacking, versions = ruling.lacking, ready.versions
         foretold = None if subject.order is None else self._foretold(subject.tenant, subject.event, subject.seq)
-        opinion = self.panel.opinion(self.windows, present, policy.red_above, foretold)
+        opinion = self.panel.opinion(self.windows, present, judgement.vector, policy.red_above, foretold)
         return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped, opinion)
 
     def _foretold(self, tenant: int, event: Event, before_seq: int) -> Foretold | None:

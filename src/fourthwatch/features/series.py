@@ -113,6 +113,17 @@ class Numbered(NamedTuple):
     complete: bool
 
 
+class SeriesHead(msgspec.Struct, frozen=True, array_like=True):
+    """One series as a snapshot knows it."""
+
+    number: int
+    mode: int
+    text: str
+    complete: bool
+    kept_by: tuple[str, ...] = ()
+    """Whose histories have it, `card+user`; one that a newer program wants by others, too, begins anew."""
+
+
 class Registry:
     """Which series there are, by text; a number that was given up is given out again when all others were."""
 

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.events import CreateAccount, LinkSessionToUser, Login
 from fourthwatch.features.backfiller import Backfiller, add_in_parts
@@ -23,10 +21,10 @@ from fourthwatch.features.observe import By, Observer, Present
 from fourthwatch.features.positions import Applied, Lack
 from fourthwatch.features.reading import Reading
 from fourthwatch.features.repeats import Others, settle
-from fourthwatch.features.series import Registry, Series
+from fourthwatch.features.series import Registry, Series, SeriesHead
 from fourthwatch.features.specification import Plan
 from fourthwatch.features.things import THINGS, key_of
-from fourthwatch.features.wanted import WantedFeatures
+from fourthwatch.features.wanted import Beside, WantedFeatures
 from fourthwatch.limits import FORGET_AFTER_DAYS, FORGOTTEN_PER_STEP, SOURCES_MAX
 
 WINDOWS_VERSION = 7
@@ -37,17 +35,6 @@ _STITCHING = (LinkSessionToUser, Login, CreateAccount)
 
 SessionUser = tuple[int, str]
 """Ledger position of the link, and the user."""
-
-
-class SeriesHead(msgspec.Struct, frozen=True, array_like=True):
-    """One series as a snapshot knows it."""
-
-    number: int
-    mode: int
-    text: str
-    complete: bool
-    kept_by: tuple[str, ...] = ()
-    """Whose histories have it, `card+user`; one that a newer program wants by others, too, begins anew."""
 
 
 class Windows:
@@ -83,7 +70,7 @@ class Windows:
         self._deciding: tuple[Reading, Plan] | None = None
         self.wanted: dict[str, WantedFeatures] = dict(wanted or {})
         """By the name of a model, as `own`."""
-        self._wanted_readings: dict[str, tuple[Reading, Plan]] = {}
+        self._wanted_readings: dict[str, Beside] = {}
         self.registry = Registry()
         self.applied = Applied(up_to)
         self._users: dict[str, list[SessionUser]] = {}
@@ -120,13 +107,15 @@ class Windows:
             self._deciding = self.reading_of(self.book, DECIDING)
         return self.read(*self._deciding, present)
 
-    def wanted_values(self, name: str, present: Present) -> Vector:
-        """What somebody reads under a name, before the event itself counts; what has no past yet is unknown."""
+    def wanted_values(self, name: str, present: Present, vector: Vector) -> Vector:
+        """What somebody reads under a name, before the event itself counts; what has no past yet is unknown.
+
+        `vector` was just read of the same event by who decides; what stands in it is not read once more.
+        """
         ready = self._wanted_readings.get(name)
         if ready is None:
-            wanted = self.wanted[name]
-            ready = self._wanted_readings[name] = self.reading_of(wanted.book, wanted.names)
-        return self.read(*ready, present)
+            ready = self._wanted_readings[name] = Beside(self.wanted[name], self.book, self.reading_of)
+        return ready.completed(vector, self.read(*ready.rest, present))
 
     def read(self, reading: Reading, plan: Plan, present: Present) -> Vector:
         """The wanted features of a reading."""

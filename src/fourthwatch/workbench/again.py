@@ -214,7 +214,7 @@ class _Walk:
         policy = msgspec.structs.replace(Policy(*limits), version=int(stored.get("policy", 0)))
         past.panel.put_by_id(event.tenant, stored.get("model", ""), [name for name, _ in stored.get("shadows", ())])
         foretold = past.foretold(present) if stored.get("judged_on") else None
-        opinion = past.panel.opinion(past.windows, present, policy.red_above, foretold)
+        opinion = past.panel.opinion(past.windows, present, judgement.vector, policy.red_above, foretold)
         now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded, opinion)
         if "explored" in stored and now.verdict == "decline" and not now.by:
             now = let_pass(now, msgspec.convert(stored["explored"], Explored))
