@@ -46,8 +46,10 @@ class Subjects:
         self._ask_first: Callable[[], Mapping[About, int]] | None = None
         self._first: Mapping[About, int] | None = None
         self._first_as_of = 0
-        self._under_way: deque[Present] = deque(maxlen=2 * BATCH_MAX)
+        self._under_way: deque[Present] = deque()
         """Events of which others may tell again, and which may not be durable: one batch is written, one walks."""
+        self._newest_of: dict[int, int] = {}
+        """By mark, the position of the newest of these."""
 
     def fetch(self, tenant: int, event: Event, before_seq: int, *, foretold: bool = False) -> Foretold | None:
         """Have the order that an event is about at hand; raises `LedgerUnreadable` when it is there, and damaged.
@@ -103,7 +105,12 @@ class Subjects:
         if decision is not None and isinstance(event, CreateOrder) and event.order_id is not None:
             self._orders.remember(subject.tenant, event.order_id, foretold_by(subject.seq, decision))
         if present.comes_again and present.subject.seq > self._ledger.last_seq:
+            self._newest_of[present.mark] = present.subject.seq
             self._under_way.append(present)
+            if len(self._under_way) > 2 * BATCH_MAX:
+                gone = self._under_way.popleft()
+                if self._newest_of[gone.mark] == gone.subject.seq:
+                    del self._newest_of[gone.mark]
 
     def others(self, present: Present, before_seq: int | None = None) -> list[Present]:
         """Events that count as the same thing, before it or before a position: the newest `_OTHERS_MAX`, as each was
@@ -127,7 +134,7 @@ class Subjects:
         if rows:
             then = Subjects(self._ledger, self._windows)  # orders as they were
             found = {row.seq: then.stored(row) for row in reversed(rows)}
-        for one in reversed(self._under_way):
+        for one in reversed(self._under_way) if self._newest_of.get(mark, 0) > durable else ():
             if one.subject.seq <= durable:
                 break
             if one.own_mark == mark and one.subject.tenant == subject.tenant and one.subject.seq < before:

@@ -6,6 +6,7 @@ means as a number is a number here; amounts are main units of their currency. `N
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -19,6 +20,7 @@ from fourthwatch.events.values import order_state_of, outcome_of
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.things import THINGS, Thing
 from fourthwatch.language import Type
+from fourthwatch.limits import AMOUNT_CHARS_MAX, AMOUNTS_CACHED_MAX
 from fourthwatch.wire.amounts import read_amount
 
 Read = Callable[[Subject], Any]
@@ -54,10 +56,16 @@ def number_of(value: object) -> float | None:
     (1299.5, 3, None, None, None)
     """
     if isinstance(value, str):
-        read = read_amount(value)
-        number = math.inf if read is None else float(read)
-        return number if math.isfinite(number) else None
+        return _number_in(value) if len(value) <= AMOUNT_CHARS_MAX else None
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@lru_cache(maxsize=AMOUNTS_CACHED_MAX)
+def _number_in(text: str) -> float | None:
+    """Each order's amount is asked for by many a feature and history."""
+    read = read_amount(text)
+    number = math.inf if read is None else float(read)
+    return number if math.isfinite(number) else None
 
 
 def custom_value(subject: Subject, path: tuple[str, ...]) -> Any:
