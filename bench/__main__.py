@@ -76,7 +76,7 @@ def main() -> int:
         "hot-key": lambda: measure_hot_key(asked.runs),
         "flatness": measure_flatness,
         "overload": lambda: measure_overload(asked.seconds, asked.runs),
-        "model": lambda: measure_model(asked.runs),
+        "model": lambda: measure_model(tool, asked.seconds, asked.runs),
         "training": lambda: measure_training(asked.runs),
         "rules": lambda: measure_rules(asked.runs),
         "webhooks": lambda: measure_webhooks(tool, asked.seconds, asked.runs),

@@ -68,11 +68,12 @@ def templates() -> Templates:
 
 
 class Load:
-    """Bodies without end. `tag` keeps the order ids of two loads apart."""
+    """Bodies without end. `tag` keeps the order ids of two loads apart, `shoppers` are the numbers of who may order."""
 
-    def __init__(self, random: Random, tag: str) -> None:
+    def __init__(self, random: Random, tag: str, shoppers: range = range(USERS)) -> None:
         self._random = random
         self._tag = tag
+        self._shoppers = shoppers
         self._orders = 0
         self._templates = templates()
 
@@ -109,7 +110,7 @@ class Load:
 
     def _fields(self, now_ms: int) -> tuple[dict[str, str], int]:
         random = self._random
-        number = int(random.random() * USERS)
+        number = self._shoppers[int(random.random() * len(self._shoppers))]
         chance = random.random()
         self._orders += 1
         fields = {

@@ -24,7 +24,7 @@ _NEARLY_THERE = 8
 """Events; the gauge is written when a step of the index ends."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_METRIC = re.compile(rb"^(\w+) ([0-9.e+]+)$", re.MULTILINE)
+_METRIC = re.compile(rb"^(\w+(?:{[^}]*})?) ([0-9.e+]+)$", re.MULTILINE)
 
 
 class Program:
@@ -84,12 +84,12 @@ class Program:
         return int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * _PAGE_BYTES
 
     def metric(self, name: str) -> float:
-        """A gauge of its /metrics."""
+        """A gauge or counter of its /metrics; one with labels is 0 until it was counted."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", "/metrics")
             found = dict(_METRIC.findall(connection.getresponse().read()))
-            return float(found[name.encode()])
+            return float(found.get(name.encode(), 0) if "{" in name else found[name.encode()])
         finally:
             connection.close()
 

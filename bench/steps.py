@@ -84,10 +84,10 @@ class Stopwatch:
 class Bench:
     """A walk over an empty ledger, fed by the load."""
 
-    def __init__(self, directory: Path, mode: Mode) -> None:
+    def __init__(self, directory: Path, mode: Mode, load: Load | None = None) -> None:
         KeyStore(directory, SystemClock()).close()
         self.walk = Walk(Ledger(directory), Windows(), Policy(), os.urandom)
-        self._load = Load(Random(1), tag())
+        self._load = Load(Random(1), tag()) if load is None else load
         self._mode = mode
 
     def bodies(self) -> list[tuple[str, bytes]]:
