@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary=:all:
 TEST_PROCESSES ?= 2
 
+# Where it is set, as in many containers, every command would compile all of the source anew: 0.6 s of CPU for each server.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run install dev check test bench bench-models bench-scores bench-quick docs screenshots lock clean help
 
 help: ## Show this list
@@ -32,6 +35,7 @@ $(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt 
 	@$(PIP) -r requirements/run.txt -r requirements/build.txt
 	@echo "compiling four parts and bundling the console's scripts …"
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src
 	@echo "ready: $(BIN)/fourthwatch"
 	@touch $@
 
