@@ -10,10 +10,10 @@ FILES = ("fourthwatch.db", "fourthwatch.db-wal", "fourthwatch.db-shm", "windows.
 def strace(
     calls: str, fault: str | None, *, aside: bool = False, log: Path | None = None, directory: Path | None = None
 ) -> tuple[str, ...]:
-    """What to put before a command: `fault` (such as `signal=SIGKILL:when=3`) befalls `calls`, counted by thread.
+    """What to put before a command, or `-p` and a process: `fault` befalls `calls`, counted by thread.
 
-    The command stays the direct child with `aside`, and the log may then be cut off at its end. With `directory`, only
-    calls on its data files count.
+    A fault is written as strace does, `signal=SIGKILL:when=3`. With `aside` the command stays the direct child, and
+    the log may then be cut off at its end. With `directory`, only calls on its data files count.
     """
     program = shutil.which("strace")
     assert program is not None, "strace is missing; `python tests/install_programs.py strace` installs it"
@@ -33,7 +33,7 @@ def calls_in(log: Path, names: Sequence[str]) -> dict[str, int]:
 
 
 def recording(calls: str, log: Path) -> tuple[str, ...]:
-    """What to put before a command so that every call stands in the log with all its bytes; see `traced_bytes`."""
+    """The same, so that every call stands in the log with all its bytes; see `traced_bytes`."""
     program = shutil.which("strace")
     assert program is not None, "strace is missing; `python tests/install_programs.py strace` installs it"
     return (program, "-f", "-y", "-xx", "-s", str(1 << 22), "-e", f"trace={calls}", "-o", str(log))

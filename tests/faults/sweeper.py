@@ -1,4 +1,4 @@
-"""A script of 200 events, to be killed at any call: `python -m faults.sweeper DIR [early|normal|off]`.
+"""A script of 200 events, to be killed at any call; `faults.nursery` runs it.
 
 Writes mark and id of each event to standard output once its batch is durable. With `early` before it is, with `normal`
 and `off` SQLite syncs too seldom: all three are wrong on purpose. Run
@@ -6,7 +6,6 @@ again on the same directory, it sends everything again from the first event on.
 """
 
 import os
-import sys
 from pathlib import Path
 from random import Random
 
@@ -33,12 +32,13 @@ def script() -> list[Made]:
     return events
 
 
-def main(directory: Path, *, early: bool, synchronous: str) -> None:
-    """Run it to its end."""
+def main(directory: Path, way: str = "") -> None:
+    """Run it to its end; `way` is one of the three, or nothing."""
+    early = way == "early"
     recovery._SLICE_BYTES = 2_000
     desk = Desk(directory, ManualClock(_NOON_MS + 1_000))
     desk.walk.ledger._connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
-    desk.walk.ledger._connection.pragma("synchronous", synchronous)
+    desk.walk.ledger._connection.pragma("synchronous", way if way in ("normal", "off") else "full")
     random, events, batches = Random(8), script(), 0
     snapshot: recovery.SnapshotInSlices | None = None
     while events:
@@ -61,8 +61,3 @@ def main(directory: Path, *, early: bool, synchronous: str) -> None:
 
 def _say(lines: list[str]) -> None:
     os.write(1, "".join(line + "\n" for line in lines).encode())
-
-
-if __name__ == "__main__":
-    way = sys.argv[2] if len(sys.argv) > 2 else ""
-    main(Path(sys.argv[1]), early=way == "early", synchronous=way if way in ("normal", "off") else "full")

@@ -1,10 +1,8 @@
 """A crash at any call to the file system, and a second one while coming back: nothing is lost or doubled."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -14,6 +12,7 @@ import pytest
 from faults import sweeper
 from faults.history import History, check_file, differing, judge, seeded, stored_in
 from faults.load import shopping, submit
+from faults.nursery import Nursery, script_history
 from faults.strace import calls_in, strace
 from fourthwatch.store.file import FILE_NAME
 from served import Served
@@ -37,23 +36,29 @@ class Armed(NamedTuple):
     """A crash while coming back."""
 
 
-def test_a_crash_at_any_call_loses_and_doubles_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+def test_a_crash_at_any_call_loses_and_doubles_nothing(tmp_path: Path, nursery: Nursery) -> None:
     random = seeded("crash sweep")
-    made = calls_made(tmp_path / "unarmed")
+    made = calls_made(nursery, tmp_path / "unarmed")
     assert all(made.values()), f"a call that is swept is never made: {made}"
     runs = [armed for call, wanted in _RUNS.items() for armed in spread(call, made[call], wanted, random)]
-    killed = sweep(tmp_path, runs, sweep_once)
+    killed = sweep(tmp_path, runs, partial(sweep_once, nursery))
     print(f"calls made: {made}; armed runs: {len(runs)}, killed: {killed}")
     assert killed >= 60
     assert killed >= len(runs) * 0.9
 
 
-def test_an_early_acknowledging_script_is_caught_by_the_same_sweep(tmp_path: Path) -> None:
+def test_an_early_acknowledging_script_is_caught_by_the_same_sweep(tmp_path: Path, nursery: Nursery) -> None:
     runs = [Armed("pwrite64", nth, None) for nth in range(120, 1_000, 150)]
 
     def lost(directory: Path, armed: Armed) -> bool:
         history = script_history()
-        run_script(directory, history, "early", wrapper=armed_with(armed.call, armed.nth, directory))
+        nursery.run(directory, history, "early", tracer=armed_with(armed.call, armed.nth, directory))
         return bool(judge(history, stored_in(directory)).lost)
 
     assert sweep(tmp_path, runs, lost) > 0
@@ -72,19 +77,19 @@ def sweep(tmp_path: Path, runs: Sequence[Armed], once: Callable[[Path, Armed], b
         return sum(pool.map(once, directories, runs))
 
 
-def sweep_once(directory: Path, armed: Armed) -> bool:
+def sweep_once(nursery: Nursery, directory: Path, armed: Armed) -> bool:
     """Crash, perhaps crash again while coming back, look, and let the script finish; whether the first crash came."""
     history = script_history()
-    killed = run_script(directory, history, wrapper=armed_with(armed.call, armed.nth, directory))
+    killed = nursery.run(directory, history, tracer=armed_with(armed.call, armed.nth, directory))
     if armed.second is not None:
-        run_script(directory, history, wrapper=armed_with(*armed.second, directory))
+        nursery.run(directory, history, tracer=armed_with(*armed.second, directory))
     where = f"{armed} in {directory}"
     if killed and (directory / FILE_NAME).exists():
         assert differing(directory) == [], where
         verdict = judge(history, stored_in(directory))
         assert verdict.is_sound, f"{where}: {verdict}"
         check_file(directory)
-    assert not run_script(directory, history)
+    assert not nursery.run(directory, history)
     verdict = judge(history, stored_in(directory))
     assert verdict.is_sound, f"{where}: {verdict}"
     assert check_file(directory) == sweeper.EVENTS, where
@@ -124,13 +129,13 @@ def spread(call: str, made: int, wanted: int, random: Random) -> list[Armed]:
     ]
 
 
-def calls_made(directory: Path) -> dict[str, int]:
+def calls_made(nursery: Nursery, directory: Path) -> dict[str, int]:
     """How often the script makes each call, when nothing stops it."""
     made: dict[str, int] = {}
     for calls in ([call for call in _RUNS if call != "openat"], ["openat"]):
         where, log = directory / calls[0], directory.parent / f"calls-{calls[0]}.log"
         watched = strace(",".join(calls), None, log=log, directory=where if calls == ["openat"] else None)
-        assert not run_script(where, script_history(), wrapper=watched)
+        assert not nursery.run(where, script_history(), tracer=watched)
         made |= calls_in(log, calls)
     return made
 
@@ -142,31 +147,3 @@ def armed_with(call: str, nth: int, directory: Path) -> tuple[str, ...]:
 
 def _killing(nth: int) -> str:
     return f"signal=SIGKILL:when={nth}"
-
-
-def script_history() -> History:
-    """What the script is about to send; nothing is known to have been refused."""
-    history = History()
-    for made in sweeper.script():
-        history.submitting(made.mark, made.body)
-        history.told(made.mark, "unknown")
-    return history
-
-
-def run_script(
-    directory: Path, history: History, *options: str, wrapper: tuple[str, ...] = (), makes_directory: bool = True
-) -> bool:
-    """Run it, note what it acknowledged; whether it was killed."""
-    if makes_directory:
-        directory.mkdir(parents=True, exist_ok=True)
-    tests = str(Path(sweeper.__file__).parent.parent)
-    ended = subprocess.run(
-        [*wrapper, sys.executable, "-m", "faults.sweeper", str(directory), *options],
-        capture_output=True, env={**os.environ, "PYTHONPATH": tests}, timeout=120, text=True,
-    )  # fmt: skip
-    assert ended.returncode in (0, -9), ended.stderr
-    for line in ended.stdout.splitlines(keepends=True):
-        if line.endswith("\n"):
-            mark, event_id = line.split()
-            history.told(mark, "ok", event_id)
-    return ended.returncode == -9

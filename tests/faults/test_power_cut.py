@@ -9,9 +9,9 @@ import apsw
 import pytest
 
 from faults.history import History, Verdict, check_file, differing, judge, seeded, stored_in
+from faults.nursery import Nursery, script_history
 from faults.power import CALLS, Call, Disk, calls_of
 from faults.strace import recording
-from faults.test_crash_sweep import run_script, script_history
 from fourthwatch.errors import FourthwatchError
 from fourthwatch.store.file import FILE_NAME
 from fourthwatch.store.reader import LedgerReader
@@ -23,9 +23,15 @@ _WINDOWS_EVERY = 15
 """Of so many states one is also read into windows, with the snapshot that it holds and without."""
 
 
-def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path, nursery: Nursery) -> None:
     random = seeded("power cut")
-    calls = script_calls(tmp_path)
+    calls = script_calls(nursery, tmp_path)
     syncs = sum(call.what == "sync" for call in calls)
     renames = sum(call.what == "rename" for call in calls)
     assert syncs > 80
@@ -46,9 +52,9 @@ def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path:
 
 
 @pytest.mark.parametrize("way", ["normal", "off"])
-def test_a_script_that_syncs_too_seldom_is_caught_by_the_same_cuts(tmp_path: Path, way: str) -> None:
+def test_a_script_that_syncs_too_seldom_is_caught_by_the_same_cuts(tmp_path: Path, nursery: Nursery, way: str) -> None:
     random = seeded(f"power cut, {way}")
-    calls = script_calls(tmp_path, way)
+    calls = script_calls(nursery, tmp_path, way)
     noticed = 0
     for where, acknowledged in states_of(calls, tmp_path, random, 200):
         try:
@@ -59,11 +65,11 @@ def test_a_script_that_syncs_too_seldom_is_caught_by_the_same_cuts(tmp_path: Pat
     assert noticed >= 10
 
 
-def script_calls(tmp_path: Path, *options: str) -> list[Call]:
+def script_calls(nursery: Nursery, tmp_path: Path, way: str = "") -> list[Call]:
     """Every call of the sweeper's script on its directory, from an empty one to the end."""
     directory, trace = tmp_path / "recorded" / "data", tmp_path / "trace"
     directory.parent.mkdir()
-    run_script(directory, script_history(), *options, wrapper=recording(CALLS, trace), makes_directory=False)
+    nursery.run(directory, script_history(), way, tracer=recording(CALLS, trace), makes_directory=False)
     return list(calls_of(trace, directory))
 
 
