@@ -91,6 +91,15 @@ _CLAIM = (
 )
 _IS_TEST = f" AND type = '{TEST}'"
 _CLAIM_TEST = _CLAIM.replace(" ORDER BY", _IS_TEST + " ORDER BY")
+_FIRST = "SELECT number FROM delivery WHERE due_ms IS NOT NULL{} ORDER BY tenant, receiver, due_ms LIMIT 1"
+_FIRST_DUE = (
+    "WITH RECURSIVE first (tenant, receiver, due_ms) AS ("
+    f"SELECT tenant, receiver, due_ms FROM delivery WHERE number = ({_FIRST.format('')}) UNION ALL"
+    " SELECT next.tenant, next.receiver, next.due_ms FROM first JOIN delivery next ON next.number = coalesce("
+    f"({_FIRST.format(' AND tenant = first.tenant AND receiver > first.receiver')}),"
+    f" ({_FIRST.format(' AND tenant > first.tenant')}))) SELECT * FROM first"
+)
+"""From one receiver to the next along the index, however much waits for each."""
 _NEXT_SEQUENCE = (
     "INSERT INTO delivery_stream (tenant, receiver, entity, sequence) VALUES (?, ?, ?, 1)"
     " ON CONFLICT DO UPDATE SET sequence = sequence + 1 RETURNING sequence"
@@ -186,11 +195,15 @@ class DeliveryQueue:
         ).fetchone()
         return None if row is None else (row[0], row[1], row[2], row[3])
 
-    def next_due_ms(self, tenant: int, receiver: str, *, tests_only: bool = False) -> int | None:
-        """When the first delivery, or test, to a receiver is due; `None` when none waits."""
+    def first_due_ms(self) -> dict[tuple[int, str], int]:
+        """When the first delivery is due, by tenant and receiver; where none waits, there is no entry."""
+        return {(tenant, receiver): due_ms for tenant, receiver, due_ms in self._connection.execute(_FIRST_DUE)}
+
+    def test_due_ms(self, tenant: int, receiver: str) -> int | None:
+        """When the first test of a receiver is due; `None` when none waits."""
         row = self._connection.execute(
-            f"SELECT due_ms FROM delivery WHERE tenant = ? AND receiver = ? AND due_ms IS NOT NULL"
-            f"{_IS_TEST if tests_only else ''} ORDER BY due_ms LIMIT 1",
+            f"SELECT due_ms FROM delivery WHERE tenant = ? AND receiver = ? AND due_ms IS NOT NULL{_IS_TEST}"
+            " ORDER BY due_ms LIMIT 1",
             (tenant, receiver),
         ).fetchone()
         return None if row is None else int(row[0])

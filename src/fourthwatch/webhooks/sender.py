@@ -130,10 +130,11 @@ class Sender:
 
     def next_due_ms(self) -> int | None:
         """When something is due at a receiver that may be sent to; `None` when nothing waits."""
+        first_due_ms = self._queue.first_due_ms()
         due = [
             max(at_ms, self._paces[key].paused_until_ms)
             for key, is_resting in self._receivers.all()
-            if (at_ms := self._queue.next_due_ms(*key, tests_only=is_resting)) is not None
+            if (at_ms := self._queue.test_due_ms(*key) if is_resting else first_due_ms.get(key)) is not None
         ]
         return min(due, default=None)
 
@@ -163,21 +164,20 @@ class Sender:
         """Receivers to which something is due, and how much each may get."""
         wanted = []
         free = SENDER_CONNECTIONS_MAX - len(self._tasks)
-        ready = self._receivers.ready()
+        due = {key for key, due_ms in self._queue.first_due_ms().items() if due_ms <= now_ms}
+        ready = [key for key in self._receivers.ready() if key in due]
         self._random.shuffle(ready)  # so that none is always the last to find room
         for key in ready:
             room = min(self._paces[key].room(now_ms), free)
             if room > 0:
-                due_ms = self._queue.next_due_ms(*key)
-                if due_ms is not None and due_ms <= now_ms:
-                    wanted.append((*key, room))
-                    free -= room
+                wanted.append((*key, room))
+                free -= room
         return wanted
 
     def _trials(self, now_ms: int) -> list[tuple[int, str]]:
         """Endpoints that are not enabled, and are to be tried out all the same."""
         resting = [key for key in self._receivers.resting() if self._paces[key].room(now_ms)]
-        due = {key: self._queue.next_due_ms(*key, tests_only=True) for key in resting}
+        due = {key: self._queue.test_due_ms(*key) for key in resting}
         return [key for key, at_ms in due.items() if at_ms is not None and at_ms <= now_ms]
 
     def _start(self, delivery: Delivery) -> None:
