@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contract.shop import fresh
 from served import KEY_HEADER, Reply, Served
 
 pytestmark = pytest.mark.slow
@@ -29,10 +29,21 @@ class Merchant:
         return decision
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with Served(tmp_path_factory.mktemp("policy"), environment={"FOURTHWATCH_DEADLINE_MS": "50"}) as running:
+        yield running
+
+
 @pytest.fixture
-def merchant(tmp_path: Path) -> Iterator[Merchant]:
-    with Served(tmp_path, environment={"FOURTHWATCH_DEADLINE_MS": "50"}) as served:
-        yield Merchant(served, served.key("ingest", "read", "manage"))
+def tenant() -> str:
+    """One of whom nothing is known yet."""
+    return fresh("merchant")
+
+
+@pytest.fixture
+def merchant(served: Served, tenant: str) -> Merchant:
+    return Merchant(served, served.key("ingest", "read", "manage", tenant=tenant))
 
 
 def test_a_policy_holds_from_the_next_event_on_and_over_a_kill_and_every_decision_names_its_own(
@@ -61,16 +72,18 @@ def test_a_policy_holds_from_the_next_event_on_and_over_a_kill_and_every_decisio
 
 
 def test_another_tenants_policy_is_its_own(merchant: Merchant) -> None:
-    other = Merchant(merchant.served, merchant.served.key("ingest", "read", "manage", tenant="other"))
+    other = Merchant(merchant.served, merchant.served.key("ingest", "read", "manage", tenant=fresh("other")))
     assert merchant.ask("PUT", "/policy", {"red_above": 0}, if_match="*").status == 200
     assert other.ask("GET", "/policy").json["red_above"] == 70
     assert other.decision("o-1")["policy"] == 0
 
 
-def test_a_tenant_wants_a_second_pair_of_eyes_and_one_alone_cannot_do_without_it_again(merchant: Merchant) -> None:
+def test_a_tenant_wants_a_second_pair_of_eyes_and_one_alone_cannot_do_without_it_again(
+    merchant: Merchant, tenant: str
+) -> None:
     served = merchant.served
-    second = Merchant(served, served.key("read", "manage", name="second"))
-    other = Merchant(served, served.key("read", "manage", tenant="other"))
+    second = Merchant(served, served.key("read", "manage", tenant=tenant, name="second"))
+    other = Merchant(served, served.key("read", "manage", tenant=fresh("other")))
     body = {"rules": [{"name": "all", "class": "review", "when": "true", "says": "All"}]}
     assert merchant.ask("PUT", "/policy", {"four_eyes": True}, if_match="*").json["four_eyes"] is True
     assert merchant.ask("PUT", "/policy", {"red_above": 60}, if_match="*").json["four_eyes"] is True
@@ -95,7 +108,7 @@ def test_a_tenant_wants_a_second_pair_of_eyes_and_one_alone_cannot_do_without_it
     assert actions.count("policy.asked_for") == 6
 
 
-def test_a_key_that_one_makes_oneself_is_no_second_pair_of_eyes(merchant: Merchant) -> None:
+def test_a_key_that_one_makes_oneself_is_no_second_pair_of_eyes(merchant: Merchant, tenant: str) -> None:
     scopes = {"name": "my own", "scopes": ["read", "manage"]}
     own = Merchant(merchant.served, merchant.ask("POST", "/keys", scopes).json["key"])
     owns_own = Merchant(merchant.served, own.ask("POST", "/keys", scopes).json["key"])
@@ -105,12 +118,14 @@ def test_a_key_that_one_makes_oneself_is_no_second_pair_of_eyes(merchant: Mercha
     for one in (merchant, own, owns_own, merchant):
         assert one.ask("POST", approval, {}).status == 403
         assert one.ask("PUT", "/policy", {"four_eyes": False}, if_match="*").status == 202
-    other = Merchant(merchant.served, merchant.served.key("read", "manage", name="somebody else"))
+    other = Merchant(merchant.served, merchant.served.key("read", "manage", tenant=tenant, name="somebody else"))
     assert other.ask("POST", approval, {}).status == 201
 
 
-def test_who_asked_to_do_without_the_second_pair_of_eyes_is_known_after_a_restart(merchant: Merchant) -> None:
-    second = Merchant(merchant.served, merchant.served.key("read", "manage", name="second"))
+def test_who_asked_to_do_without_the_second_pair_of_eyes_is_known_after_a_restart(
+    merchant: Merchant, tenant: str
+) -> None:
+    second = Merchant(merchant.served, merchant.served.key("read", "manage", tenant=tenant, name="second"))
     assert merchant.ask("PUT", "/policy", {"four_eyes": True}, if_match="*").status == 200
     assert merchant.ask("PUT", "/policy", {"four_eyes": False}, if_match="*").status == 202
     merchant.served.stop()

@@ -23,9 +23,9 @@ LOOK = {
 class Team:
     """A merchant's people at one server."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, tenant: str = "default") -> None:
         self.served = served
-        self.key = served.key("ingest", "read", "manage", name=fresh("team"))
+        self.key = served.key("ingest", "read", "manage", name=fresh("team"), tenant=tenant)
 
     def ask(self, method: str, path: str, body: Any = None, *, if_match: str | None = "*", key: str = "") -> Reply:
         headers = {KEY_HEADER: key or self.key, **({} if if_match is None else {"If-Match": if_match})}
@@ -43,24 +43,37 @@ class Team:
         return receipt
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with Served(tmp_path_factory.mktemp("rules")) as running:
+        yield running
+
+
 @pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
+def team(served: Served) -> Team:
+    """A merchant who has done nothing yet."""
+    return Team(served, fresh("merchant"))
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Team]:
+    """The only merchant of a server that has just begun."""
     with Served(tmp_path) as served:
         yield Team(served)
 
 
-def test_third_order_from_one_ip_within_the_hour_goes_to_review_from_the_publication_on(team: Team) -> None:
-    verdicts = [team.order(_deviceIp="203.0.113.9")["verdict"] for _ in range(3)]
+def test_third_order_from_one_ip_within_the_hour_goes_to_review_from_the_publication_on(alone: Team) -> None:
+    verdicts = [alone.order(_deviceIp="203.0.113.9")["verdict"] for _ in range(3)]
     assert verdicts == ["approve"] * 3
-    made = team.ask("POST", "/api/v1/rule-sets", {"rules": [LOOK], "note": "first"})
+    made = alone.ask("POST", "/api/v1/rule-sets", {"rules": [LOOK], "note": "first"})
     assert made.status == 201, made.body
     assert (made.json["version"], made.headers["location"]) == (1, "/api/v1/rule-sets/1")
-    receipt = team.order(_deviceIp="203.0.113.9")
+    receipt = alone.order(_deviceIp="203.0.113.9")
     assert (receipt["verdict"], receipt["flag"]) == ("review", "red")
     assert [(one["name"], one["value"]) for one in receipt["reasons"]] == [("third_order_within_the_hour", "3")]
-    decision = team.found(f"/api/v1/events/{receipt['event_id']}")["decision"]
+    decision = alone.found(f"/api/v1/events/{receipt['event_id']}")["decision"]
     assert decision["versions"]["rules"] == 1
-    shown = team.found("/api/v1/rule-sets/current")
+    shown = alone.found("/api/v1/rule-sets/current")
     assert (shown["version"], shown["from_position"], shown["note"], shown["in_force"]) == (1, 4, "first", True)
 
 
@@ -231,14 +244,12 @@ def test_where_two_pairs_of_eyes_are_wanted_a_set_waits_for_another_key(tmp_path
         assert team.found("/api/v1/rule-proposals")["proposals"] == []
 
 
-def test_rules_of_one_merchant_are_nothing_to_another(tmp_path: Path) -> None:
-    with Served(tmp_path) as served:
-        team = Team(served)
-        other = served.key("ingest", "read", "manage", tenant="other")
-        assert team.ask("PUT", f"/api/v1/rules/{LOOK['name']}", LOOK).status == 201
-        assert_error(team.ask("GET", f"/api/v1/rules/{LOOK['name']}", key=other), 404)
-        assert_error(team.ask("GET", "/api/v1/rule-sets/1", key=other), 404)
-        assert team.ask("GET", "/api/v1/rule-sets/current", key=other).json["version"] == 0
+def test_rules_of_one_merchant_are_nothing_to_another(team: Team) -> None:
+    other = team.served.key("ingest", "read", "manage", tenant=fresh("other"))
+    assert team.ask("PUT", f"/api/v1/rules/{LOOK['name']}", LOOK).status == 201
+    assert_error(team.ask("GET", f"/api/v1/rules/{LOOK['name']}", key=other), 404)
+    assert_error(team.ask("GET", "/api/v1/rule-sets/1", key=other), 404)
+    assert team.ask("GET", "/api/v1/rule-sets/current", key=other).json["version"] == 0
 
 
 def test_a_decision_is_told_rule_by_rule_with_what_would_have_flipped_it(team: Team) -> None:
@@ -257,24 +268,24 @@ def test_a_decision_is_told_rule_by_rule_with_what_would_have_flipped_it(team: T
     ]  # fmt: skip
     flip = team.found(f"/api/v1/decisions/{event}/counterfactual")
     assert (flip["would_be"], flip["changes"]) == ("approve", [{"what": "amount", "was": 500.0, "would_be": 400}])
-    other = team.served.key("read", tenant="other")
+    other = team.served.key("read", tenant=fresh("other"))
     for path in (f"/api/v1/decisions/{event}", f"/api/v1/decisions/{event}/trace"):
         assert_error(team.ask("GET", path, key=other), 404)
 
 
-def test_a_list_in_a_rule_is_asked_as_it_stands_and_a_decision_is_made_again_with_it_as_it_stood(team: Team) -> None:
-    assert team.ask("POST", "/api/v1/lists", {"name": "vip", "type": "email", "kind": "allow"}).status == 201
+def test_a_list_in_a_rule_is_asked_as_it_stands_and_a_decision_is_made_again_with_it_as_it_stood(alone: Team) -> None:
+    assert alone.ask("POST", "/api/v1/lists", {"name": "vip", "type": "email", "kind": "allow"}).status == 201
     rule = {"name": "vip", "class": "allow", "when": 'in_list(email, "vip")', "says": "Known to us"}
     block = {"name": "all", "class": "block", "when": "true", "says": "Everybody"}
-    made = team.ask("POST", "/api/v1/rule-sets", {"rules": [rule, block]})
+    made = alone.ask("POST", "/api/v1/rule-sets", {"rules": [rule, block]})
     assert made.status == 201, made.body
-    verdicts = [team.order(_userEmail="asha@example.com")["verdict"]]
-    assert team.ask("POST", "/api/v1/lists/vip/entries", {"value": "asha@example.com"}).status == 201
-    verdicts.append(team.order(_userEmail="asha@example.com")["verdict"])
-    assert team.ask("DELETE", "/api/v1/lists/vip/entries/asha@example.com").status == 204
-    verdicts.append(team.order(_userEmail="asha@example.com")["verdict"])
+    verdicts = [alone.order(_userEmail="asha@example.com")["verdict"]]
+    assert alone.ask("POST", "/api/v1/lists/vip/entries", {"value": "asha@example.com"}).status == 201
+    verdicts.append(alone.order(_userEmail="asha@example.com")["verdict"])
+    assert alone.ask("DELETE", "/api/v1/lists/vip/entries/asha@example.com").status == 204
+    verdicts.append(alone.order(_userEmail="asha@example.com")["verdict"])
     assert verdicts == ["decline", "approve", "decline"]
-    assert_error(team.ask("DELETE", "/api/v1/lists/vip"), 409)
-    again = run("replay-decision", "--all", "--data", str(team.served.directory))
+    assert_error(alone.ask("DELETE", "/api/v1/lists/vip"), 409)
+    again = run("replay-decision", "--all", "--data", str(alone.served.directory))
     assert (again.returncode, again.stdout) == (0, ""), again.stdout
     assert "3 decisions made again, 0 differ" in again.stderr
