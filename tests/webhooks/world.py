@@ -54,6 +54,7 @@ class World:
         self.windows = Windows()
         self.heard = {1, 2}
         self.rules: tuple[Rule, ...] = ()
+        self._ruled: tuple[tuple[Rule, ...], Rulings] | None = None
         self.configuration = Configuration(directory, self.clock)
         self.endpoints = EndpointStore(directory, self.clock)
         self.addresses = PostbackAddresses(directory, self.clock)
@@ -76,9 +77,12 @@ class World:
         return outcome
 
     def _rulings(self) -> Rulings:
-        """The tenant's rules where it has some, else no rule at all."""
-        checked = check_set(RuleSet(self.rules), built_in().for_tenant(), 1)
-        return Rulings(self.windows, {1: InForce(1, checked)}) if self.rules else Rulings(self.windows)
+        """The tenant's rules where it has some, else no rule at all; compiled once."""
+        if self._ruled is None or self._ruled[0] != self.rules:
+            checked = check_set(RuleSet(self.rules), built_in().for_tenant(), 1)
+            in_force = {1: InForce(1, checked)} if self.rules else {}
+            self._ruled = (self.rules, Rulings(self.windows, in_force))
+        return self._ruled[1]
 
     def order(self, order_id: str, *, red: bool = False, tenant: int = 1, **body: Any) -> None:
         """An order is submitted."""
