@@ -54,7 +54,7 @@ def test_a_crash_at_any_call_loses_and_doubles_nothing(tmp_path: Path, nursery: 
 
 
 def test_an_early_acknowledging_script_is_caught_by_the_same_sweep(tmp_path: Path, nursery: Nursery) -> None:
-    runs = [Armed("pwrite64", nth, None) for nth in range(120, 1_000, 150)]
+    runs = [Armed("pwrite64", nth, None) for nth in range(250, 1_000, 125)]
 
     def lost(directory: Path, armed: Armed) -> bool:
         history = script_history()

@@ -252,9 +252,11 @@ STEPS: tuple[str, ...] = (
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Bring the file to the newest step; killed at any point, it is at a whole step."""
+    """Bring the file to the newest step in one transaction: killed at any point, it is as before or at the newest."""
     version = int(str(connection.pragma("user_version")))
-    for number, step in enumerate(STEPS[version:], version + 1):
+    if version < len(STEPS):
+        steps = "; ".join(STEPS[version:])
         connection.execute(
-            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"
+            f"BEGIN IMMEDIATE; {steps}; PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {len(STEPS)}; COMMIT"
         )
