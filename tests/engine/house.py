@@ -1,8 +1,10 @@
 """A server's inside without its threads: events, features, rule sets, snapshots and restarts on a real directory."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ from fourthwatch.rules.check import check_set
 from fourthwatch.rules.rule import Rule, RuleSet, encoded
 from fourthwatch.store.changes import Change, Configuration, Write
 from fourthwatch.store.features import FeatureStore
+from fourthwatch.store.file import FILE_NAME
 from fourthwatch.store.keys import KeyStore
 from fourthwatch.store.lists import ListRow
 from fourthwatch.store.models import ModelFiles, ModelStore
@@ -34,15 +37,25 @@ from story import NOW_MS
 FORGET_AFTER_DAYS = 400
 
 
+@cache
+def _new_file() -> bytes:
+    """A data file with two tenants in which nothing has happened yet: to make it costs more than a short history."""
+    with TemporaryDirectory() as directory:
+        keys = KeyStore(Path(directory), ManualClock(NOW_MS))
+        keys.create("second", ["ingest"], tenant="second")
+        keys.close()
+        return (Path(directory) / FILE_NAME).read_bytes()
+
+
 class House:
     """Opened on a directory; the tenants 1 and 2 are there."""
 
     def __init__(self, directory: Path, seed: int = 1) -> None:
         self.directory = directory
         self.clock = ManualClock(NOW_MS)
-        keys = KeyStore(directory, self.clock)
-        keys.create("second", ["ingest"], tenant="second")
-        keys.close()
+        if not (directory / FILE_NAME).exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / FILE_NAME).write_bytes(_new_file())
         self._random = Random(seed)
         self.panel = Panel()
         self.open()
