@@ -37,7 +37,7 @@ TEXTS = [
     'count(custom "seen", by ip)',
     "max(amount of order, by ip)",
 ]
-SEEDS = pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))])
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
 
 
 def book() -> Book:

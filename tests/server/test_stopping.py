@@ -8,7 +8,11 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
 from served import KEY_HEADER, Served
+
+pytestmark = pytest.mark.slow
 
 _PATIENT = (
     sys.executable,
