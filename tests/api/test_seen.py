@@ -27,7 +27,7 @@ class Team:
         key = self.done("POST", "keys", {"name": "other", "scopes": ["read"]})
         self.filled = {
             "/api/v1/rules": "/api/v1/rules", "/api/v1/rule-sets": "/api/v1/rule-sets",
-            "/api/v1/rule-sets/{version}": "/api/v1/rule-sets/current", "/api/v1/policy": "/api/v1/policy",
+            "/api/v1/rule-sets/{version}": "/api/v1/rule-sets/current",
             "/api/v1/lists/{name}": "/api/v1/lists/ips", "/api/v1/keys/{key_id}": key.headers["location"],
             "/api/v1/webhook-endpoints/{endpoint_id}": endpoint.headers["location"],
             "/api/v1/console-users/{user_id}": user.headers["location"],
@@ -80,7 +80,7 @@ def test_every_read_that_says_so_answers_304_to_whoever_has_seen_it(team: Team) 
 def test_what_is_shown_otherwise_has_another_etag(team: Team) -> None:
     """Each change of anything: whatever reads another body after it is not told that it was seen."""
     changes = [
-        ("PUT", "rules/dear", {**RULE, "says": "Very dear"}), ("PUT", "policy", {"red_above": 60, "decline_above": 95}),
+        ("PUT", "rules/dear", {**RULE, "says": "Very dear"}),
         ("POST", "lists/ips/entries", {"value": "203.0.113.9"}), ("PATCH", "lists/ips", {"says": "Seen lately"}),
         ("PATCH", team.filled["/api/v1/webhook-endpoints/{endpoint_id}"].removeprefix("/api/v1/"), {"enabled": False}),
         ("PATCH", team.filled["/api/v1/console-users/{user_id}"].removeprefix("/api/v1/"), {"role": "viewer"}),
@@ -101,16 +101,16 @@ def test_what_is_shown_otherwise_has_another_etag(team: Team) -> None:
 
 
 def test_what_shows_more_than_its_etag_stands_for_is_always_sent(team: Team) -> None:
-    for path in ("/api/v1/features/watched", "/api/v1/lists/ips/entries", "/api/v1/keeping"):
+    for path in ("/api/v1/features/watched", "/api/v1/lists/ips/entries", "/api/v1/keeping", "/api/v1/policy"):
         shown = team.ask("GET", path)
         assert team.ask("GET", path, If_None_Match=shown.headers["etag"]).status == 200
 
 
 def test_a_connection_goes_on_behind_a_304(team: Team) -> None:
     connection = team.served.connection()
-    etag = team.ask("GET", "/api/v1/policy").headers["etag"]
+    etag = team.ask("GET", "/api/v1/rules").headers["etag"]
     for told, status in ((etag, 304), ('"0"', 200), (etag, 304), (etag, 304), ('"0"', 200)):
-        connection.request("GET", "/api/v1/policy", headers={KEY_HEADER: team.key, "If-None-Match": told})
+        connection.request("GET", "/api/v1/rules", headers={KEY_HEADER: team.key, "If-None-Match": told})
         reply = connection.getresponse()
         assert (reply.status, bool(reply.read())) == (status, status == 200)
     connection.close()

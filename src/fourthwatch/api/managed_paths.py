@@ -158,8 +158,7 @@ def _labels(by_type: ByType) -> Paths:
 def _policy(by_type: ByType) -> Paths:
     return {
         "/api/v1/policy": {
-            "get": managed("getPolicy", "Thresholds, deadline and costs", by_type[PolicyView], by_type,
-                           parameters=[SEEN]),
+            "get": managed("getPolicy", "Thresholds, deadline and costs", by_type[PolicyView], by_type),
             "put": managed("setPolicy", "Set another policy, whole", by_type[PolicyView], by_type,
                            body=by_type[PolicyChoice], parameters=[IF_MATCH]),
         },
