@@ -98,11 +98,11 @@ def test_a_server_that_starts_on_a_disk_without_any_room_serves_what_it_has_and_
         assert server.get(key, "/neo/v1/score?order_id=o").status == 200
         refused = server.send(key, "createOrder", {"_userId": "u", "_orderId": "o2"})
         assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+        server.logs("index_waits")
         (disk / "rest").unlink()
         (disk / "ballast").unlink()
         wait_until_ready(server)
         assert server.send(key, "createOrder", {"_userId": "u", "_orderId": "o2"}).status == 200
-        server.logs("index_waits")
 
 
 def test_a_data_file_that_cannot_be_opened_for_want_of_room_is_told_as_that(disk: Path) -> None:

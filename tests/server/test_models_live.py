@@ -24,6 +24,7 @@ NAMES = (
     "neighbours", "orders_by_user_90d",
 )  # fmt: skip
 PATIENCE_S = 120.0
+VISITS_2H = {"name": "visits_2h", "text": "count(order, by user, last 2h)", "unit": "orders", "says": "orders of late"}
 
 
 class Shop:
@@ -265,13 +266,7 @@ def test_a_feature_that_a_model_in_use_reads_stays(tmp_path: Path) -> None:
     """A server would go on with it until it is started again, and then have no champion."""
     with Served(tmp_path) as served:
         shop, good = Shop(served, tmp_path), small_model(20)
-        own = {
-            "name": "visits_2h",
-            "text": "count(order, by user, last 2h)",
-            "unit": "orders",
-            "says": "orders of late",
-        }
-        assert shop.ask("POST", "/api/v1/features", own).status == 201
+        assert shop.ask("POST", "/api/v1/features", VISITS_2H).status == 201
         uses = tuple(Use(name=name) for name in ("visits_2h", *NAMES[1:]))
         shop.add(package_of(good.body, good.golden, 300, id="ours", features=uses), "ours")
         shop.ask("POST", "/api/v1/models/ours/state", {"state": "champion", "override": "a test"})
@@ -288,13 +283,7 @@ def test_a_rollback_brings_back_at_once_what_was_kept_for_it(tmp_path: Path) -> 
     """A long log is counted for minutes, and all the while the model that is not wanted any more would decide."""
     with Served(tmp_path) as served:
         shop, good = Shop(served, tmp_path), small_model(20)
-        own = {
-            "name": "visits_2h",
-            "text": "count(order, by user, last 2h)",
-            "unit": "orders",
-            "says": "orders of late",
-        }
-        assert shop.ask("POST", "/api/v1/features", own).status == 201
+        assert shop.ask("POST", "/api/v1/features", VISITS_2H).status == 201
         brings = Use(name="visits_3h", text="count(order, by user, last 3h)")
         uses = (Use(name="visits_2h"), brings, *(Use(name=name) for name in NAMES[2:]))
         shop.add(package_of(good.body, good.golden, 300, id="first", features=uses), "first")
