@@ -2,7 +2,7 @@
 
 Keys are scattered, so a batch writes to nearly every page of the segment that it goes into; a young one is small enough
 that it is written about once. How far the young ones have gone into the old is a function of the position alone: after
-each `_SLICE` events a further part of the keys of the oldest complete one moves, in the transaction of the batch.
+each 256 events a further part of what is in the complete ones moves, in the transaction of the batch.
 """
 
 import apsw
