@@ -44,6 +44,7 @@ def test_at_a_rate_below_one_a_second_one_call_passes_at_a_time(clock: ManualClo
         clock.advance(20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_second", [0.5, 1.0, 7.0, 50.0, 400.0])
 @pytest.mark.parametrize("step_ms", [1, 7, 100, 1_000])
 def test_over_a_minute_the_rate_is_kept_within_a_seconds_burst(

@@ -81,6 +81,7 @@ def test_a_rule_that_hits_far_more_often_than_usual_drops_to_shadow_and_names_wh
     assert house.walk.rulings.in_force(1).version == 2
 
 
+@pytest.mark.slow
 def test_what_is_usual_is_learned_from_what_is_stored_and_anew_for_a_rule_that_is_put_back(house: House) -> None:
     house.publish((DEAR,))
     for number in range(BRAKE_LEARNED_MIN + BRAKE_RECENT):

@@ -113,6 +113,7 @@ def test_what_chance_let_pass_is_not_told_to_be_approved_by_a_change(house: Hous
     assert turned.flip() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
 def test_every_change_that_is_told_flips_the_verdict_when_it_is_decided_again(seed: int, tmp_path: Path) -> None:
     house = House(tmp_path, seed)

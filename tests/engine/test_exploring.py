@@ -56,6 +56,7 @@ def test_it_is_off_by_default(tmp_path: Path, opened: list[Till]) -> None:
     assert till.ledger.spent() == []
 
 
+@pytest.mark.slow
 def test_a_share_of_would_be_declines_is_let_pass_with_its_propensity(tmp_path: Path, opened: list[Till]) -> None:
     opened.append(till := Till(tmp_path, declining(ALL)))
     made = [_order(till, number) for number in range(600)]
@@ -71,6 +72,7 @@ def _released(till: Till, numbers: range, at_ms: int = NOW_MS, **different: Any)
     return sum(_order(till, number, at_ms, **different)["explored"]["released"] for number in numbers)
 
 
+@pytest.mark.slow
 def test_no_day_lets_more_orders_pass_than_its_cap_also_over_a_restart(tmp_path: Path, opened: list[Till]) -> None:
     capped = declining(msgspec.structs.replace(ALL, orders_per_day=7))
     opened.append(till := Till(tmp_path, capped))
@@ -83,6 +85,7 @@ def test_no_day_lets_more_orders_pass_than_its_cap_also_over_a_restart(tmp_path:
     assert _released(till, range(400, 700), NOW_MS + DAY_MS) == 7
 
 
+@pytest.mark.slow
 def test_no_day_lets_more_money_pass_than_its_cap(tmp_path: Path, opened: list[Till]) -> None:
     opened.append(till := Till(tmp_path, declining(msgspec.structs.replace(ALL, amount_minor_per_day=35_000))))
     assert _released(till, range(200)) == 3
@@ -103,6 +106,7 @@ def test_an_order_whose_amount_cannot_be_counted_is_not_let_pass(
         assert _newest(till)["explored"] == {"propensity": 0.0, "released": False}
 
 
+@pytest.mark.slow
 def test_an_order_stays_what_it_was_drawn_whatever_comes_after(tmp_path: Path, opened: list[Till]) -> None:
     opened.append(till := Till(tmp_path, declining(ALL)))
     first = [_order(till, number)["explored"] for number in range(60)]

@@ -201,6 +201,7 @@ def test_an_order_that_was_forgotten_is_read_with_what_was_foretold_of_it(
     assert differences(house) == []
 
 
+@pytest.mark.slow
 def test_another_champion_judges_what_comes_behind_an_order_anew(house: House) -> None:
     keep(house, "ours", "other")
     by_points = order(house, 0, NOW_MS)
@@ -224,6 +225,7 @@ def test_another_champion_judges_what_comes_behind_an_order_anew(house: House) -
     assert differences(house) == []
 
 
+@pytest.mark.slow
 def test_shadows_take_on_what_they_said_with_a_champion_or_without(house: House) -> None:
     keep(house, "ours", "other", "looking")
     promote(house, "", "looking")

@@ -107,6 +107,7 @@ def test_what_could_not_be_read_for_a_moment_is_not_left_out(shelf: Shelf) -> No
     assert counted + sum(one["events"] for one in left_out) == LAST
 
 
+@pytest.mark.slow
 def test_a_file_that_gives_nothing_is_no_damage(shelf: Shelf) -> None:
     """A file that was cut off under it: SQLite has no page to hold against its checksum."""
     path, _, _ = spoilt_pages(shelf)

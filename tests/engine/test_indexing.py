@@ -70,6 +70,7 @@ def live(shelf: Shelf, events: int, seed: int = 5, *, follow: bool = False) -> N
 # The same however it is made.
 
 
+@pytest.mark.slow
 def test_an_index_made_right_behind_the_log_equals_one_made_later_in_other_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_thing_leads_to_the_events_that_it_was_part_of_and_to_no_others(shelf:
         assert shelf.reader.events_with([key], 10**9, 10**6) == seqs
 
 
+@pytest.mark.slow
 def test_what_two_things_were_both_part_of_is_found_by_both(shelf: Shelf) -> None:
     live(shelf, 400)
     shelf.catch_up()
@@ -252,6 +254,7 @@ def test_a_full_disk_is_no_damage_and_what_did_not_fit_is_written_when_there_is_
     assert contents(tmp_path / "full") == contents(tmp_path / "clean")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(6))
 def test_what_did_not_fit_at_some_row_is_written_whole_by_the_same_writer(
     tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
@@ -305,6 +308,7 @@ def test_a_file_that_is_no_index_is_replaced(tmp_path: Path, damage: bytes) -> N
     shelf.close()
 
 
+@pytest.mark.slow
 def test_a_bit_that_flipped_is_noticed_and_the_index_made_again(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     live(shelf, 300)

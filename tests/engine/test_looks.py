@@ -56,6 +56,7 @@ def ids(found: Graph | None) -> set[str]:
 # Search.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "kind", "value"),
     [

@@ -118,6 +118,7 @@ def in_batches(random: Random, shop: Shop, events: list[Submission]) -> None:
         events = events[size:]
 
 
+@pytest.mark.slow
 @SEEDS
 def test_an_order_that_is_told_again_counts_once_however_many_came_in_between(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
@@ -136,6 +137,7 @@ def test_an_order_that_is_told_again_counts_once_however_many_came_in_between(
     oracle.close()
 
 
+@pytest.mark.slow
 @SEEDS
 def test_so_it_does_in_a_past_that_is_counted_while_orders_are_told_again(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
@@ -189,6 +191,7 @@ def test_an_account_that_is_known_by_its_mailbox_alone_counts_again_after_sixty_
     shop.close()
 
 
+@pytest.mark.slow
 def test_a_build_that_looks_nothing_up_counts_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Subjects, "others", lambda self, present, before_seq=None: [])
     events = list(traffic(Random(1), 700))

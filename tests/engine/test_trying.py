@@ -83,6 +83,7 @@ def results_in(house: House) -> dict[int, str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_it_is_what_the_same_rules_in_force_all_along_have_said(seed: int, tmp_path: Path) -> None:
     rules = (*DRAFTS, *ACROSS)

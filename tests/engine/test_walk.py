@@ -338,6 +338,7 @@ def summary(till: Till) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 12))])
 def test_the_stored_events_walked_again_give_the_same_decisions_and_windows(tmp_path: Path, seed: int) -> None:
     random = Random(seed)
@@ -354,6 +355,7 @@ def test_the_stored_events_walked_again_give_the_same_decisions_and_windows(tmp_
     clean.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 12))])
 def test_a_walk_that_is_stopped_and_started_goes_on_as_if_nothing_had_happened(tmp_path: Path, seed: int) -> None:
     random = Random(seed)

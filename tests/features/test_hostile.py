@@ -133,6 +133,7 @@ def some_definition(random: Random) -> str:
     ))  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, 9))])
 def test_a_hostile_definition_is_refused_with_its_place_or_read_like_any_other(block: int) -> None:
     taken = 0

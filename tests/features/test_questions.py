@@ -59,6 +59,7 @@ THIS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -194,6 +195,7 @@ def test_of_a_field_that_may_be_anything_a_feature_is_the_number_or_unknown(
         assert asked(story, text, "custom_event", _userId="asha", _eventName="e", _customInfo={"it": value}) == wanted
 
 
+@pytest.mark.slow
 def test_a_text_or_a_truth_of_before_is_no_number() -> None:
     texts = [
         'previous(custom.it of custom "e", by user)',

@@ -43,6 +43,7 @@ def entries(kernel: Any) -> list[RawEntry]:
     return [(*entry[:4], 0) if entry[0] == Mode.PEAK and entry[2] == FOLDED else entry for entry in kernel.entries(1)]
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("block", range(10))
 def test_the_newest_of_each_thing_counts_once_however_often_and_in_whatever_order_it_is_told(

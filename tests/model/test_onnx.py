@@ -107,6 +107,7 @@ def test_weights_in_another_file_are_not_looked_for(
     )
 
 
+@pytest.mark.slow
 def test_a_graph_that_takes_too_long_is_not_called_damaged() -> None:
     side = 3_000
     shape = field(1, 2) + field(2, INT64) + field(8, "shape") + field(7, _packed(side, side))

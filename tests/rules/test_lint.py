@@ -108,6 +108,7 @@ def test_the_starter_sets_look_right(name: str) -> None:
     assert lint(check_set(preset(name), built_in(), 1)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_what_is_said_to_be_impossible_or_needless_never_shows_otherwise(seed: int) -> None:
     random = Random(seed)

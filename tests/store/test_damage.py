@@ -23,6 +23,7 @@ def findings(directory: Path) -> list[Finding]:
     return [one for one in looked_over(directory, SystemClock(), lambda _: None) if one.grade == "finding"]
 
 
+@pytest.mark.slow
 def test_each_page_with_a_flipped_bit_is_named(tmp_path: Path, states: tuple[bytes, bytes]) -> None:
     _, whole = states
     path = tmp_path / FILE_NAME

@@ -69,6 +69,7 @@ def test_a_file_with_the_pages_of_earlier_versions_is_used_as_it_is(
     connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_a_flipped_bit_in_a_page_is_noticed_when_the_page_is_read(tmp_path: Path, seed: int) -> None:
     path = filled(tmp_path)

@@ -30,6 +30,7 @@ def _filled(directory: Path, random: Random, tenants: int, receivers: int, count
     return queue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_the_first_that_is_due_is_found_for_each_receiver(tmp_path: Path, seed: int) -> None:
     random = Random(seed)

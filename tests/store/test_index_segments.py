@@ -101,6 +101,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     shop.writer.close()
 
 
+@pytest.mark.slow
 def test_every_question_has_the_same_answer_however_far_segments_have_grown(shop: Shop, tmp_path: Path) -> None:
     reader, naive = IndexReader(tmp_path), shop.naive
     asked = Random(5)
@@ -129,6 +130,7 @@ def test_every_question_has_the_same_answer_however_far_segments_have_grown(shop
     reader.close()
 
 
+@pytest.mark.slow
 def test_young_segments_are_few_and_become_old_without_a_rest(shop: Shop, tmp_path: Path) -> None:
     per_old = 1 << (OLD_BITS - YOUNG_BITS)
     for position in LOOKED_AT:
@@ -145,6 +147,7 @@ def test_young_segments_are_few_and_become_old_without_a_rest(shop: Shop, tmp_pa
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_batch_behind_the_young_segments_writes_each_page_about_once(shop: Shop, tmp_path: Path) -> None:
     """Not the pages of all that is old: there are more of those than a batch may write."""
     shop.to(48_000)

@@ -110,6 +110,7 @@ def plain(lines: list[OrderLine], asked: OrderQuery, tenant: int) -> list[str]:
     return [line.order_id for line in sorted(filter(is_wanted, lines), key=by)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("different", QUERIES, ids=repr)
 @pytest.mark.parametrize("sort", ["time", "amount", "risk"])
 @pytest.mark.parametrize("ascending", [False, True])

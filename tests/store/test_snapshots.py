@@ -74,6 +74,7 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path: Path, change: Callable[[byt
     assert read_snapshot(tmp_path, wanted) is None
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
     path = written(tmp_path)
     content = path.read_bytes()

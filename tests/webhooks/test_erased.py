@@ -104,6 +104,7 @@ def test_nothing_of_the_person_is_left_and_nothing_of_others_is_gone(told: Path)
     assert {table: 2 * count for table, count in after.items()} == before, "both had done the same"
 
 
+@pytest.mark.slow
 def test_an_erasure_that_was_killed_before_the_file_was_written_anew_is_finished_by_the_next_start(
     told: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,7 @@ HOSTILE: dict[str, tuple[Callable[[socket.socket], None], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_whatever_a_receiver_does_the_attempt_fails_and_costs_next_to_no_memory(name: str) -> None:
     act, why = HOSTILE[name]

@@ -57,6 +57,7 @@ def compared(directory: Path, seed: int, steps: int) -> list[Again]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 30))])
 def test_every_decision_of_a_random_history_comes_out_the_same(seed: int, tmp_path: Path) -> None:
     compared(tmp_path, seed, 60)

@@ -92,6 +92,7 @@ def differences(directory: Path, path: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_cell_is_to_the_bit_what_the_decision_saw(shop_directory: Path, built: Path) -> None:
     assert differences(shop_directory, built) == []
     rows = rows_of(built)
@@ -289,6 +290,7 @@ def test_a_custom_event_and_a_line_of_the_order_tell_too(tmp_path: Path) -> None
     assert (label_of(row, "rto"), label_of(row, "returned")) == ((1, 1, 1), (1, 2, 2))
 
 
+@pytest.mark.slow
 def test_marks_count_for_the_user_of_the_order_and_stand_until_they_are_taken_off(tmp_path: Path) -> None:
     def tag(user: str, *, bad: bool, abuse: str = "fraud") -> tuple[str, dict[str, Any]]:
         return "tag", {"_userId": user, "_isBad": bad, "_abuseType": abuse}
@@ -308,6 +310,7 @@ def test_marks_count_for_the_user_of_the_order_and_stand_until_they_are_taken_of
         assert label_of(told(tmp_path / f"d{number}", tmp_path, events), "bad") == wanted, number
 
 
+@pytest.mark.slow
 def test_the_range_is_by_the_events_own_time_and_leaves_the_past_counting(
     shop_directory: Path, built: Path, tmp_path: Path
 ) -> None:

@@ -90,6 +90,7 @@ def test_no_seconds_are_one_setting_also_by_a_clock_that_stands() -> None:
     assert said.count("trying settings") == 1
 
 
+@pytest.mark.slow
 def test_a_model_is_the_mean_of_boosters_of_the_best_settings_within_the_bound_of_trees() -> None:
     values, bad = _signs(np.random.default_rng(2), 1_000)
     one = _learned(SIGNS, values, bad)
