@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +25,12 @@ _RESERVE = {"FOURTHWATCH_DISK_RESERVE_BYTES": str(_RESERVE_BYTES)}
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for a few hundred events, most of it taken by a file `ballast`."""
-    path = tmp_path / "disk"
-    path.mkdir()
+def disk() -> Iterator[Path]:
+    """A file system with room for a few hundred events, most of it taken by a file `ballast`.
+
+    Beside pytest's own directories: what a run that was killed leaves mounted cannot be swept up with them.
+    """
+    path = Path(tempfile.mkdtemp(prefix="fourthwatch-disk-"))
     command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", str(path)]
     mounted = subprocess.run(command, capture_output=True, text=True)
     assert mounted.returncode == 0, (
@@ -39,6 +42,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield path
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
+        path.rmdir()
 
 
 def test_a_full_disk_is_refused_in_time_and_taken_again_once_there_is_room(disk: Path) -> None:
