@@ -95,9 +95,10 @@ def test_what_is_typed_finds_what_it_could_mean(shelf: Shelf, typed: str, kind: 
     assert found(shelf, typed)[kind] == [value]
 
 
-def test_nothing_is_found_with_too_little_or_with_what_never_was(shelf: Shelf) -> None:
+def test_one_character_finds_what_begins_so_and_nothing_is_found_with_none_or_with_what_never_was(shelf: Shelf) -> None:
     order(shelf, 7)
-    assert found(shelf, "o") == found(shelf, "") == found(shelf, "   ") == found(shelf, "ord-8") == {}
+    assert found(shelf, "o")["order"] == ["ord-7"]
+    assert found(shelf, "") == found(shelf, "   ") == found(shelf, "ord-8") == {}
     assert found(shelf, "ord-7%") == found(shelf, "' OR 1=1 --") == found(shelf, "\U0010ffff" * 400) == {}
 
 

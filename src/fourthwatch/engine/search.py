@@ -20,7 +20,6 @@ from fourthwatch.store.index_rows import (
     TRANSACTION_KIND,
 )
 
-_CHARS_MIN = 2
 _PHONE_END_DIGITS_MIN = 4
 _LAST4_DIGITS = 4
 _BIN_DIGITS = 6
@@ -45,9 +44,9 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 def search(reader: IndexReader, tenant: int, typed: str, limit: int) -> list[Hit]:
-    """Up to `limit` things of each kind, those that fit best first; empty when less than two characters were typed."""
+    """Up to `limit` things of each kind, those that fit best first; empty when nothing was typed."""
     text = " ".join(typed.split())[:SEARCH_CHARS_MAX]
-    if len(text) < _CHARS_MIN:
+    if not text:
         return []
     hits: list[Hit] = []
     for kind, find in _LOOKS:
