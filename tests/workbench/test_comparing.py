@@ -188,6 +188,32 @@ def test_figures_that_a_model_cannot_have_do_not_stand_in_for_later_orders(known
         known.compared(msgspec.structs.replace(noise, manifest=manifest))
 
 
+def test_what_it_costs_before_there_are_later_orders_is_told_by_those_it_had_not_learned_from(known: Learned) -> None:
+    """On the orders that it has learned from it costs less than it will."""
+    share = known.manifest.metrics["cost_share"]
+    assert 0 < share.low <= share.value <= share.high < 1
+    nearly_now = UNTIL_MS - 8 * DAY_MS
+    costlier = {**known.manifest.metrics, "cost_share": Measured(value=0.9, low=0.8, high=1.0)}
+    told, dearer = (
+        known.compared(known.other(to_ms=nearly_now, metrics=metrics)) for metrics in (known.manifest.metrics, costlier)
+    )
+    assert dearer.ours.cost == pytest.approx(told.ours.cost * 0.9 / share.value, rel=1e-4)
+    assert "cost" in _failed(dearer)
+    poor, nothing = Measured(value=0.1, low=0.0, high=0.2), Measured(value=0.0, low=0.0, high=0.0)
+    noise = known.clueless()
+    free = msgspec.structs.replace(
+        read_manifest(noise), to_ms=nearly_now,
+        metrics={"auc": poor, "average_precision": nothing, "calibration_error": poor, "cost_share": nothing},
+    )  # fmt: skip
+    with pytest.raises(ModelRefused, match=r"says cost share 0\.000 of orders that came later"):
+        known.compared(msgspec.structs.replace(noise, manifest=msgspec.json.encode(free)))
+    without = {name: one for name, one in known.manifest.metrics.items() if name != "cost_share"}
+    (gate,) = (
+        one for one in known.compared(known.other(to_ms=nearly_now, metrics=without)).gates if one.name == "cost"
+    )
+    assert gate.says.endswith("; its own of orders that it has learned from, as its manifest says no cost share")
+
+
 def test_a_target_without_labels_cannot_be_compared(known: Learned) -> None:
     with pytest.raises(ModelRefused, match="no labels of the target"):
         known.compared(known.other(target="weather"))

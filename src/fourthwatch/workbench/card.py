@@ -27,7 +27,7 @@ figcaption{font-weight:600}svg{background:#fff}
 """
 _FIGURES = {
     "auc": "AUC", "average_precision": "average precision", "recall_at_1_percent": "recall at 1 % false positives",
-    "calibration_error": "calibration error",
+    "calibration_error": "calibration error", "cost_share": "what mistakes cost at a score of 70, of all amounts",
 }  # fmt: skip
 _MONTH_ROWS_MIN = 50
 _TIMES, _TIME_MIN = 3, 5

@@ -21,7 +21,7 @@ from fourthwatch.model.watched import CAME_LEAST, CAME_MOST, multiple_of
 from fourthwatch.workbench.dataset import Progress, Wanted
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.maturity import usable
-from fourthwatch.workbench.money import costs_currency, money_of
+from fourthwatch.workbench.money import Money, cost_of, costs_currency, money_of
 from fourthwatch.workbench.outcomes import TARGETS
 from fourthwatch.workbench.ranking import auc_of, average_precision, calibration_error
 
@@ -31,9 +31,6 @@ CALIBRATION_ERROR_MAX = 0.05
 LATENCY_P99_MICROS_MAX = 1_000.0
 DRIFT_MAX = 0.25
 """Beside what few rows bring about by chance."""
-HELD_UP_COST = 0.1
-"""What it costs to hold up a good order, as a share of its total; a bad one that is let pass costs all of it."""
-RED_ABOVE = 70
 MEASURED_SHARE = 0.2
 """Of the rows that a model was made of, those that its shares of scores are of."""
 _TIMED = 2_000
@@ -123,11 +120,13 @@ def compare(
         theirs, name = _champion_scores(directory, tenant, champion, since_ms, matrix, rows, clock, progress)
     bad, money = bad_at[rows], money_of(matrix, rows, costs_currency(directory, tenant))
     ours = _side(manifest.id, bad, ours_probability, ours_scores, money.amount)
+    told_of_money = f" {money.currency}".rstrip() + (money.says and f"; {money.says}")
     if not is_fresh:
-        ours = _as_measured(ours, manifest)
+        ours, of_cost = _as_measured(ours, manifest, money)
+        told_of_money += of_cost
     expected = float((ours_probability * weight_at[rows]).sum())
     came = multiple_of(int(bad.sum()), expected) if is_fresh else None
-    says = _other_target(manifest, champion), f" {money.currency}".rstrip() + (money.says and f"; {money.says}")
+    says = _other_target(manifest, champion), told_of_money
     return _report(manifest, ours, _side(name, bad, theirs, theirs, money.amount), (bad, ours_probability, ours_scores),
                    micros, came, says, is_fresh=is_fresh)  # fmt: skip
 
@@ -221,21 +220,28 @@ def _judged(live: LiveModel, matrix: Matrix, rows: Wholes, clock: Clock) -> tupl
 
 
 def _side(name: str, bad: Wholes, order: Floats, scores: Floats, amount: Floats) -> Side:
-    held = scores > RED_ABOVE
-    cost = float(np.nansum(amount[~held & (bad == 1)]) + HELD_UP_COST * np.nansum(amount[held & (bad == 0)]))
-    return Side(name, round(auc_of(bad, order), 5), round(average_precision(bad, order), 5), round(cost, 2))
+    cost = round(cost_of(bad, scores, amount), 2)
+    return Side(name, round(auc_of(bad, order), 5), round(average_precision(bad, order), 5), cost)
 
 
-def _as_measured(ours: Side, manifest: Manifest) -> Side:
-    """The figures of the manifest: the model itself has learned from these rows, so it is better here than those say.
+def _as_measured(ours: Side, manifest: Manifest, money: Money) -> tuple[Side, str]:
+    """The figures of the manifest: the model itself has learned from these rows, so it is better here than those say;
+    and what has to be said where the manifest has no cost.
 
     Raises `ModelRefused` where it is worse, for then they are of another model, or made up.
     """
-    for name, found in (("auc", ours.auc), ("average_precision", ours.average_precision)):
-        told = manifest.metrics[name].value
-        if told > found + _FIGURES_SLACK:
+    total = float(np.nansum(money.amount))
+    share = manifest.metrics.get("cost_share")
+    better = [(name, manifest.metrics[name].value, found, 1) for name, found in
+              (("auc", ours.auc), ("average_precision", ours.average_precision))]  # fmt: skip
+    if share is not None and total > 0:
+        better.append(("cost_share", share.value, ours.cost / total, -1))
+    for name, told, found, sign in better:
+        if sign * (told - found) > _FIGURES_SLACK:
             raise ModelRefused(
                 f"the manifest says {name.replace('_', ' ')} {told:.3f} of orders that came later, and of those that"
                 f" the model has learned from it is {found:.3f}: the figures cannot be its own"
             )
-    return Side(ours.name, manifest.metrics["auc"].value, manifest.metrics["average_precision"].value, ours.cost)
+    cost = ours.cost if share is None else round(share.value * total, 2)
+    says = "; its own of orders that it has learned from, as its manifest says no cost share" if share is None else ""
+    return Side(ours.name, manifest.metrics["auc"].value, manifest.metrics["average_precision"].value, cost), says

@@ -31,7 +31,7 @@ from fourthwatch.model.manifest import (
     ScoreMap,
     Use,
 )
-from fourthwatch.model.score import exact_score
+from fourthwatch.model.score import exact_score, score_of
 from fourthwatch.model.stability import score_shares
 from fourthwatch.workbench.card import card_of
 from fourthwatch.workbench.dataset import Wanted
@@ -40,7 +40,7 @@ from fourthwatch.workbench.learning import Journal, Learned, Learner, Sign, cali
 from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.matrix_file import read_matrix_file, write_matrix_file
 from fourthwatch.workbench.maturity import Usable, usable
-from fourthwatch.workbench.money import costs_currency
+from fourthwatch.workbench.money import Money, cost_of, costs_currency, money_of
 from fourthwatch.workbench.outcomes import LABELS_OF, Target, history_of
 from fourthwatch.workbench.ranking import (
     auc_of,
@@ -158,7 +158,7 @@ def fit(
     began_s = clock.monotonic_s()
     learned = learner.run(journal, lambda: clock.monotonic_s() - began_s >= plan.seconds, say)
     say("writing", 0.98)
-    package, manifest = packed(learned, matrix, rows, plan, own, clock)
+    package, manifest = packed(learned, matrix, rows, plan, own, clock, currency)
     return package, card_of(manifest, learned, matrix, rows, plan, currency), manifest
 
 
@@ -176,7 +176,7 @@ def _walking(say: Say) -> Callable[[int, int], None]:
 
 
 def packed(
-    learned: Learned, matrix: Matrix, rows: Usable, plan: Plan, own: tuple[Feature, ...], clock: Clock
+    learned: Learned, matrix: Matrix, rows: Usable, plan: Plan, own: tuple[Feature, ...], clock: Clock, currency: str
 ) -> tuple[Package, Manifest]:
     """The files of a model and its manifest."""
     values = matrix.columns(learned.names)[rows.rows]
@@ -186,6 +186,7 @@ def packed(
     golden = np.column_stack((values[sample], calibrated(margin, learned.calibration))).astype("<f8").tobytes()
     scores = np.array([exact_score(float(p), ScoreMap(plan.probability_at_70)) for p in learned.expected_probability])
     bad, told = rows.bad[learned.measured_rows], learned.measured_probability
+    money = money_of(matrix, rows.rows[learned.measured_rows], currency)
     now_ms = clock.now_ms()
     gains = np.asarray(learned.model.feature_importance("gain"), np.float64)
     manifest = Manifest(
@@ -209,7 +210,7 @@ def packed(
         calibration=learned.calibration,
         score_map=ScoreMap(plan.probability_at_70),
         score_shares=score_shares(scores.tolist()),
-        metrics=metrics_of(bad, told),
+        metrics={**metrics_of(bad, told), **_cost_share(bad, told, money, plan.probability_at_70)},
         suspects=suspects_of(learned.names, values[learned.measured_rows], bad),
         trees=learned.trees,
         versions={"features": FEATURES_VERSION, "windows": WINDOWS_VERSION, "lightgbm": _lightgbm_version()},
@@ -245,6 +246,20 @@ def metrics_of(bad: Wholes, told: Floats) -> dict[str, Measured]:
         "recall_at_1_percent": measured(recall_at_false_positives, bad, told),
         "calibration_error": measured(calibration_error, bad, told),
     }
+
+
+def _cost_share(bad: Wholes, told: Floats, money: Money, probability_at_70: float) -> dict[str, Measured]:
+    """What mistakes cost at a score of 70, as a share of the orders' amounts; nothing where none is known."""
+    scores = np.array([score_of(float(one), ScoreMap(probability_at_70)) for one in told], np.float64)
+
+    def share(bad_drawn: Wholes, drawn: Floats) -> float:
+        at = drawn.astype(np.int64)
+        total = float(np.nansum(money.amount[at]))
+        return min(1.0, cost_of(bad_drawn, scores[at], money.amount[at]) / total) if total > 0 else 0.0
+
+    if not np.nansum(money.amount) > 0:
+        return {}
+    return {"cost_share": measured(share, bad, np.arange(len(bad), dtype=np.float64))}
 
 
 def use_of(name: str, own: tuple[Feature, ...], column: Floats, gain: float, monotone: Sign = 0) -> Use:
