@@ -17,6 +17,7 @@ enum { RUN_DIGITS = 32, CHUNKS = 16, TRIED_MAX = 256, PREFIXES = 10000 };
 enum { DIGIT = 1, PASSED_OVER = 2, QUAD_1 = 4, QUAD_2 = 8, QUAD_3 = 16, QUAD_4 = 32, SPECIAL = 64, STARTS_CARD = 128 };
 
 static uint8_t class_of[256];
+static uint8_t telling_of[256];    /* whether a byte is looked at where no digits are under way */
 static uint8_t folded[POINTS / 8]; /* characters that may stand for digits or separators */
 static uint8_t telling[UNITS / 8]; /* the same as they are escaped, and all of ASCII */
 static uint8_t lengths[PREFIXES];  /* by the first four digits: a bit for each length of a card's number, from 13 on */
@@ -212,12 +213,8 @@ static unsigned long long scan(const uint8_t *begin, const uint8_t *end) {
         straight = 0;
         if (!(class & PASSED_OVER)) run.digits = 0, run.chunks = 0;
         if ((class & QUAD_1) && may_be_base64(at, end)) doubts |= CARD;
-        if (!(class & SPECIAL)) {
-            at++;
-            continue;
-        }
         int length = 1;
-        switch (c) {
+        if (class & SPECIAL) switch (c) {
         case ':': colons++; break;
         case '{': case '[': brackets++; break;
         case '"': if (at + 1 < end && at[1] == '"') doubts |= EMPTY; break;
@@ -234,6 +231,8 @@ static unsigned long long scan(const uint8_t *begin, const uint8_t *end) {
         default: length = character(at, end, &doubts);
         }
         at += length;
+        if (!run.digits)
+            while (at < end && !telling_of[*at]) at++;
     }
     if (brackets > BRACKETS_MAX) doubts |= SHAPE;
     return colons << COLONS_FROM | doubts;
@@ -302,6 +301,7 @@ static int module_exec(PyObject *module) {
     mark("grstuvwxyz012345", QUAD_4);
     mark(":{[\"\\%ncCeE", SPECIAL);
     for (int c = 0x80; c < 0x100; c++) class_of[c] |= SPECIAL;
+    for (int c = 0; c < 0x100; c++) telling_of[c] = (class_of[c] & (DIGIT | QUAD_1 | SPECIAL)) && c != 'e' && c != 'E';
     return PyModule_AddIntConstant(module, "BRACKETS_MAX", BRACKETS_MAX);
 }
 
