@@ -19,7 +19,7 @@ ODD: list[Any] = [
 ]  # fmt: skip
 MAKERS = [
     "among", "calculated", "called", "called_with_all", "constant", "equal", "fill", "fitting", "joined", "negated",
-    "numbered", "ordered", "results", "taken",
+    "numbered", "ordered", "results", "signals", "taken",
 ]  # fmt: skip
 
 
@@ -92,6 +92,26 @@ def test_results_and_steps_are_alike() -> None:
         assert values == [2, None, True, "SUBJECT", (4, "present"), 1.0]
 
 
+def test_signals_are_alike_whatever_is_shown() -> None:
+    random = Random(7)
+    codes = ["a", "b", "c", "d"]
+    for _ in range(2_000):
+        size = random.randrange(8)
+        chosen = [(random.choice(codes), random.choice((-2.5, 0.0, 1e16, 1.0)), random.choice((None, None, 1, -1)))
+                  for _ in range(size)]  # fmt: skip
+        counted = [at for at in range(size) if random.random() < 0.7]
+        random.shuffle(counted)
+        values, most = [random.choice(ODD) for _ in range(size)], random.randrange(4)
+        quick, slow = (
+            made.signals(counted, tuple((*one, made.taken(at)) for at, one in enumerate(chosen)), values, most)
+            for made in (machine, closures)
+        )
+        assert len(quick) == len(slow) <= most
+        for (*one, value), (*other, also) in zip(quick, slow, strict=True):
+            assert one == other
+            assert same(value, also)
+
+
 def test_what_a_part_raises_is_raised_and_nothing_is_lost() -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("on purpose")
@@ -105,6 +125,8 @@ def test_what_a_part_raises_is_raised_and_nothing_is_lost() -> None:
             machine.results((one,), [1])
         with pytest.raises(RuntimeError, match="on purpose"):
             machine.fill((one,), b"v", [1], None, None)
+        with pytest.raises(RuntimeError, match="on purpose"):
+            machine.signals([0, 1], (("a", 1.0, None, len), ("b", 1.0, 1, one)), [1], 2)
         with pytest.raises(IndexError):
             machine.taken(3)([1])
     gc.collect()
@@ -137,6 +159,9 @@ def test_what_is_handed_in_wrongly_is_refused() -> None:
         (made.called, (len, (first,), ({int},))),
         (made.among, (first, {int}, frozenset())),
         (made.results, ((), ())),
+        (made.signals, ([0], ("no line",), [], 1)),
+        (made.signals, ([0], (("a", 1, None, first),), [], 1)),
+        (made.signals, ([], (), [], -1)),
         (made.fill, ((len,), b"", [], None, None)),
         (first, ()),
         (first, (5,)),

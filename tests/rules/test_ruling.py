@@ -62,6 +62,16 @@ def test_rules_of_one_code_are_one_reason_with_their_points_together() -> None:
     ]  # fmt: skip
 
 
+def test_a_reason_shows_each_events_own_value_whatever_was_shown_before() -> None:
+    judge = Judge(rule("seen", 'custom.seen == "never" or amount > 0'))
+
+    def shown(seen: object) -> str:
+        return judge.judge(**{**ORDER, "_customInfo": {"seen": seen}}).reasons[0].value
+
+    told = [shown(seen) for _ in range(2) for seen in (1, True, 1.0, "1", 0, False, "x" * 200, ["a", 1], {"a": 1})]
+    assert told == ["1", "true", "1", "1", "0", "false", "x" * 100, "['a', 1]", "{'a': 1}"] * 2
+
+
 def test_drafts_and_paused_rules_are_not_held_against_anything_and_shadows_do_not_count() -> None:
     judge = Judge(
         rule("draft", state="draft"), rule("paused", state="paused"), rule("shadow", state="shadow"), rule("live")

@@ -155,24 +155,23 @@ def decide(
     else:
         probability = 1 / (1 + math.pow(10, -max(-POINTS_BOUND, min(POINTS_BOUND, judgement.points)) / 10))
         score = round(probability * 100)
-    verdict: Verdict = (
-        "decline" if score > policy.decline_above else "review" if score > policy.red_above else "approve"
-    )
+    verdict = _verdict_of(score, policy)
     counted = judgement.counted
     by = ""
     over: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     if counted:
         first = rules[counted[0]]
+        acting = [rule for at in counted if (rule := rules[at]).actions]
         if first.rule_class != "score":
             by = first.name
             over = tuple([rules[at].name for at in counted if rules[at].rule_class not in (first.rule_class, "score")])
             verdict = _VERDICT_OF[first.rule_class]
-        else:
-            by, verdict = _wished(counted, rules, verdict)
+        elif acting:
+            by, verdict = _wished(acting, verdict)
         if by:
             score = _score_for(verdict, score, policy)
-        actions = tuple(dict.fromkeys([one for at in counted for one in rules[at].actions if one.do != "verdict"]))
+        actions = tuple(dict.fromkeys([one for rule in acting for one in rule.actions if one.do != "verdict"]))
     return Decision(
         score=score,
         flag="green" if verdict == "approve" else "red",
@@ -275,13 +274,17 @@ def why(decision: Decision, rules: Sequence[Rule], policy: Policy) -> str:
 _VERDICT_OF: dict[str, Verdict] = {"allow": "approve", "block": "decline", "review": "review"}
 
 
-def _wished(counted: Sequence[int], rules: Sequence[Rule], verdict: Verdict) -> tuple[str, Verdict]:
+def _verdict_of(score: int, policy: Policy) -> Verdict:
+    return "decline" if score > policy.decline_above else "review" if score > policy.red_above else "approve"
+
+
+def _wished(rules: Sequence[Rule], verdict: Verdict) -> tuple[str, Verdict]:
     """The severest verdict that a score rule names, where one does, and the rule."""
     by, found = "", verdict
-    for at in counted:
-        for action in rules[at].actions:
+    for rule in rules:
+        for action in rule.actions:
             if action.do == "verdict" and (not by or _SEVERITY[action.to] > _SEVERITY[found]):
-                by, found = rules[at].name, action.to  # type: ignore[assignment]
+                by, found = rule.name, action.to  # type: ignore[assignment]
     return by, found
 
 

@@ -424,6 +424,61 @@ static PyObject *module_fill(PyObject *module, PyObject *const *arguments, Py_ss
     Py_RETURN_NONE;
 }
 
+typedef struct {
+    Py_ssize_t at;
+    PyObject *line;
+    double points;
+} Signal;
+
+/* signals(counted, lines, values, most): the first condition of each code, the sign of its points, and what it shows. */
+static PyObject *module_signals(PyObject *module, PyObject *const *arguments, Py_ssize_t given) {
+    (void)module;
+    if (given != 4 || !PyList_CheckExact(arguments[0]) || !PyTuple_CheckExact(arguments[1]) ||
+        !PyList_CheckExact(arguments[2]))
+        return PyErr_Format(PyExc_TypeError, "signals(counted: list, lines: tuple, values: list, most: int)");
+    PyObject *counted = arguments[0], *lines = arguments[1], *values = arguments[2], *told = NULL;
+    Py_ssize_t size = PyList_GET_SIZE(counted), found = 0, most = PyLong_AsSsize_t(arguments[3]);
+    if (most < 0) return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "at most 0 or more");
+    Signal *signals = PyMem_New(Signal, size ? size : 1);
+    if (signals == NULL) return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < size; i++) {
+        Py_ssize_t at = PyLong_AsSsize_t(PyList_GET_ITEM(counted, i)), same = 0;
+        if (at < 0 || at >= PyTuple_GET_SIZE(lines)) {
+            if (!PyErr_Occurred()) PyErr_SetString(PyExc_IndexError, "there are fewer conditions than are counted");
+            goto done;
+        }
+        PyObject *line = PyTuple_GET_ITEM(lines, at);
+        if (!PyTuple_CheckExact(line) || PyTuple_GET_SIZE(line) != 4 || !PyFloat_CheckExact(PyTuple_GET_ITEM(line, 1))) {
+            PyErr_SetString(PyExc_TypeError, "a line is (code: object, weight: float, sign: int or None, show)");
+            goto done;
+        }
+        while (same < found && PyTuple_GET_ITEM(signals[same].line, 0) != PyTuple_GET_ITEM(line, 0)) same++;
+        if (same == found) signals[found++] = (Signal){at, line, 0.0};
+        signals[same].points += PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(line, 1));
+    }
+    if (found > most) found = most;
+    if ((told = PyList_New(found)) == NULL) goto done;
+    for (Py_ssize_t i = 0; i < found; i++) {
+        PyObject *line = signals[i].line, *given_sign = PyTuple_GET_ITEM(line, 2);
+        double points = signals[i].points;
+        PyObject *sign = given_sign != Py_None ? Py_NewRef(given_sign) : PyLong_FromLong((points > 0) - (points < 0));
+        if (sign == NULL) goto failed;
+        PyObject *value = ask(
+            PyTuple_GET_ITEM(line, 3), values, PySequence_Fast_ITEMS(values), PyList_GET_SIZE(values)
+        );
+        PyObject *one = value == NULL ? NULL : Py_BuildValue("(nOON)", signals[i].at, sign, Py_TYPE(value), value);
+        Py_DECREF(sign);
+        if (one == NULL) goto failed;
+        PyList_SET_ITEM(told, i, one);
+    }
+done:
+    PyMem_Free(signals);
+    return told;
+failed:
+    Py_CLEAR(told);
+    goto done;
+}
+
 static PyMethodDef methods[] = {
     {"constant", make_constant, METH_O, NULL},
     {"taken", make_taken, METH_O, NULL},
@@ -438,6 +493,7 @@ static PyMethodDef methods[] = {
     {"called_with_all", make_called_with_all, METH_VARARGS, NULL},
     {"fitting", make_fitting, METH_VARARGS, NULL},
     {"results", (PyCFunction)(void (*)(void))module_results, METH_FASTCALL, NULL},
+    {"signals", (PyCFunction)(void (*)(void))module_signals, METH_FASTCALL, NULL},
     {"fill", (PyCFunction)(void (*)(void))module_fill, METH_FASTCALL, NULL},
     {0}};
 

@@ -11,6 +11,11 @@ from fourthwatch.language.operators import KIND_OF, NUMBER, ORDER, Given, Value,
 
 Run = Callable[[Sequence[Given]], Given]
 Classes = frozenset[type]
+Line = tuple[str, float, int | None, Run]
+"""Of a condition: what it tells of, one and the same object for all that tell of it; its points; the sign that it
+speaks with whatever its points are; what it shows."""
+Signal = tuple[int, int, type, Given]
+"""Place of a condition, sign of the points, and what it shows, with its class: 1 and True are the same to a dict."""
 
 HIT, MISS, UNKNOWN = "h", "m", "u"
 """Letters of what conditions say."""
@@ -136,6 +141,22 @@ def results(runs: tuple[Run, ...], values: list[Any]) -> tuple[str, list[int]]:
     """What conditions say of the values: a letter each, and the places of those that hold."""
     told = [run(values) for run in runs]
     return "".join([_LETTER[one] for one in told]), [at for at, one in enumerate(told) if one]
+
+
+def signals(counted: list[int], lines: tuple[Line, ...], values: list[Any], most: int) -> list[Signal]:
+    """One for each code of the conditions that count, by its first; their points are one sum."""
+    points: dict[str, float] = {}
+    first: dict[str, int] = {}
+    for at in counted:
+        code, weight, _, _ = lines[at]
+        points[code] = points.get(code, 0.0) + weight
+        first.setdefault(code, at)
+    told: list[Signal] = []
+    for code, at in list(first.items())[:most]:
+        _, _, sign, show = lines[at]
+        value = show(values)
+        told.append((at, (points[code] > 0) - (points[code] < 0) if sign is None else sign, type(value), value))
+    return told
 
 
 def fill(

@@ -1,6 +1,6 @@
 """The parts of compiled expressions: those in C, or those in Python where there was no compiler; both do the same."""
 
-from fourthwatch.language.closures import BY_EVENT, BY_SUBJECT, BY_VALUES, HIT, MISS, UNKNOWN, Run
+from fourthwatch.language.closures import BY_EVENT, BY_SUBJECT, BY_VALUES, HIT, MISS, UNKNOWN, Line, Run, Signal
 
 try:
     from fourthwatch.language._machine import (
@@ -17,6 +17,7 @@ try:
         numbered,
         ordered,
         results,
+        signals,
         taken,
     )
 
@@ -36,6 +37,7 @@ except ImportError:
         numbered,
         ordered,
         results,
+        signals,
         taken,
     )
 
@@ -49,7 +51,9 @@ __all__ = [
     "HIT",
     "MISS",
     "UNKNOWN",
+    "Line",
     "Run",
+    "Signal",
     "among",
     "calculated",
     "called",
@@ -63,5 +67,6 @@ __all__ = [
     "numbered",
     "ordered",
     "results",
+    "signals",
     "taken",
 ]

@@ -3,6 +3,7 @@
 Three-valued: a rule hits, misses or is unknown, and one rule's unknown stops no other. Pure.
 """
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from fourthwatch.features.reading import picking
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.language import FieldInput, Input, NameInput, Run, compile_at
-from fourthwatch.language.machine import HIT, MISS, UNKNOWN, results
+from fourthwatch.language.machine import HIT, MISS, UNKNOWN, Line, Signal, results, signals
 from fourthwatch.language.operators import number_text
 from fourthwatch.limits import REASONS_MAX
 from fourthwatch.rules.check import CheckedRule, CheckedSet
@@ -69,13 +70,17 @@ class Ruling:
         self._pick_given = picking([self._inputs.places[one] for one in self.given_inputs])
         self._runs: tuple[Run, ...] = tuple([self._compiled(one) for one in self.evaluated])
         self._book = book
-        self._shown = [self._shows(one) for one in self.evaluated]
         rules = [one.rule for one in self.evaluated]
         self.rules: tuple[Rule, ...] = tuple(rules)
         ranks = sorted(range(len(rules)), key=lambda at: _rank(rules[at], at))
         self._rank = {at: rank for rank, at in enumerate(ranks)}
         self._rank_of: Callable[[int], int] = self._rank.__getitem__
         self._weights = [rule.weight for rule in rules]
+        self._lines: tuple[Line, ...] = tuple(
+            (sys.intern(one.rule.code), one.rule.weight, _SPEAKS.get(one.rule.rule_class), self._shows(one))
+            for one in self.evaluated
+        )
+        self._kept: dict[Signal, Reason] = {}
         self._always = frozenset(at for at, rule in enumerate(rules) if rule.state == "live")
         self._sometimes = {at: rule for at, rule in enumerate(rules) if rule.state == "percentage"}
 
@@ -121,29 +126,29 @@ class Ruling:
     def _counting(self, hits: list[int], subject: Subject) -> list[int]:
         always, sometimes = self._always, self._sometimes
         if not sometimes:
-            return [at for at in hits if at in always]
+            return hits if len(always) == len(self.rules) else [at for at in hits if at in always]
         return [at for at in hits if at in always or (at in sometimes and counts_for(sometimes[at], subject))]
 
     def _reasons(self, counted: list[int], values: list[Any]) -> tuple[Reason, ...]:
-        """One for each code, with the points of all rules of that code: they tell one story."""
-        rules, weights = self.rules, self._weights
-        points: dict[str, float] = {}
-        first: dict[str, int] = {}
-        for at in counted:
-            code = rules[at].code
-            if code in points:
-                points[code] += weights[at]
-            else:
-                points[code], first[code] = weights[at], at
-        reasons: list[Reason] = []
-        for code, at in first.items():
-            if len(reasons) == REASONS_MAX:
-                break
-            rule = rules[at]
-            speaks = points[code] if rule.rule_class == "score" else _SPEAKS[rule.rule_class]
-            flag = "red" if speaks > 0 else "green" if speaks < 0 else "grey"
-            reasons.append(Reason(code, rule.says, flag, shown(self._shown[at](values))))
-        return tuple(reasons)
+        """One for each code, with the points of all rules of that code."""
+        kept, told = self._kept, signals(counted, self._lines, values, REASONS_MAX)
+        try:
+            return tuple([kept.get(one) or self._kept_reason(one) for one in told])
+        except TypeError:  # a list or an object, of an event of the shop's own, is no key
+            return tuple([self._reason(one) for one in told])
+
+    def _kept_reason(self, signal: Signal) -> Reason:
+        """Most are given again and again."""
+        reason, value = self._reason(signal), signal[-1]
+        if not isinstance(value, str) or len(value) <= _SHOWN_CHARS_MAX:
+            if len(self._kept) >= _KEPT_MAX:
+                self._kept.clear()
+            self._kept[signal] = reason
+        return reason
+
+    def _reason(self, signal: Signal) -> Reason:
+        at, sign, _, value = signal
+        return Reason(self.rules[at].code, self.rules[at].says, _FLAGS[sign], shown(value))
 
     def _compiled(self, one: CheckedRule) -> Run:
         assert one.when.checked is not None
@@ -164,7 +169,8 @@ class Ruling:
         return lambda values: values[place]
 
 
-_SPEAKS = {"allow": -1.0, "block": 1.0, "review": 1.0}
+_SPEAKS = {"allow": -1, "block": 1, "review": 1}
+_FLAGS = {1: "red", -1: "green", 0: "grey"}
 
 
 def given_inputs(checked: CheckedSet) -> tuple[Input, ...]:
@@ -216,6 +222,8 @@ def shown(value: Any) -> str:
 
 
 _SHOWN_CHARS_MAX = 100
+_KEPT_MAX = 4_096
+"""Reasons kept by one set; a busy one gives about a thousand different ones."""
 
 
 def _rank(rule: Rule, at: int) -> tuple[int, float, int]:
