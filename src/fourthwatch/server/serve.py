@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
@@ -108,7 +109,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
         os.urandom,
         settle,
         broken.set,
-        loop.call_soon_threadsafe,
+        poster(loop),
         loop.call_later,
     )
     models = ModelStore(directory, clock)
@@ -142,6 +143,16 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     models.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
+
+
+def poster(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], object]:
+    """Posts to the loop from any thread; on its own, which calls this, nobody has to be woken."""
+    owner = threading.get_ident()
+
+    def post(act: Callable[[], None]) -> object:
+        return loop.call_soon(act) if threading.get_ident() == owner else loop.call_soon_threadsafe(act)
+
+    return post
 
 
 def _welcome(url: str, users: UserStore, announce: Callable[[str], None]) -> None:
