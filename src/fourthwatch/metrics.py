@@ -36,6 +36,26 @@ MODEL_MATURE = Gauge(
 REPLIES = Counter("fourthwatch_replies", "Replies by route and status", ("route", "status"))
 
 
+class Tally:
+    """A counter's share that one thread counts by itself, as a plain number; brought in whenever somebody reads."""
+
+    def __init__(self, counter: Counter) -> None:
+        self.count = 0
+        """Since it was last brought in."""
+        self._counter = counter
+
+    def bring_in(self) -> None:
+        """On the thread that counts."""
+        self._counter.inc(self.count)
+        self.count = 0
+
+
+EVENTS_ANSWERED = Tally(REPLIES.labels("event", "200"))
+EVENTS_TURNED_AWAY = Tally(REPLIES.labels("event", "503"))
+
+
 def metrics_text() -> bytes:
-    """All metrics as text."""
+    """All metrics as text; to be asked for on the loop's thread, which counts replies."""
+    for tally in (EVENTS_ANSWERED, EVENTS_TURNED_AWAY):
+        tally.bring_in()
     return generate_latest(REGISTRY)

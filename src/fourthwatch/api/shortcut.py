@@ -22,12 +22,10 @@ from fourthwatch.errors import Refused
 from fourthwatch.events import Kind
 from fourthwatch.limits import HEAD_KNOWN_BYTES_MAX, HEADS_KNOWN_MAX
 from fourthwatch.logs import log
-from fourthwatch.metrics import REPLIES
+from fourthwatch.metrics import EVENTS_ANSWERED, EVENTS_TURNED_AWAY, REPLIES
 from fourthwatch.wire.reply import encode, error_body
 
-_TAKEN = REPLIES.labels("event", "200")
 _CROWDED: Final = crowded()
-_TURNED_AWAY = REPLIES.labels("event", str(_CROWDED.status))
 _JSON_HEAD: Final = b"content-type: application/json\r\ncontent-length: %d\r\n"
 _CLOSE: Final = (b"connection", b"close")
 
@@ -103,10 +101,10 @@ class EventExchange:
             self._refuse(outcome)
         elif outcome.replayed:
             self._answer(200, encode(outcome.receipt), REPLAYED)
-            _TAKEN.inc()
+            EVENTS_ANSWERED.count += 1
         else:
             self._answer(200, encode(outcome.receipt))
-            _TAKEN.inc()
+            EVENTS_ANSWERED.count += 1
 
     def _admit(self, kind: Kind, query: bytes, sent: Sent) -> None:
         self._admitted = self._shortcut.intake.admitted(kind, query, sent)
@@ -202,7 +200,7 @@ class Shortcut:
             self._refusal = _head_of(lines, body, refusal_headers(_CROWDED)) + b"\r\n" + body
         transport.write(self._refusal)
         server_state.total_requests += 1
-        _TURNED_AWAY.inc()
+        EVENTS_TURNED_AWAY.count += 1
         return True
 
     def remember(self, head: bytes, kind: Kind, query: bytes, sent: Sent, body_bytes: int) -> None:
