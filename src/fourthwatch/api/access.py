@@ -7,6 +7,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +19,7 @@ REFRESH_S = 0.4
 _UNKNOWN_LOOK_S = 0.1
 """How often a key may cause a look into the file that finds nothing."""
 _KEY_TEXT_MAX = 256
+_DIGESTS_CACHED_MAX = 1_024
 
 KEY_HEADER = b"x-thirdwatch-api-key"
 Headers = Iterable[tuple[bytes, bytes]]
@@ -117,7 +119,7 @@ class Access:
     def _find(self, presented: str) -> Caller | None:
         if len(presented) > _KEY_TEXT_MAX:
             return None
-        digest = key_hash(bare_key(presented))
+        digest = _digest(presented)
         caller = self._callers.get(digest) or self._lent.get(digest)
         if caller is None and self._clock.monotonic_s() - self._looked_s > _UNKNOWN_LOOK_S:
             self.refresh()
@@ -125,3 +127,8 @@ class Access:
             if caller is None:  # a look that found a new key is no reason to refuse the next one
                 self._looked_s = self._clock.monotonic_s()
         return caller
+
+
+@lru_cache(maxsize=_DIGESTS_CACHED_MAX)
+def _digest(presented: str) -> bytes:
+    return key_hash(bare_key(presented))

@@ -104,7 +104,10 @@ class Intake:
 
     def admitted(self, kind: Kind, query: bytes, sent: Sent) -> Admitted:
         """All that can be said before the body is there; raises what is wrong with it."""
-        caller = self.admit(sent.get(KEY_HEADER), "ingest")
+        return self.admitted_as(self.admit(sent.get(KEY_HEADER), "ingest"), kind, query, sent)
+
+    def admitted_as(self, caller: Caller, kind: Kind, query: bytes, sent: Sent) -> Admitted:
+        """The same of a caller who may send events."""
         key = sent.get(b"idempotency-key")
         if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
             raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")

@@ -100,8 +100,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._phase in ("drain", "closed"):
             self._discard(len(data))
         elif self._phase == "answer" or self._ahead:
-            self._ahead = self._ahead[self._ahead_from :] + data
-            self._ahead_from = 0
+            self._ahead, self._ahead_from = self._ahead[self._ahead_from :] + data, 0
             self._set_paused(paused=True)
         else:
             self._read(data, 0)
@@ -164,16 +163,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _read_known(self, data: bytes, start: int) -> int:
         """Take a whole event request whose head the parser has read before, to the byte; else stay at `start`."""
         known = None if (shortcut := self._shortcut) is None else shortcut.known_at(data, start)
-        if shortcut is None or known is None or known.end(start) > len(data):
+        if shortcut is None or known is None or (end := known.end(start)) > len(data):
             return start
         self._requests += 1
         if not self.flow.write_paused and shortcut.turns_away(known, self.transport, self.server_state):
             self._await_request()
-            return known.end(start)
+            return end
         self._phase = "answer"
         self._deadline.clear()
         self.cycle = event = EventExchange(shortcut, self, self._outlet, keep_alive=True)  # type: ignore[assignment]
-        return event.take_known(known, data, start)
+        event.take_known(known, data[end - known.body_bytes : end])
+        return end
 
     def _read_body(self, data: bytes, start: int) -> int:
         stop = min(len(data), start + self._body_left)

@@ -6,12 +6,14 @@ ordinary: another method or path, HTTP/1.0, a peer that waits for `100 Continue`
 
 from asyncio import WriteTransport
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
+import msgspec
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from fourthwatch.api.access import KEY_HEADER
 from fourthwatch.api.exchange import FAILED, Outlet
 from fourthwatch.api.intake import Admitted, Intake, Sent, is_bulk
 from fourthwatch.api.request import REPLAYED, Pair, refusal_headers
@@ -87,13 +89,10 @@ class EventExchange:
         self._shortcut.remember(head, kind, query, sent, body_bytes)
         self._guarded(lambda: self._admit(kind, query, sent))
 
-    def take_known(self, known: "KnownHead", data: bytes, start: int) -> int:
-        """A whole request with a head that came before; returns where it ends."""
-        end = known.end(start)
-        self._guarded(lambda: self._admit(known.kind, known.query, known.sent))
-        self.body = data[end - known.body_bytes : end]
-        self.more_body = False
-        return end
+    def take_known(self, known: "KnownHead", body: bytes) -> None:
+        """A whole request with a head that came before."""
+        self.body = body
+        self._guarded(lambda: self._take_known(known))
 
     def settled(self, outcome: Answer | Refused) -> None:
         """What became of the event; it is durable, or nothing of it is."""
@@ -108,6 +107,14 @@ class EventExchange:
 
     def _admit(self, kind: Kind, query: bytes, sent: Sent) -> None:
         self._admitted = self._shortcut.intake.admitted(kind, query, sent)
+
+    def _take_known(self, known: "KnownHead") -> None:
+        intake = self._shortcut.intake
+        caller = intake.admit(known.sent.get(KEY_HEADER), "ingest")
+        if known.admitted is None or known.admitted.caller is not caller:
+            known.admitted = intake.admitted_as(caller, known.kind, known.query, known.sent)
+        self._admitted = known.admitted
+        self._take()
 
     def _take(self) -> None:
         assert self._admitted is not None
@@ -152,7 +159,7 @@ def _head_of(lines: bytes, body: bytes, extra: Iterable[Pair]) -> bytes:
     return head
 
 
-class KnownHead(NamedTuple):
+class KnownHead(msgspec.Struct, gc=False):
     """What the parser found in a head; the same bytes have the same meaning wherever a request begins."""
 
     kind: Kind
@@ -160,6 +167,8 @@ class KnownHead(NamedTuple):
     sent: Sent
     head_bytes: int
     body_bytes: int
+    admitted: Admitted | None = None
+    """What it was admitted as, while its key is the same caller's."""
 
     def end(self, start: int) -> int:
         """Where a request with this head ends."""
