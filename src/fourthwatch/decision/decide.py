@@ -233,8 +233,10 @@ _foretelling = msgspec.json.Decoder(_Foretelling)
 def foretold_by(seq: int, made: Decision | _Foretelling) -> Foretold:
     """What events behind a submission take on from the decision on it: nothing of one that some features were put off
     for, since what comes behind it can be judged in full."""
-    if not set(made.degraded) <= _NOT_READ:
+    if made.degraded and not set(made.degraded) <= _NOT_READ:
         return Foretold()
+    if not (made.model or made.shadows):
+        return Foretold(seq)
     return Foretold(seq, made.model, made.probability, pack(made.model_vector), made.shadows)
 
 

@@ -6,7 +6,7 @@ back has seen what it hit, and is not contradicted by the same hits.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -88,17 +88,18 @@ class Brake:
         try:
             for tenant in tenants:
                 in_force = walk.rulings.in_force(tenant)
-                if any(rule.brake for rule in in_force.checked.rule_set.rules):
+                if _has_a_brake(walk, tenant):
                     for seq, version, results in reversed(reader.results(tenant, 0, BRAKE_STORED_MAX)):
                         if version == in_force.version:
                             self._note(walk, tenant, seq, results)
         finally:
             reader.close()
 
-    def after(self, walk: Walk, decisions: Iterable[DecisionRow]) -> Iterator[Edit]:
+    def after(self, walk: Walk, decisions: Collection[DecisionRow]) -> Iterator[Edit]:
         """Look at decisions that have become durable; what is to be changed because of them."""
-        for made in decisions:
-            if any(rule.brake for rule in walk.rulings.in_force(made.tenant).checked.rule_set.rules):
+        braked = {tenant for tenant in {made.tenant for made in decisions} if _has_a_brake(walk, tenant)}
+        for made in decisions if braked else ():
+            if made.tenant in braked:
                 for habit in self._note(walk, made.tenant, made.seq, _results.decode(made.detail).results):
                     if habit.is_unusual():
                         yield self._braking(walk, made.tenant, habit)
@@ -152,3 +153,7 @@ class Brake:
             return Edited(rule_set_published(row, "rule.braked", {"rule": name, "state": rule.state}, after), None)
 
         return edit
+
+
+def _has_a_brake(walk: Walk, tenant: int) -> bool:
+    return any(rule.brake for rule in walk.rulings.in_force(tenant).checked.rule_set.rules)

@@ -36,7 +36,7 @@ class Submitted(Protocol):
         ...
 
 
-class Placed(msgspec.Struct, frozen=True, gc=False):
+class Placed(msgspec.Struct, gc=False):
     """An order and who is involved in it, as it says itself: whose a session is, is told when it is asked."""
 
     order: CreateOrder
@@ -93,11 +93,10 @@ class Orders:
             assert isinstance(order, CreateOrder)
             placed = Placed(order, involved_in(order))
         if foretold:
-            placed = msgspec.structs.replace(placed, foretold=foretold_in(found.seq, found.detail))
+            placed.foretold = foretold_in(found.seq, found.detail)
         self.place(tenant, order_id, placed)
         return placed
 
     def remember(self, tenant: int, order_id: str, foretold: Foretold) -> None:
         """Keep what models made of the newest submission, which was just placed."""
-        placed = self._warm[tenant, order_id]
-        self._warm[tenant, order_id] = msgspec.structs.replace(placed, foretold=foretold)
+        self._warm[tenant, order_id].foretold = foretold

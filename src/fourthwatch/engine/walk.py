@@ -166,10 +166,13 @@ class Walk:
         What was taken before may still be on its way to the disk; should it not arrive, this walk is of no more use.
         """
         taken = Taken() if taken is None else taken
+        if not batch:
+            return taken
         self._subjects.expect(
             lambda: first_told(self.ledger, [(o.tenant, subject_of(o.decoded.kind, o.decoded.event)) for o in batch])
         )
-        for submission in batch:
+        nonces = self._random_bytes(NONCE_BYTES * len(batch))
+        for at, submission in enumerate(batch):
             identity = identity_of(submission.decoded, submission.idempotency_key, submission.is_own)
             try:
                 seen = self._find(submission, identity)
@@ -179,7 +182,8 @@ class Walk:
                 taken.outcomes.append(unreadable(damage))
                 continue
             if seen is None:
-                taken.outcomes.append(self._take(submission, identity, taken))
+                nonce = nonces[NONCE_BYTES * at : NONCE_BYTES * (at + 1)]
+                taken.outcomes.append(self._take(submission, identity, nonce, taken))
             elif identity.by_key and seen[1] != submission.decoded.fingerprint:
                 taken.outcomes.append(Conflict("this Idempotency-Key was used before with another body; use a new one"))
             else:
@@ -212,11 +216,10 @@ class Walk:
         newest = self._recent.newest_of(tenant, subject, identity.family)
         return newest if newest is not None and newest[1] == decoded.fingerprint else None
 
-    def _take(self, submission: Submission, identity: Identity, taken: Taken) -> Answer:
+    def _take(self, submission: Submission, identity: Identity, nonce: bytes, taken: Taken) -> Answer:
         decoded, tenant = submission.decoded, submission.tenant
         seq = self.last_seq + 1
         self.windows.pass_to(seq, submission.received_ms)
-        nonce = self._random_bytes(NONCE_BYTES)
         present = self._subjects.present(
             tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name, submission.received_ms,
             is_own=submission.is_own,

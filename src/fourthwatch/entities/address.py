@@ -158,18 +158,24 @@ def _cut(text: str | None, chars_max: int) -> str:
 
 @lru_cache(maxsize=ADDRESSES_CACHED_MAX)
 def _key(address1: str, address2: str, city: str, region: str, zipcode: str, country: str) -> str | None:
-    tokens = {*_tokens(address1), *_tokens(address2)}
+    tokens = {*_tokens(address1), *_tokens(address2)} if address2 else {*_tokens(address1)}
+    place = _place(city, region, zipcode, country)
+    if not tokens and not place.partition("\n")[0].strip("0"):
+        return None
+    # Lone surrogates are no characters, but an address with one must still have a key of its own.
+    form = f"{' '.join(sorted(tokens))}\n{place}".encode("utf-8", "surrogatepass")
+    return _PREFIX + hashlib.blake2b(form, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+@lru_cache(maxsize=ADDRESSES_CACHED_MAX)
+def _place(city: str, region: str, zipcode: str, country: str) -> str:
+    """What stands behind the lines of an address: four more, the first of them the postcode; many houses share it."""
     country_code = "".join(_words(country))
     country_code = _COUNTRIES.get(country_code, country_code)
     postcode = _postcode(zipcode, country_code)
-    if not tokens and not postcode.strip("0"):
-        return None
     place = "" if postcode else " ".join(_stated(_words(city)))
     area = "" if postcode or place else " ".join(_stated(_words(region)))
-    form = "\n".join((" ".join(sorted(tokens)), postcode, country_code, place, area))
-    # Lone surrogates are no characters, but an address with one must still have a key of its own.
-    digest = hashlib.blake2b(form.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES)
-    return _PREFIX + digest.hexdigest()
+    return "\n".join((postcode, country_code, place, area))
 
 
 def _postcode(text: str, country_code: str) -> str:

@@ -153,7 +153,10 @@ def _pton(family: socket.AddressFamily, text: str) -> bytes | None:
 
 
 def _is_outside(number: int, networks: tuple[tuple[int, int], ...]) -> bool:
-    return all(number & mask != network for network, mask in networks) if networks else True
+    for network, mask in networks:  # noqa: SIM110 (a generator takes three times as long)
+        if number & mask == network:
+            return False
+    return True
 
 
 def _by_first_byte(networks: str) -> tuple[tuple[tuple[int, int], ...], ...]:
