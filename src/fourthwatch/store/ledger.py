@@ -3,7 +3,6 @@
 The event log is the truth; everything else can be rebuilt from it. Only this file and its neighbours know SQL.
 """
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
@@ -16,6 +15,7 @@ import msgspec
 from fourthwatch.clock import Millis
 from fourthwatch.errors import LedgerBroken, LedgerUnreadable
 from fourthwatch.limits import CHECKPOINT_EVERY_PAGES, LOG_PAGES_MAX, SEQ_MAX
+from fourthwatch.store import chain
 from fourthwatch.store.about import (
     Submission,
     bits_of,
@@ -24,6 +24,7 @@ from fourthwatch.store.about import (
     order_before_statement,
     submission_of,
 )
+from fourthwatch.store.chain import CHAIN_START
 from fourthwatch.store.changes import Change, Write, apply_alone, write_change
 from fourthwatch.store.draws import DrawRow, draw_of, spent
 from fourthwatch.store.file import BUSY_MS, ledger_error, open_file, why_not
@@ -87,9 +88,8 @@ _TABLES = {_EVENT: ("event", f"{EVENT_COLUMNS}, chain"), _DECISION: ("decision",
 """What a batch is written to, in this order; by the number that its rows begin with."""
 _WIDTH = max(columns.count(",") for _, columns in _TABLES.values()) + 1
 _STATEMENT_ROWS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)
-_HASHED_AT_ONCE = 2_047
-"""Bytes; from one more on hashlib lets go of the interpreter's lock, and has to wait until it gets it back."""
-_CHAIN_START = bytes(16)
+_CHAIN_AT = _WIDTH
+"""Where the chain's hash stands among the bindings of an event."""
 
 
 def _inbox() -> str:
@@ -115,11 +115,12 @@ def _insertion(rows: int) -> str:
 
 
 class Sealed(msgspec.Struct, frozen=True, gc=False):
-    """A batch with its chain hashes, as the data file takes it."""
+    """A batch as the data file takes it, but for its chain hashes."""
 
     statement: str
     bindings: list[Any]
-    link: bytes
+    hashed: tuple[bytes, ...]
+    """What the chain is made of, event by event."""
     last_seq: int
     occasions: Sequence[Occasion] = ()
     case_moves: Sequence[CaseMove] = ()
@@ -159,13 +160,11 @@ class Ledger:
         spoken: Sequence[tuple[Change, Millis]] = (),
     ) -> Sealed:
         """A batch made ready to be written next, behind all that is durable."""
-        link = self._chain
         bindings: list[Any] = []
         for event in events:
-            link = chain_hash(link, event)
             bindings.append(_EVENT)
             bindings += msgspec.structs.astuple(event)
-            bindings.append(link)
+            bindings.append(None)
         blank = (None,) * (_WIDTH - len(DecisionRow.__struct_fields__))
         for decision in decisions:
             bindings.append(_DECISION)
@@ -174,7 +173,8 @@ class Ledger:
         rows = len(events) + len(decisions)
         size = next((size for size in _STATEMENT_ROWS if size >= rows), rows)
         bindings += (None,) * ((_WIDTH + 1) * (size - rows))
-        return Sealed(_insertion(size), bindings, link, events[-1].seq, occasions, case_moves, also, spoken)
+        hashed = tuple([_hashed(event) for event in events])
+        return Sealed(_insertion(size), bindings, hashed, events[-1].seq, occasions, case_moves, also, spoken)
 
     def write(self, batch: Sealed) -> None:
         """Make a batch durable, all or nothing; returns after the sync.
@@ -184,6 +184,8 @@ class Ledger:
         Raises `LedgerFull` or `LedgerBroken`; then nothing of the batch may be acknowledged.
         """
         connection = self._connection
+        links = chain.links(self._chain, batch.hashed)
+        batch.bindings[_CHAIN_AT : (_WIDTH + 1) * len(links) : _WIDTH + 1] = links
         try:
             if self.log_pages >= self._log_pages_wanted:
                 self._start_log_anew()
@@ -196,7 +198,7 @@ class Ledger:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             raise ledger_error(error) from error
-        self._chain = batch.link
+        self._chain = links[-1]
         self.last_seq = batch.last_seq
 
     def apply(self, change: Change, at_ms: Millis) -> None:
@@ -330,7 +332,7 @@ class Ledger:
             row = self._one("SELECT chain FROM event WHERE seq = ?", seq)
         except LedgerUnreadable as damage:
             raise LedgerUnreadable(f"the event at position {seq:,} cannot be read: {damage}") from damage
-        return _CHAIN_START if row is None else row[0]
+        return CHAIN_START if row is None else row[0]
 
     def close(self) -> None:
         """Close the file; what was appended is safe with or without it."""
@@ -347,7 +349,7 @@ class Ledger:
                 place = f" (position {self._one('SELECT max(seq) FROM event INDEXED BY event_identity')[0]:,})"
             told = f"the newest event{place}, which the next one is chained to, cannot be read: {damage}"
             raise LedgerUnreadable(told) from damage
-        return row or (0, _CHAIN_START)
+        return row or (0, CHAIN_START)
 
     def _pair(self, statement: str, *bindings: Any) -> tuple[int, bytes] | None:
         row: tuple[int, bytes] | None = self._one(statement, *bindings)
@@ -364,17 +366,17 @@ class Ledger:
 
 def chain_hash(before: bytes, event: EventRow) -> bytes:
     """16 bytes that stand for this event and all before it: shows lost, changed and swapped rows."""
+    return chain.links(before, (_hashed(event),))[0]
+
+
+def _hashed(event: EventRow) -> bytes:
     numbers = (
         f"{event.seq} {event.tenant} {event.kind} {event.occurred_ms} {event.received_ms}"
         f" {len(event.body)} {event.from_go:d}"
     )
     head = f"{numbers} {event.name!a} {event.subject!a}".encode()
     warnings = b"" if event.warnings is None else event.warnings
-    row = b"".join((head, event.nonce, event.identity, event.fingerprint, event.body, warnings))
-    digest = hashlib.blake2b(row[:_HASHED_AT_ONCE], digest_size=16, key=before)
-    for at in range(_HASHED_AT_ONCE, len(row), _HASHED_AT_ONCE):
-        digest.update(row[at : at + _HASHED_AT_ONCE])
-    return digest.digest()
+    return b"".join((head, event.nonce, event.identity, event.fingerprint, event.body, warnings))
 
 
 def event_row(row: Sequence[Any]) -> EventRow:
