@@ -26,8 +26,8 @@ $(VENV)/.python:
 	@touch $@
 
 COMPILED := setup.py src/fourthwatch/features/_kernel.c src/fourthwatch/features/_kernel_state.h \
-	src/fourthwatch/features/_keyer.c src/fourthwatch/language/_machine.c src/fourthwatch/store/_chain.c \
-	src/fourthwatch/wire/_scan.c
+	src/fourthwatch/features/_kernel_hops.h src/fourthwatch/features/_keyer.c src/fourthwatch/language/_machine.c \
+	src/fourthwatch/store/_chain.c src/fourthwatch/wire/_scan.c
 
 SCRIPTS := $(wildcard src/fourthwatch/console/scripts/*)
 

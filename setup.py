@@ -58,7 +58,7 @@ setup(
         Extension(
             "fourthwatch.features._kernel",
             ["src/fourthwatch/features/_kernel.c"],
-            depends=["src/fourthwatch/features/_kernel_state.h"],
+            depends=["src/fourthwatch/features/_kernel_state.h", "src/fourthwatch/features/_kernel_hops.h"],
             extra_compile_args=_C,
             optional=True,
         ),

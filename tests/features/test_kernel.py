@@ -43,7 +43,9 @@ def blocks(number: int, fast: int) -> pytest.MarkDecorator:
 def test_the_compiled_kernel_was_built() -> None:
     assert chosen.COMPILED
     assert chosen.Kernel is _kernel.Kernel
-    for bound in ("THINGS_EXACT_MAX", "LATEST_KEPT_MAX", "SERIES_MAX", "KINDS_MAX", "QUERIES_MAX", "SOURCES_MAX"):
+    bounds = [name for name in dir(_kernel) if name.isupper()]
+    assert len(bounds) == 9
+    for bound in bounds:
         assert getattr(_kernel, bound) == getattr(limits, bound)
 
 
@@ -492,6 +494,8 @@ def test_a_million_observations_of_one_entity_stay_within_20_kb() -> None:
     assert kernel.memory_bytes() - empty < 20_000
 
 
+WALKED = (3, 3, 3, 3, 3, 1, 1, 1, 3)
+NOWHERE: tuple[list[int], ...] = ([], [], [], [], [])
 REFUSED: list[tuple[str, tuple[Any, ...]]] = [
     ("define", (0, 1)), ("define", (4_096, 1)), ("define", (6, 0)), ("define", (6, 6)), ("define", (1, Mode.PEAK)),
     ("define", ("6", 1)), ("define", (6,)), ("define", (2**70, 1)), ("route", (0, [9], False)), ("route", (0, 9, 0)),
@@ -513,6 +517,13 @@ REFUSED: list[tuple[str, tuple[Any, ...]]] = [
     ("first_ms", (None,)), ("remove", (1.5,)), ("entries", ([],)), ("marks", (1, 6, 0, 1)), ("marks", (1, 1, 0, -1)),
     ("marks", (1, 1, -1, 1)), ("marks", (1, 1, 0)), ("forget", (-1,)), ("forget", (None,)),
     ("take_out_forgotten", (0,)), ("next_slice", (10,)),
+    ("neighbours", (WALKED, 0, [1], NOWHERE, 0)), ("neighbours", (WALKED[1:], 0, [1], NOWHERE)),
+    ("neighbours", (list(WALKED), 0, [1], NOWHERE)), ("neighbours", ((*WALKED[:-1], 6), 0, [1], NOWHERE)),
+    ("neighbours", ((1, *WALKED[1:]), 0, [1], NOWHERE)), ("neighbours", ((*WALKED[:-2], 3, 3), 0, [1], NOWHERE)),
+    ("neighbours", (WALKED, -1, [1], NOWHERE)), ("neighbours", (WALKED, 0, [2**63], NOWHERE)),
+    ("neighbours", (WALKED, 0, [1], NOWHERE[1:])), ("neighbours", (WALKED, 0, [1], list(NOWHERE))),
+    ("neighbours", (WALKED, 0, [1], (*NOWHERE[1:], [-1]))), ("neighbours", (WALKED, 0, [1], (*NOWHERE[1:], None))),
+    ("neighbours", (WALKED, 0, [1], (*NOWHERE[1:], [1] * 1_025))),
     ("add_to_known", (0, 0, [], [(6, 1, 0)])), ("add_to_known", (0, 0, [])), ("add", (2**43 + 1, 0, [], [])),
     ("load", (None,)), ("load", (b"",)), ("load", (bytes(24),)), ("load", (bytearray(80),)),
 ]  # fmt: skip

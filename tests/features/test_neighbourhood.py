@@ -7,7 +7,7 @@ import pytest
 
 from fourthwatch.clock import DAY_MS, HOUR_MS
 from fourthwatch.features.catalogue import THEMES
-from fourthwatch.limits import HUB_USERS, NEIGHBOURS_MAX
+from fourthwatch.limits import HUB_USERS
 from telling import Telling, Told, Value, about, card, event, home, order
 
 NAMES = (
@@ -146,40 +146,6 @@ def test_shops_are_strangers_to_each_other() -> None:
     first.tenant = 2
     assert first.values(NAMES, present)[0] == 1
     assert first.values(NAMES, first.present(order(_deviceId="dv-1")))[0] == 0
-
-
-def test_a_walk_is_bounded_however_dense_the_shop() -> None:
-    chance = random.Random(5)
-    telling = Telling(
-        *(
-            event("login", DAY_MS, _userId=f"u{chance.randrange(900)}", _deviceId=f"dv-{chance.randrange(500)}")
-            for _ in range(4_000)
-        )
-    )
-    looked_at: list[int] = []
-    marks = telling.windows._kernel.marks
-
-    class Counting:
-        """The kernel, with a note of who was looked at."""
-
-        def marks(self, key: int, *rest: int) -> list[int]:
-            looked_at.append(key)
-            return marks(key, *rest)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(telling.windows._kernel, name)
-
-    reading, _ = telling.windows.reading_of(telling.windows.book, ("neighbours",))
-    recollection = telling.windows.book.get("neighbours")
-    assert recollection is not None
-    walk = recollection.recollections[0].prepare(reading.questions, Counting())  # type: ignore[arg-type]
-    assert callable(walk)
-    for user in range(20):
-        looked_at.clear()
-        found = walk(telling.present(event("login", 0, _userId=f"u{user}", _deviceId=f"dv-{user}")))
-        assert found[0] is not None
-        assert 0 < found[0] < NEIGHBOURS_MAX
-        assert len(set(looked_at)) <= NEIGHBOURS_MAX
 
 
 def naive_walk(links: list[tuple[str, str]], user: str, device: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ a pick-up point) is told and not walked through, by the bound that the features 
 
 import msgspec
 
-from fourthwatch.features.neighbourhood import HUB_WINDOW_MS
+from fourthwatch.features.hops import HUB_WINDOW_MS
 from fourthwatch.features.things import THINGS, key_of, mark_of_key
 from fourthwatch.limits import GRAPH_EDGES_MAX, GRAPH_FANOUT, GRAPH_NODES_MAX, HUB_USERS
 from fourthwatch.store.graph_facts import UserFacts, user_facts

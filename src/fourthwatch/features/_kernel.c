@@ -1,6 +1,7 @@
 /* The compiled kernel of the windows. `specification.py` says in plain Python what it does, and is held against it.
  *
- * This file is what Python sees: arguments, plans, reading, snapshots, the type. `_kernel_state.h` is what is kept.
+ * This file is what Python sees: arguments, plans, reading, snapshots, the type. `_kernel_state.h` is what is kept,
+ * `_kernel_hops.h` the walk through a neighbourhood.
  *
  * No Python code may run between finding a block and the last look at it: arguments are read into C first, and results
  * that need tracked objects (tuples, lists) are made from copies. */
@@ -426,7 +427,7 @@ static PyObject *holds(Run r, size_t low, size_t high, size_t known, int64_t aft
     return forgets && after < time_of(r.e[r.single]) ? none() : PyLong_FromLong(0);
 }
 
-static PyObject *standing(Run r, size_t low, size_t high, size_t known) {
+static Wide standing(Run r, size_t low, size_t high, size_t known) {
     Wide count = 0;
     int64_t ended_ms = -1;
     for (size_t i = r.low; i < known; i++)
@@ -434,7 +435,7 @@ static PyObject *standing(Run r, size_t low, size_t high, size_t known) {
     for (size_t i = low; i < high; i++)
         if (r.e[i].mark != ALL && r.e[i].amount > 0 && time_of(r.e[i]) > ended_ms)
             count += (Wide)1 << (i < r.single ? r.level : 0);
-    return clamped(count);
+    return count;
 }
 
 static PyObject *answer_one(const Asked *a, Run r, int64_t until_ms, int64_t mark) {
@@ -450,13 +451,21 @@ static PyObject *answer_one(const Asked *a, Run r, int64_t until_ms, int64_t mar
     for (high = known; !nth && high > r.low && time_of(r.e[high - 1]) > until_ms - c->to_ms;) high--;
     for (low = high; low > r.low && time_of(r.e[low - 1]) > after;) low--;
     if (op == HOLDS) return holds(r, low, high, known, after, c, mark);
-    if (op == STANDING) return standing(r, low, high, known);
+    if (op == STANDING) return clamped(standing(r, low, high, known));
     if (low == high) return none();
     if (op == SINCE_LAST) return since(r.block, r.e[high - 1], until_ms);
     if (op == SINCE_FIRST) return since(r.block, r.e[low], until_ms);
     if ((int64_t)(high - low) <= c->to_ms) return none();
     Entry e = r.e[high - 1 - (size_t)c->to_ms];
     return flag_of(e) == FOLDED ? none() : PyLong_FromLongLong(op == LATEST_MARK ? e.mark : e.amount);
+}
+
+/* The newest marks of a run, which were not folded or let go. */
+static Py_ssize_t marks_of(const Run *r, int64_t until_ms, Py_ssize_t cap, int64_t *marks) {
+    Py_ssize_t kept = 0;
+    for (size_t i = r->high; i > r->low && kept < cap; i--)
+        if (time_of(r->e[i - 1]) <= until_ms && flag_of(r->e[i - 1]) == EXACT) marks[kept++] = r->e[i - 1].mark;
+    return kept;
 }
 
 static int answer_all(const Kernel *k, PyObject *list, const Plan *plan, int64_t until_ms, const uint64_t *keys,
@@ -517,6 +526,8 @@ end:
     Py_XDECREF(mark_list);
     return list;
 }
+
+#include "_kernel_hops.h"
 
 /* ---- Single entities ---- */
 
@@ -601,10 +612,8 @@ static PyObject *kernel_marks(Kernel *k, PyObject *const *args, Py_ssize_t n) {
     int found = look_up(k, args[0], &slot);
     if (found < 0) return NULL;
     int64_t marks[2 * EXACT_MAX];
-    Py_ssize_t kept = 0;
     Run r = run_of(found ? slot->block : NULL, 0, (unsigned)series);
-    for (size_t i = r.high; i > r.low && kept < cap && kept < 2 * EXACT_MAX; i--)
-        if (time_of(r.e[i - 1]) <= until_ms && flag_of(r.e[i - 1]) == EXACT) marks[kept++] = r.e[i - 1].mark;
+    Py_ssize_t kept = marks_of(&r, until_ms, cap < 2 * EXACT_MAX ? cap : 2 * EXACT_MAX, marks);
     PyObject *list = PyList_New(kept);
     for (Py_ssize_t i = 0; list && i < kept; i++) {
         PyObject *o = PyLong_FromLongLong(marks[i]);
@@ -862,7 +871,7 @@ static PyMethodDef kernel_methods[] = {
     METHOD(define, METH_FASTCALL), METHOD(route, METH_FASTCALL), METHOD(drop_series, METH_O),
     METHOD(add, METH_FASTCALL), METHOD(plan, METH_O), METHOD(read, METH_FASTCALL),
     METHOD(knows, METH_O), METHOD(first_seq, METH_O), METHOD(first_ms, METH_O), METHOD(marks, METH_FASTCALL),
-    METHOD(entries, METH_O), METHOD(remove, METH_O), METHOD(forget, METH_O),
+    METHOD(neighbours, METH_FASTCALL), METHOD(entries, METH_O), METHOD(remove, METH_O), METHOD(forget, METH_O),
     METHOD(take_out_forgotten, METH_O), METHOD(add_to_known, METH_FASTCALL), METHOD(memory_bytes, METH_NOARGS),
     METHOD(take_back, METH_FASTCALL),
     METHOD(begin_snapshot, METH_NOARGS), METHOD(next_slice, METH_O), METHOD(end_snapshot, METH_NOARGS),
@@ -878,7 +887,8 @@ static PyType_Spec kernel_spec = {
 static int module_exec(PyObject *module) {
     static const struct { const char *name; int value; } BOUNDS[] = {
         {"THINGS_EXACT_MAX", EXACT_MAX}, {"LATEST_KEPT_MAX", LATEST_MAX}, {"SERIES_MAX", SERIES_MAX},
-        {"KINDS_MAX", KINDS_MAX}, {"QUERIES_MAX", QUERIES_MAX}, {"SOURCES_MAX", SOURCES_MAX}};
+        {"KINDS_MAX", KINDS_MAX}, {"QUERIES_MAX", QUERIES_MAX}, {"SOURCES_MAX", SOURCES_MAX},
+        {"HUB_USERS", HUB_USERS}, {"NEIGHBOURS_PER_STEP_MAX", NEIGHBOURS_PER_STEP_MAX}, {"NEIGHBOURS_MAX", NEIGHBOURS_MAX}};
     for (size_t i = 0; i < sizeof BOUNDS / sizeof *BOUNDS; i++)
         if (PyModule_AddIntConstant(module, BOUNDS[i].name, BOUNDS[i].value)) return -1;
     PyObject *type = PyType_FromModuleAndSpec(module, &kernel_spec, NULL);

@@ -7,14 +7,17 @@ anything changes, and every bad argument is a TypeError or a ValueError.
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import TypeVar
 
 from fourthwatch.features.answers import Answer, answer, unheard
+from fourthwatch.features.hops import MODES, THINGS, Neighbours, walked
 from fourthwatch.features.modes import EXACT, Doubt, Entity, Mode, Observation, Op, Query, RawEntry, refusal
 from fourthwatch.features.modes import LEVEL as LEVEL_FLAG
 from fourthwatch.features.slices import Record, pack_record, pack_slice, records_of
 from fourthwatch.features.summaries import Run, flag_of, put, series_of, split_level, take_back, time_of, word_of
 from fourthwatch.limits import AT_MS_MAX, KINDS_MAX, LATEST_KEPT_MAX, QUERIES_MAX, SEQ_MAX, SERIES_MAX, SOURCES_MAX
 
+_T = TypeVar("_T")
 _INT64_MAX = 2**63 - 1
 
 
@@ -253,6 +256,23 @@ class Kernel:
         there = [e[1] for e in reversed(things) if flag_of(e) == EXACT and time_of(e) <= until_ms]
         return there[:cap]
 
+    def neighbours(
+        self, series: tuple[int, ...], until_ms: int, own: Sequence[int], things: tuple[Sequence[int], ...], /
+    ) -> Neighbours:
+        """Two hops from the present users, told by their marks, and the keys of IPs, devices, cards, phones, addresses.
+
+        `series` are: users of a thing; devices, cards, phones, addresses of a user; a user's disputes, those won,
+        refusals, tags.
+        """
+        if {type(series), type(things)} != {tuple}:
+            raise TypeError("series and things must be tuples")
+        if [self._modes[self._defined(one)] for one in series] != MODES or len(things) != THINGS:
+            raise ValueError("the walk needs other series, or other things")
+        _number(until_ms, "until_ms", 0, AT_MS_MAX)
+        users = [_number(mark, "mark", -(2**63), _INT64_MAX) for mark in _listed(own, SOURCES_MAX)]
+        keys = [[_key(key) for key in _listed(each, SOURCES_MAX)] for each in things]
+        return walked(self, series, until_ms, users, keys)
+
     def entries(self, key: int, /) -> list[RawEntry]:
         """Everything that is kept of the entity, by series and time; empty when it was never heard of."""
         known = self._known_of(_key(key))
@@ -365,7 +385,7 @@ def _key(value: object) -> int:
     return _number(value, "a key", 0, 2**64 - 1)
 
 
-def _listed(values: Iterable[int], most: int) -> list[int]:
+def _listed(values: Iterable[_T], most: int) -> list[_T]:
     listed = list(values)
     if len(listed) > most:
         raise ValueError(f"at most {most} are possible")
@@ -373,9 +393,7 @@ def _listed(values: Iterable[int], most: int) -> list[int]:
 
 
 def _tuples(values: Iterable[object], width: int, most: int) -> list[tuple[int, ...]]:
-    listed = list(values)
-    if len(listed) > most:
-        raise ValueError(f"at most {most} are possible")
+    listed = _listed(values, most)
     tuples = [value for value in listed if isinstance(value, tuple) and len(value) == width]
     if len(tuples) < len(listed):
         raise TypeError(f"tuples of {width} are wanted")

@@ -45,13 +45,10 @@ def key_of(tenant: int, text: str) -> int:
 DIGEST: Callable[[bytes], int] = xxhash.xxh3_64_intdigest
 
 
-KEY_BITS = 0xFFFF_FFFF_FFFF_FFFF
-
-
 def mark_of_key(key: int) -> int:
-    """A key as the signed number that stands for it among the marks of another's history; `& KEY_BITS` is the way back.
+    """A key as the signed number that stands for it among the marks of another's history; `% 2**64` is the way back.
 
-    >>> mark_of_key(2**64 - 5), mark_of_key(2**64 - 5) & KEY_BITS == 2**64 - 5
+    >>> mark_of_key(2**64 - 5), mark_of_key(2**64 - 5) % 2**64 == 2**64 - 5
     (-5, True)
     """
     return key - (1 << 64) if key >> 63 else key
