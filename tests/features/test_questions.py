@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 
 from fourthwatch.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from fourthwatch.features import observe
 from fourthwatch.features import windows as rooms
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.definition import Book, Feature
+from fourthwatch.features.fields import Read, reader_of
 from fourthwatch.features.observe import Present
 from fourthwatch.features.specification import Kernel
+from fourthwatch.features.subject import Subject
+from fourthwatch.features.things import key_of
 from fourthwatch.features.windows import Windows
 from story import NOW_MS, Story, memory_of
 
@@ -260,3 +264,28 @@ def test_without_a_compiler_everything_is_the_same(seed: int, monkeypatch: pytes
             "createOrder", at_ms, _deviceId="dv-1", **body
         )
     assert memory_of(compiled.windows) == memory_of(plain.windows)
+
+
+def test_a_field_that_many_series_remember_is_read_once_for_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[tuple[str, ...]] = []
+
+    def noting(path: tuple[str, ...]) -> Read:
+        of = reader_of(path)
+
+        def reading(subject: Subject) -> Any:
+            read.append(path)
+            return of(subject)
+
+        return reading
+
+    monkeypatch.setattr(observe, "reader_of", noting)
+    story = Story(windows=Windows())
+    of = "(amount of order, by"
+    texts = [f"sum{of} card)", f"max{of} user)", f"mean{of} device)", f"sum{of} user)"]
+    texts += [f"sum(amount of order where is_gift, by {by})" for by in ("card", "user")]
+    story.windows.completed(story.windows.need([story.windows.book.check(feature(text)) for text in texts]))
+    story.tell("createOrder", _orderId="ord-1", _userId="asha", _amount="20", _deviceId="dv-1", _isGift=True)
+    own, of_everybody, selected = [("amount",)], [("amount",)], [("is_gift",), ("amount",)]
+    assert sorted(read) == sorted(own + of_everybody + selected)
+    kept = [amount for *_, amount in story.windows._kernel.entries(key_of(1, "user:asha")) if amount]
+    assert kept == [20_000_000] * 3

@@ -163,7 +163,9 @@ Observe = Callable[[Present], Iterable[tuple[int, int]]]
 
 
 class _Writer(NamedTuple):
-    number: int
+    """What is worked out of an event once, for all series that remember the same of it."""
+
+    numbers: tuple[int, ...]
     condition: Callable[[Subject], bool] | None
     observe: Observe
     names: frozenset[str] | None
@@ -178,8 +180,8 @@ class _Watch:
         """By kind of event, the series in which each counts, whatever is in it."""
         self.told_apart: dict[int, tuple[Apart, ...]] = {}
         """By kind of event, each kind of thing with the series that tell its things apart."""
-        self.writers: dict[int, list[_Writer]] = {}
-        """All other series."""
+        self.writers: dict[int, dict[str, _Writer]] = {}
+        """By kind of event all other series, those that remember the same of it together."""
         self.things: tuple[tuple[str, ...], tuple[Keyer, ...], tuple[int, ...]] = ((), (), ())
         """Names, what makes the keys of each, and the kinds of histories that they have."""
         self.combinations: list[tuple[int, By]] = []
@@ -195,6 +197,17 @@ class _Watch:
         numbers = all_of_kind[name][3] if name in all_of_kind else ()
         all_of_kind[name] = (name, KEYERS[name], MARKERS.get(name), (*numbers, number))
         self.told_apart[kind_number] = tuple(all_of_kind.values())
+
+    def write(self, kind_number: int, series: Series, number: int, names: frozenset[str] | None = None) -> None:
+        """Let a series remember what it does, in events of this kind."""
+        writers = self.writers.setdefault(kind_number, {})
+        told = _told_by(series) if names is None else f"{_told_by(series)} named {sorted(names)}"
+        same = writers.get(told)
+        if same is None:
+            condition = None if series.where is None else condition_of(series)
+            writers[told] = _Writer((number,), condition, _observe_of(series), names)
+        else:
+            writers[told] = same._replace(numbers=(*same.numbers, number))
 
     def entities(self, present: Present) -> list[Entity]:
         names, keyers, kinds = self.things
@@ -215,9 +228,11 @@ class _Watch:
         told_apart = self.told_apart.get(kind_number)
         if told_apart is not None:
             apart(told_apart, present.keys, present.told, subject, found)
-        for number, condition, observe, names in self.writers.get(kind_number, ()):
-            if (names is None or subject.name in names) and (condition is None or condition(subject)):
-                found += [(number, mark, amount) for mark, amount in observe(present)]
+        writers = self.writers.get(kind_number)
+        if writers is not None:
+            for numbers, condition, observe, names in writers.values():
+                if (names is None or subject.name in names) and (condition is None or condition(subject)):
+                    found += [(number, mark, amount) for mark, amount in observe(present) for number in numbers]
         return found
 
 
@@ -280,27 +295,24 @@ class Observer:
     def _add_writers(self, one: Numbered) -> None:
         series = one.series
         watch = self._watch_of(series.tenant)
-        writers = watch.writers
         if series.special == HEARD:
             return
-        if series.special == TAGS:
-            for number in (_TAG_KIND, _UNTAG_KIND):
-                writers.setdefault(number, []).append(_Writer(one.number, None, _tags, None))
-            return
-        if series.where is None and not series.custom and (series.of is None or _is_of_things(series)):
-            for number in series.kinds:
-                if series.of is None:
-                    watch.counted.setdefault(number, []).append(one.number)
-                else:
-                    watch.tell_apart(number, series.of[0], one.number)
-            return
-        condition = None if series.where is None else condition_of(series)
-        observe = _observe_of(series)
-        for number in series.kinds:
-            writers.setdefault(number, []).append(_Writer(one.number, condition, observe, None))
+        is_plain = series.where is None and not series.custom and (series.of is None or _is_of_things(series))
+        for number in (_TAG_KIND, _UNTAG_KIND) if series.special == TAGS else series.kinds:
+            if series.special == TAGS or not is_plain:
+                watch.write(number, series, one.number)
+            elif series.of is None:
+                watch.counted.setdefault(number, []).append(one.number)
+            else:
+                watch.tell_apart(number, series.of[0], one.number)
         if series.custom and _CUSTOM_KIND not in series.kinds:
-            writer = _Writer(one.number, condition, observe, frozenset(series.custom))
-            writers.setdefault(_CUSTOM_KIND, []).append(writer)
+            watch.write(_CUSTOM_KIND, series, one.number, frozenset(series.custom))
+
+
+def _told_by(series: Series) -> str:
+    """What a series remembers of an event that it selects by its kind; the same text, the same observations."""
+    mode = series.mode if series.of is not None and series.mode in (Mode.DISTINCT, Mode.LATEST) else Mode.ADD
+    return msgspec.structs.replace(series, mode=mode, kinds=(), custom=(), tenant=0, by=()).text
 
 
 def condition_of(series: Series) -> Callable[[Subject], bool]:
@@ -320,6 +332,8 @@ def _is_of_things(series: Series) -> bool:
 
 
 def _observe_of(series: Series) -> Observe:
+    if series.special == TAGS:
+        return _tags
     if series.of is None:
         return lambda present: ((present.mark, 0),)
     if series.mode is Mode.DISTINCT:
