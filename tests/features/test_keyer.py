@@ -57,6 +57,9 @@ def test_both_say_the_same_of_one_of_several_and_of_nothing(made: Any) -> None:
         (0, 0, 0), (3, one, 0), (4, one, 0), (5, other, 0), (6, 5, 0), (6, 6, 0), (5, 8, 0), (5, 9, 0)
     ]  # fmt: skip
     assert told == {"one": (one,), "texts": (other,), "none": (5, 6)}
+    present = SimpleNamespace(order=77)
+    firsts: tuple[Any, ...] = (entries[1], lambda of: of.order, entries[0], ("empty", keyers[3], None, ()))
+    assert made.first_marks(firsts, {}, {"one": (8, 9)}, subject, present) == [other, 77, 8, 0]
     every = (1, 2**63 - 1, 2**63, 2**64 - 1)
     assert made.signed_keys(every) == tuple([mark_of_key(key) for key in every])
 
@@ -80,6 +83,8 @@ def test_what_is_handed_in_wrongly_is_refused() -> None:
         (one, (subject,)), (many, (subject,)), (one, ()), (made.firsts, (("one",), (), {}, subject)),
         (made.firsts, (("one",), (lambda _: [1],), {}, subject)), (made.heard, ((), (), (), [], subject)),
         (made.signed_keys, ([1],)), (made.apart, ((), {}, {}, subject, ())), (made.apart, ((5,), {}, {}, subject, [])),
+        (made.first_marks, ([], {}, {}, subject, None)), (made.first_marks, ((5,), {}, {}, subject, None)),
+        (made.first_marks, ((("one", one),), {}, {}, subject, None)),
     ]  # fmt: skip
     for call, arguments in wrong:
         with pytest.raises(TypeError):

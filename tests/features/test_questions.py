@@ -289,3 +289,17 @@ def test_a_field_that_many_series_remember_is_read_once_for_an_event(monkeypatch
     assert sorted(read) == sorted(own + of_everybody + selected)
     kept = [amount for *_, amount in story.windows._kernel.entries(key_of(1, "user:asha")) if amount]
     assert kept == [20_000_000] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("count(order, by user)", b""), ("mean(amount of order, by user)", b"v"), ("walked_users", b"evv"),
+        ("not seen(device, by user)", b"vv"), ("walked_users + walked_cards", b"evvv"),
+    ],
+)  # fmt: skip
+def test_a_reading_makes_nothing_that_nobody_reads_and_nothing_twice(text: str, steps: bytes) -> None:
+    story = prepared(text)
+    book = Book([one.feature for one in built_in() if one.checked is not None], [feature(text)])
+    reading, _ = story.windows.reading_of(book, ["asked"])
+    assert bytes(reading._ways) == steps

@@ -265,6 +265,35 @@ static PyObject *told_marks(PyObject *entry, PyObject *known, PyObject *told, As
     return failed ? NULL : marks;
 }
 
+static int is_entry(PyObject *entry) {
+    if (PyTuple_Check(entry) && PyTuple_GET_SIZE(entry) == 4 && PyTuple_Check(PyTuple_GET_ITEM(entry, 3))) return 1;
+    PyErr_Format(PyExc_TypeError, "an entry is a name, two keyers and numbers");
+    return 0;
+}
+
+/* first_marks(makers, known, told, subject, present) -> of an entry the most important mark, 0 where there is none; of
+ * any other maker what it makes of what is present */
+static PyObject *module_first_marks(PyObject *module, PyObject *const *arguments, Py_ssize_t given) {
+    (void)module;
+    if (given != 5 || !PyTuple_Check(arguments[0]) || !PyDict_Check(arguments[1]) || !PyDict_Check(arguments[2]))
+        return PyErr_Format(PyExc_TypeError, "first_marks(makers: tuple, known: dict, told: dict, subject, present)");
+    PyObject *found = PyList_New(PyTuple_GET_SIZE(arguments[0]));
+    Asked asked = about(arguments[3]);
+    for (Py_ssize_t i = 0; found != NULL && i < PyTuple_GET_SIZE(arguments[0]); i++) {
+        PyObject *maker = PyTuple_GET_ITEM(arguments[0], i), *marks, *mark = NULL;
+        if (!PyTuple_Check(maker)) {
+            mark = PyObject_CallOneArg(maker, arguments[4]);
+        } else if (is_entry(maker) && (marks = told_marks(maker, arguments[1], arguments[2], &asked)) != NULL) {
+            if (!PyTuple_Check(marks)) PyErr_Format(PyExc_TypeError, "marks are a tuple");
+            else mark = PyTuple_GET_SIZE(marks) ? Py_NewRef(PyTuple_GET_ITEM(marks, 0)) : PyLong_FromLong(0);
+        }
+        if (mark == NULL) Py_CLEAR(found);
+        else PyList_SET_ITEM(found, i, mark);
+    }
+    done_with(&asked);
+    return found;
+}
+
 /* apart(entries, known, told, subject, found): (number, mark, 0) of every thing joins the list */
 static PyObject *module_apart(PyObject *module, PyObject *const *arguments, Py_ssize_t given) {
     (void)module;
@@ -275,10 +304,7 @@ static PyObject *module_apart(PyObject *module, PyObject *const *arguments, Py_s
     Asked asked = about(arguments[3]);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments[0]); i++) {
         PyObject *entry = PyTuple_GET_ITEM(arguments[0], i);
-        if (!PyTuple_Check(entry) || PyTuple_GET_SIZE(entry) != 4 || !PyTuple_Check(PyTuple_GET_ITEM(entry, 3))) {
-            PyErr_Format(PyExc_TypeError, "an entry is a name, two keyers and numbers");
-            goto failed;
-        }
+        if (!is_entry(entry)) goto failed;
         PyObject *marks = told_marks(entry, arguments[1], arguments[2], &asked);
         PyObject *numbers = PyTuple_GET_ITEM(entry, 3);
         if (marks == NULL || !PyTuple_Check(marks)) {
@@ -306,6 +332,7 @@ failed:
 static PyMethodDef methods[] = {
     {"apart", (PyCFunction)(void (*)(void))module_apart, METH_FASTCALL, NULL},
     {"keyer", module_keyer, METH_VARARGS, NULL},
+    {"first_marks", (PyCFunction)(void (*)(void))module_first_marks, METH_FASTCALL, NULL},
     {"firsts", (PyCFunction)(void (*)(void))module_firsts, METH_FASTCALL, NULL},
     {"heard", (PyCFunction)(void (*)(void))module_heard, METH_FASTCALL, NULL},
     {"signed_keys", module_signed_keys, METH_O, NULL},

@@ -3,12 +3,12 @@
 from fourthwatch.features.keying import Apart, Keyer, Keys
 
 try:
-    from fourthwatch.features._keyer import apart, firsts, heard, keyer, signed_keys
+    from fourthwatch.features._keyer import apart, first_marks, firsts, heard, keyer, signed_keys
 
     COMPILED = True
 except ImportError:
-    from fourthwatch.features.keying import apart, firsts, heard, keyer, signed_keys
+    from fourthwatch.features.keying import apart, first_marks, firsts, heard, keyer, signed_keys
 
     COMPILED = False
 
-__all__ = ["COMPILED", "Apart", "Keyer", "Keys", "apart", "firsts", "heard", "keyer", "signed_keys"]
+__all__ = ["COMPILED", "Apart", "Keyer", "Keys", "apart", "first_marks", "firsts", "heard", "keyer", "signed_keys"]

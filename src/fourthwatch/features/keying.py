@@ -58,14 +58,34 @@ def signed_keys(keys: Keys) -> Keys:
     return tuple([key - _WRAP if key >> 63 else key for key in keys])
 
 
+def _told(told: dict[str, Keys], known: dict[str, Keys], entry: Apart, subject: Any) -> Keys:
+    name, make, make_marks, _ = entry
+    marks = told.get(name)
+    if marks is None:
+        keys = _known(known, name, make, subject) if make_marks is None else make_marks(subject)
+        marks = told[name] = signed_keys(keys)
+    return marks
+
+
+def first_marks(
+    makers: tuple[Apart | Callable[[Any], int], ...], known: dict[str, Keys], told: dict[str, Keys], subject: Any,
+    present: Any,
+) -> list[int]:  # fmt: skip
+    """Of a kind of thing the most important mark, 0 where there is none; of all else what is made of `present`."""
+    found = []
+    for maker in makers:
+        if isinstance(maker, tuple):
+            marks = _told(told, known, maker, subject)
+            found.append(marks[0] if marks else 0)
+        else:
+            found.append(maker(present))
+    return found
+
+
 def apart(
     entries: tuple[Apart, ...], known: dict[str, Keys], told: dict[str, Keys], subject: Any,
     found: list[tuple[int, int, int]],
 ) -> None:  # fmt: skip
     """Add what each series is to remember of the things that it tells apart: number, mark, no amount."""
-    for name, make, make_marks, numbers in entries:
-        marks = told.get(name)
-        if marks is None:
-            keys = _known(known, name, make, subject) if make_marks is None else make_marks(subject)
-            marks = told[name] = signed_keys(keys)
-        found += [(number, mark, 0) for mark in marks for number in numbers]
+    for entry in entries:
+        found += [(number, mark, 0) for mark in _told(told, known, entry, subject) for number in entry[3]]

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from fourthwatch.features.fields import number_of, reader_of
-from fourthwatch.features.keyer import Keyer, firsts
+from fourthwatch.features.keyer import Apart, Keyer, first_marks, firsts
 from fourthwatch.features.modes import Op, Query
 from fourthwatch.features.observe import AMOUNT_SCALE, NO_AMOUNT, By, Present, condition_of, field_mark, first_of
 from fourthwatch.features.series import HEARD, Registry, Series
-from fourthwatch.features.things import KEYERS, THINGS
+from fourthwatch.features.things import KEYERS, MARKERS, THINGS
 from fourthwatch.language import Aggregate, Run, Value
-from fourthwatch.language.machine import calculated, constant, taken
+from fourthwatch.language.machine import calculated, constant, equal, taken
 from fourthwatch.language.operators import ARITHMETIC, calculate
 
 Answers = Sequence[int | float | None]
@@ -48,7 +48,7 @@ class Questions:
         self._keyers: tuple[Keyer, ...] = ()
         self._combinations: list[tuple[int, Callable[[Present], int]]] = []
         """By place among the sources."""
-        self._marks: list[MarkOf] = [attrgetter("order")]
+        self._marks: tuple[Apart | MarkOf, ...] = (attrgetter("order"),)
         self._own_marks: dict[tuple[str, ...], int] = {}
 
     @property
@@ -65,7 +65,7 @@ class Questions:
 
     def marks(self, present: Present) -> list[int]:
         """The marks that queries name, in the order of the plan."""
-        return [mark(present) for mark in self._marks]
+        return first_marks(self._marks, present.keys, present.told, present.subject, present)
 
     def ask_standing(self, series: Series) -> int:
         """Take in how many marks of a series stand against the user; the place of the answer."""
@@ -101,9 +101,8 @@ class Questions:
             case "distinct":
                 return self._distinct(node, series, source, number)
             case "seen":
-                own = self._own_mark(series)
-                place = self._query(source, number, Op.HOLDS, from_ms, 0, own)
-                return _seen(place, self._marks[own])
+                place = self._query(source, number, Op.HOLDS, from_ms, 0, self._own_mark(series))
+                return Asked(run=equal(taken(place), constant(1), True))
             case "since_first":
                 return _scaled(self._query(source, number, Op.SINCE_FIRST, 0, 0, -1), 1 / 1_000)
             case "since_last":
@@ -135,12 +134,15 @@ class Questions:
         place = self._query(source, number, Op.COUNT, node.last_ms or 0, node.until_ms or 0, own)
         if not node.including_this or node.other:
             return _plain(place)
-        mark_of = self._marks[own]
         selected = _selects(series)
+        maker = (self._marks[own],)
 
         def answer(answers: Answers, present: Present) -> Value | None:
             counted = answers[place]
-            return None if counted is None else counted + (mark_of(present) != 0 and selected(present))
+            if counted is None:
+                return None
+            (mark,) = first_marks(maker, present.keys, present.told, present.subject, present)
+            return counted + (mark != 0 and selected(present))
 
         return Asked(answer)
 
@@ -150,19 +152,14 @@ class Questions:
         place = self._own_marks.get(series.of)
         if place is None:
             place = self._own_marks[series.of] = len(self._marks)
-            self._marks.append(_own_mark_of(series.of))
+            self._marks += (_own_mark_of(series.of),)
         return place
 
 
-def _own_mark_of(of: tuple[str, ...]) -> MarkOf:
+def _own_mark_of(of: tuple[str, ...]) -> Apart | MarkOf:
     if len(of) == 1 and of[0] in THINGS:
-        name = of[0]
-
-        def thing(present: Present) -> int:
-            marks = present.marks(name)
-            return marks[0] if marks else 0
-
-        return thing
+        (name,) = of
+        return name, KEYERS[name], MARKERS.get(name), ()
     read = reader_of(of)
 
     def field(present: Present) -> int:
@@ -251,14 +248,6 @@ def _peak_including(place: int, series: Series, first: Callable[[Present], int])
         if value is not None:
             known.append(value / AMOUNT_SCALE)
         return sign * max(known) if known else None
-
-    return Asked(answer)
-
-
-def _seen(place: int, own: MarkOf) -> Asked:
-    def answer(answers: Answers, present: Present) -> Value | None:
-        told = answers[place]
-        return None if told is None or own(present) == 0 else bool(told)
 
     return Asked(answer)
 

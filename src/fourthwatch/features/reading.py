@@ -17,6 +17,7 @@ from fourthwatch.features.questions import Asked, Questions
 from fourthwatch.features.recollections import Recollection
 from fourthwatch.features.series import Registry
 from fourthwatch.language import (
+    FORM_OF,
     Aggregate,
     AggregateInput,
     Checked,
@@ -48,7 +49,9 @@ class Reading:
         self._unfinished: set[str] = set()
         """Features whose past is not in, or that of a part of theirs."""
         self._recalled: dict[str, Mark] = {}
-        """Of named readings of the past."""
+        """Of named readings of the past that are answers by themselves."""
+        self._parts: dict[str, tuple[Mark, int]] = {}
+        """Of the others what they are a part of, and which."""
         self._taken: dict[tuple[Input, int], Mark] = {}
         """Of what features read, by whose features they are."""
         for one in features:
@@ -95,7 +98,7 @@ class Reading:
         else:
             self._recall(one.recollections)
             marks = {each: self._take_once(each, one) for each in one.inputs}
-            if isinstance(checked.tree, Aggregate) and marks[one.inputs[0]] >= 0:
+            if isinstance(checked.tree, Aggregate) and FORM_OF[checked.tree.function].result in ("number", "duration"):
                 self._marks[name] = marks[one.inputs[0]]
             else:
                 self._marks[name] = self._add(BY_VALUES, lambda: self._compiled(checked, marks))
@@ -112,17 +115,17 @@ class Reading:
     def _recall(self, recollections: Collection[Recollection]) -> None:
         """Their numbers come about in one step for each, once for all who use them."""
         for recollection in recollections:
-            if recollection.names[0] in self._recalled:
+            if recollection.names[0] in self._recalled | self._parts:
                 continue
             prepared = recollection.prepare(self.questions, self._kernel)
             if not callable(prepared):
                 self._recalled |= zip(recollection.names, prepared, strict=True)
                 continue
             whole = self._add(BY_EVENT, lambda recall=prepared: lambda _values, present: recall(present))  # type: ignore[misc]
-            for number, name in enumerate(recollection.names):
-                self._recalled[name] = self._add(BY_VALUES, lambda number=number: self._part_of(whole, number))  # type: ignore[misc]  # noqa: B023 (made below)
+            self._parts |= {name: (whole, number) for number, name in enumerate(recollection.names)}
 
-    def _part_of(self, whole: Mark, number: int) -> Step:
+    def _part(self, name: str) -> Step:
+        whole, number = self._parts[name]
         at = self._place(whole)
         return lambda values: values[at][number]
 
@@ -140,6 +143,8 @@ class Reading:
             return self._add(BY_SUBJECT, lambda: reader_of(one.path))
         if isinstance(one, AggregateInput):
             return self._take_asked(self.questions.ask(one.node, owner.asked(one.node)))
+        if one.name in self._parts:
+            return self._add(BY_VALUES, lambda: self._part(one.name))
         return self._recalled[one.name] if one.name in self._recalled else self._marks[one.name]
 
     def _take_asked(self, asked: Asked) -> Mark:
