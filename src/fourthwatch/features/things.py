@@ -87,7 +87,7 @@ def _domain(subject: Subject) -> tuple[str, ...]:
 
 
 def _bins(subject: Subject) -> tuple[str, ...]:
-    return tuple(dict.fromkeys("bin:" + card[:6] for card in subject.involved.cards))
+    return tuple(dict.fromkeys(["bin:" + card[:6] for card in subject.involved.cards]))
 
 
 def _postcode(subject: Subject) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def _lines(subject: Subject) -> tuple[Item, ...]:
 
 
 def _ids(prefix: str, ids: Iterable[str | None]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([prefix + one for one in ids if one and len(one) <= TEXT_ID_MAX]))
+    return tuple([prefix + one for one in dict.fromkeys(ids) if one and len(one) <= TEXT_ID_MAX])
 
 
 def _items(subject: Subject) -> tuple[str, ...]:
