@@ -27,14 +27,14 @@ $(VENV)/.python:
 
 COMPILED := setup.py src/fourthwatch/features/_kernel.c src/fourthwatch/features/_kernel_state.h \
 	src/fourthwatch/features/_kernel_hops.h src/fourthwatch/features/_keyer.c src/fourthwatch/language/_machine.c \
-	src/fourthwatch/store/_chain.c src/fourthwatch/wire/_scan.c
+	src/fourthwatch/model/_trees.c src/fourthwatch/store/_chain.c src/fourthwatch/wire/_scan.c
 
 SCRIPTS := $(wildcard src/fourthwatch/console/scripts/*)
 
 $(VENV)/.installed: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml $(COMPILED) $(SCRIPTS)
 	@echo "installing what the server needs …"
 	@$(PIP) -r requirements/run.txt -r requirements/build.txt
-	@echo "compiling five parts and bundling the console's scripts …"
+	@echo "compiling six parts and bundling the console's scripts …"
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q src
 	@echo "ready: $(BIN)/fourthwatch"

@@ -74,6 +74,7 @@ setup(
             extra_compile_args=_C,
             optional=True,
         ),
+        Extension("fourthwatch.model._trees", ["src/fourthwatch/model/_trees.c"], extra_compile_args=_C, optional=True),
         Extension("fourthwatch.store._chain", ["src/fourthwatch/store/_chain.c"], extra_compile_args=_C, optional=True),
         Extension("fourthwatch.wire._scan", ["src/fourthwatch/wire/_scan.c"], extra_compile_args=_C, optional=True),
     ],

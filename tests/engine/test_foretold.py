@@ -16,6 +16,8 @@ from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.explaining import Explained, rule_set_then
 from fourthwatch.engine.panel import Seat
 from fourthwatch.engine.policies import Policies
+from fourthwatch.model import forest
+from fourthwatch.model.booster import Booster
 from fourthwatch.model.manifest import Manifest, Package, Use
 from fourthwatch.model.serving import LiveModel
 from fourthwatch.store.file import open_file
@@ -111,6 +113,19 @@ def differences(house: House) -> list[tuple[int, Any]]:
     made = list(decide_again(house.directory, FORGET_AFTER_DAYS))
     assert len(made) > 3
     return [(one.position, one.differences) for one in made if not one.identical]
+
+
+def test_what_the_library_decided_packed_trees_decide_again_with_the_same_reasons(house: House) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forest, "COMPILED", False)
+        promote(house, "ours")
+    buy_on(house, 1, NOW_MS)
+    champion = house.walk.panel.champion(1)
+    assert champion is not None
+    assert isinstance(champion.model._predictor, Booster)
+    assert reasons_of_model(newest(house))
+    keep(house, "ours")
+    assert differences(house) == []
 
 
 def test_what_comes_behind_an_order_takes_on_what_was_foretold_of_it_and_its_rules_are_judged_anew(

@@ -50,6 +50,15 @@ def test_a_good_model_passes_and_one_that_answers_otherwise_does_not() -> None:
         assert prober.try_out(good).id == "small-1"
 
 
+def test_a_damaged_text_that_the_library_takes_is_refused_all_the_same() -> None:
+    good = small_model()
+    lines = good.body.split(b"\n")
+    at = next(number for number, line in enumerate(lines) if line.startswith(b"internal_count="))
+    lines[at] = b"internal_count= ".ljust(len(lines[at]), b"x")
+    with pytest.raises(ModelRefused, match="the model's text is damaged: in tree 0 internal_count should be"):
+        try_out(package_of(b"\n".join(lines), good.golden, 300))
+
+
 def test_what_is_no_onnx_model_is_a_sentence() -> None:
     good = small_model()
     with pytest.raises(ModelRefused, match="onnxruntime refuses the model"):

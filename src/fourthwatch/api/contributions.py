@@ -87,7 +87,7 @@ class Contributions:
     async def _told(self, tenant: int, model: str, vector: list[float | None]) -> tuple[Contribution, ...]:
         seat = self._corridor.definitions.walk.panel.seats.get(f"{tenant}/{model}")
         if seat is not None:
-            return seat.model.contributions(vector)  # on the loop, which has it; about a millisecond
+            return seat.model.contributions(vector)  # on the loop, which has it; it takes a fifth of a millisecond
         return await self._decisions.apart.ask(tenant, model, lambda live: live.contributions(vector))
 
 

@@ -1,4 +1,6 @@
-"""Which kind of model is predicted by what: LightGBM by its C library, ONNX by onnxruntime where that is installed."""
+"""Which kind of model is predicted by what: LightGBM by packed trees or its C library, ONNX by onnxruntime if it is
+installed.
+"""
 
 import importlib
 import re
@@ -6,6 +8,7 @@ from typing import Any, Final
 
 from fourthwatch.errors import ModelRefused
 from fourthwatch.model.booster import Booster, Predictor, Vector
+from fourthwatch.model.forest import served
 from fourthwatch.model.manifest import ModelKind
 from fourthwatch.model.score import log_odds_of
 
@@ -20,6 +23,11 @@ _FLOATS = ("tensor(float)", "tensor(double)")
 
 def predictor_of(kind: ModelKind, body: bytes, width: int) -> Predictor:
     """A model in memory; raises `ModelRefused`. Of a file that was not on trial it may end the process."""
+    return served(judge_of(kind, body, width), body, width)
+
+
+def judge_of(kind: ModelKind, body: bytes, width: int) -> Predictor:
+    """What says whether a model is what it claims to be: the library of its kind; raises `ModelRefused`."""
     return Booster(body, width) if kind == "lightgbm" else _Onnx(body, width)
 
 

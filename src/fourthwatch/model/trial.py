@@ -18,9 +18,10 @@ import msgspec
 
 from fourthwatch.errors import ModelRefused
 from fourthwatch.limits import TRIAL_MEMORY_BYTES, TRIAL_SECONDS
-from fourthwatch.model.booster import library
-from fourthwatch.model.manifest import ModelKind, Package, read_manifest
-from fourthwatch.model.predictors import predictor_of
+from fourthwatch.model.booster import Predictor, library
+from fourthwatch.model.forest import served
+from fourthwatch.model.manifest import Manifest, ModelKind, Package, read_manifest
+from fourthwatch.model.predictors import judge_of
 from fourthwatch.model.score import probability_of
 
 LENGTH: Final = struct.Struct("<Q")
@@ -30,12 +31,19 @@ _TOLERANCE: dict[ModelKind, float] = {"lightgbm": 1e-9, "onnx": 1e-5}
 
 
 def judge(package: Package) -> None:
-    """Load a model and let it answer its golden rows; raises `ModelRefused`. Only a process that may die does this."""
+    """Load a model and let it answer its golden rows, by its library and then as it will serve; raises `ModelRefused`.
+    Only a process that may die does this."""
     manifest = read_manifest(package)
     width = len(manifest.features)
-    predictor = predictor_of(manifest.kind, package.body, width)
-    row = struct.Struct(f"<{width + 1}d")
-    for number, (*values, wanted) in enumerate(row.iter_unpack(package.golden), 1):
+    by_library = judge_of(manifest.kind, package.body, width)
+    _check(by_library, manifest, package.golden)
+    if (serving := served(by_library, package.body, width)) is not by_library:
+        _check(serving, manifest, package.golden)
+
+
+def _check(predictor: Predictor, manifest: Manifest, golden: bytes) -> None:
+    row = struct.Struct(f"<{len(manifest.features) + 1}d")
+    for number, (*values, wanted) in enumerate(row.iter_unpack(golden), 1):
         given = probability_of(
             predictor.margin([None if value != value else value for value in values]), manifest.calibration
         )
