@@ -169,14 +169,13 @@ def test_whoever_asks_before_decoding_hears_of_a_full_queue_and_bulk_has_a_queue
 
 
 def test_the_more_wait_the_more_walk_between_two_looks_at_the_sockets(owner: Owner) -> None:
-    owner.submit(*[login(number) for number in range(40)])
-    owner._posted.get(timeout=PATIENCE_S)()
-    assert owner.corridor.in_hand - len(owner.corridor._queues.waiting) == 8
-    owner.work(40)
-    owner.submit(*[login(number) for number in range(40, 1_640)])
-    owner._posted.get(timeout=PATIENCE_S)()
-    assert 1_600 - len(owner.corridor._queues.waiting) == 100
-    owner.work(1_640)
+    number = 0
+    for waiting, walk in ((15, 8), (16, 16), (40, 16), (1_600, 100)):
+        owner.submit(*[login(number + more) for more in range(waiting)])
+        number += waiting
+        owner._posted.get(timeout=PATIENCE_S)()
+        assert waiting - len(owner.corridor._queues.waiting) == walk
+        owner.work(number)
 
 
 def test_nothing_is_taken_before_the_past_is_read(tmp_path: Path) -> None:
