@@ -57,11 +57,6 @@ KINDS_OF_WORD: Mapping[str, frozenset[int]] = MappingProxyType(
 """Numbers of the kinds that a name of the language stands for; the wire's names stand for themselves."""
 
 
-def _greatest(*values: float | None) -> float | None:
-    known = [value for value in values if value is not None]
-    return max(known) if known else None
-
-
 def _total(*values: float | None) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
@@ -75,9 +70,10 @@ OUR_FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         **FUNCTIONS,
         "greatest": Function(
-            "greatest", (_A_NUMBER, _MORE), "number", _greatest,
+            "greatest", (_A_NUMBER, _MORE), "number", None,
             "the greatest of those that are known; unknown when none is",
-            "greatest(count(order, by ip, last 1h), count(order, by device, last 1h))", strict=False, variadic=True,
+            "greatest(count(order, by ip, last 1h), count(order, by device, last 1h))", variadic=True,
+            part="greatest",
         ),
         "total": Function(
             "total", (_A_NUMBER, _MORE), "number", _total,

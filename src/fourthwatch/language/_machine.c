@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONSTANT, TAKEN, NEGATED, JOINED, ORDERED, EQUAL, AMONG, CALCULATED, CALLED, CALLED_WITH_ALL, FITTING, NUMBERED };
+enum { CONSTANT, TAKEN, NEGATED, JOINED, ORDERED, EQUAL, AMONG, CALCULATED, CALLED, CALLED_WITH_ALL, FITTING, NUMBERED, CHOSEN, GREATEST };
 enum { IS_NUMBER = 1, IS_TEXT, IS_TRUTH };
 
 typedef struct {
@@ -195,6 +195,32 @@ static PyObject *joined(Part *part, PyObject *given, PyObject **items, Py_ssize_
     return known(result);
 }
 
+/* The second part where the first holds, the third where it does not. */
+static PyObject *chosen(Part *part, PyObject *given, PyObject **items, Py_ssize_t count) {
+    PyObject *told = ask(part->parts[0], given, items, count);
+    if (told == NULL) return NULL;
+    Py_DECREF(told); /* only which one it was is looked at below */
+    if (told != Py_True && told != Py_False) return unknown();
+    return ask(part->parts[told == Py_True ? 1 : 2], given, items, count);
+}
+
+static PyObject *greatest(Part *part, PyObject *given, PyObject **items, Py_ssize_t count) {
+    PyObject *found = unknown();
+    for (Py_ssize_t i = 0; i < Py_SIZE(part); i++) {
+        PyObject *value = ask(part->parts[i], given, items, count);
+        int is_greater = value == NULL ? -1
+            : value == Py_None ? 0
+            : found == Py_None ? 1 : PyObject_RichCompareBool(value, found, Py_GT);
+        if (is_greater > 0) Py_SETREF(found, value);
+        else Py_XDECREF(value);
+        if (is_greater < 0) {
+            Py_DECREF(found);
+            return NULL;
+        }
+    }
+    return found;
+}
+
 static PyObject *evaluate(Part *part, PyObject *given, PyObject **items, Py_ssize_t count) {
     switch (part->what) {
     case CONSTANT: return known(part->one);
@@ -202,6 +228,8 @@ static PyObject *evaluate(Part *part, PyObject *given, PyObject **items, Py_ssiz
         if (part->at >= count) return PyErr_Format(PyExc_IndexError, "there are fewer values than are read");
         return known(items[part->at]);
     case JOINED: return joined(part, given, items, count);
+    case CHOSEN: return chosen(part, given, items, count);
+    case GREATEST: return greatest(part, given, items, count);
     case ORDERED:
     case EQUAL:
     case CALCULATED: return of_two(part, given, items, count);
@@ -303,6 +331,18 @@ static PyObject *make_joined(PyObject *module, PyObject *arguments) {
     PyObject *operands;
     if (!PyArg_ParseTuple(arguments, "pO!", &is_and, &PyTuple_Type, &operands)) return NULL;
     return new_part(JOINED, is_and, NULL, NULL, &PyTuple_GET_ITEM(operands, 0), PyTuple_GET_SIZE(operands));
+}
+
+static PyObject *make_chosen(PyObject *module, PyObject *arguments) {
+    (void)module;
+    PyObject *parts[3];
+    if (!PyArg_ParseTuple(arguments, "OOO", &parts[0], &parts[1], &parts[2])) return NULL;
+    return new_part(CHOSEN, 0, NULL, NULL, parts, 3);
+}
+
+static PyObject *make_greatest(PyObject *module, PyObject *arguments) {
+    (void)module;
+    return new_part(GREATEST, 0, NULL, NULL, &PyTuple_GET_ITEM(arguments, 0), PyTuple_GET_SIZE(arguments));
 }
 
 static PyObject *make_ordered(PyObject *module, PyObject *arguments) {
@@ -485,6 +525,8 @@ static PyMethodDef methods[] = {
     {"negated", make_negated, METH_O, NULL},
     {"numbered", make_numbered, METH_O, NULL},
     {"joined", make_joined, METH_VARARGS, NULL},
+    {"chosen", make_chosen, METH_VARARGS, NULL},
+    {"greatest", make_greatest, METH_VARARGS, NULL},
     {"ordered", make_ordered, METH_VARARGS, NULL},
     {"equal", make_equal, METH_VARARGS, NULL},
     {"among", make_among, METH_VARARGS, NULL},

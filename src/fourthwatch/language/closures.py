@@ -71,6 +71,26 @@ def joined(is_and: bool, operands: tuple[Run, ...]) -> Run:
     return every
 
 
+def chosen(condition: Run, then: Run, otherwise: Run) -> Run:
+    """`if_else`: one of two, unknown where the condition is."""
+
+    def one_of_two(values: Sequence[Given]) -> Given:
+        told = condition(values)
+        return then(values) if told is True else otherwise(values) if told is False else None
+
+    return one_of_two
+
+
+def greatest(*parts: Run) -> Run:
+    """The greatest of the known."""
+
+    def most(values: Sequence[Given]) -> Given:
+        known: list[Any] = [value for part in parts if (value := part(values)) is not None]
+        return max(known) if known else None
+
+    return most
+
+
 def ordered(sign: str, left: Run, right: Run) -> Run:
     """One of `ORDER`; of numbers only."""
     holds = ORDER[sign]

@@ -219,8 +219,12 @@ def _arithmetic(operator: str, left: _Code, right: _Code) -> _Code:
 
 
 def _call(function: Function, arguments: list[_Code]) -> _Code:
+    if function.part is not None:
+        return _folded(getattr(machine, function.part), *arguments)
+    run = function.run
+    assert run is not None
     if not function.strict:
-        return _folded(lambda *parts: machine.called_with_all(function.run, parts), *arguments)
+        return _folded(lambda *parts: machine.called_with_all(run, parts), *arguments)
     last = len(function.parameters) - 1
     classes = tuple([function.parameters[min(at, last)].classes for at in range(len(arguments))])
-    return _folded(lambda *parts: machine.called(function.run, parts, classes), *arguments)
+    return _folded(lambda *parts: machine.called(run, parts, classes), *arguments)

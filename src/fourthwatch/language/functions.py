@@ -52,8 +52,8 @@ class Function(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...]
     result: Type | Literal["joined"]
     """`joined`: the type that the arguments named in `joins` have in common."""
-    run: Callable[..., Given]
-    """Pure, and raises nothing but what calculating can raise, which is taken as unknown."""
+    run: Callable[..., Given] | None
+    """Pure, and raises nothing but what calculating can raise, which is taken as unknown; `None` where `part` is."""
     says: str
     example: str
     strict: bool = True
@@ -62,6 +62,8 @@ class Function(msgspec.Struct, frozen=True):
     """Whether the last parameter may be given again and again."""
     joins: tuple[int, ...] = ()
     """Positions of the parameters that must be of one type; with `variadic` also all further ones."""
+    part: Literal["chosen", "greatest"] | None = None
+    """What of `machine` makes it of its arguments, where it is a part of expressions itself."""
 
     @property
     def usage(self) -> str:
@@ -94,10 +96,6 @@ _EARTH_RADIUS_KM = 6371.0088
 
 def _default(value: Given, otherwise: Given) -> Given:
     return otherwise if value is None else value
-
-
-def _if_else(condition: Given, then: Given, otherwise: Given) -> Given:
-    return then if condition is True else otherwise if condition is False else None
 
 
 def _round(value: float) -> int | float | None:
@@ -153,9 +151,9 @@ _ALL: tuple[Function, ...] = (
         "x, or v where x is unknown", "default(mean(amount of order, by user), 0)", strict=False, joins=(0, 1),
     ),
     Function(
-        "if_else", (Parameter("condition", _TRUTHS, TRUTH), _scalar("a"), _scalar("b")), "joined", _if_else,
+        "if_else", (Parameter("condition", _TRUTHS, TRUTH), _scalar("a"), _scalar("b")), "joined", None,
         "a when the condition is true, b when it is false, unknown when it is unknown",
-        "if_else(is_pre_paid, 1, 3)", strict=False, joins=(1, 2),
+        "if_else(is_pre_paid, 1, 3)", joins=(1, 2), part="chosen",
     ),
     Function(
         "len", (Parameter("text", _TEXTS_AND_LISTS, TEXT | LIST),), "number", len,
