@@ -81,11 +81,10 @@ def test_every_pair_of_values_is_compared_and_reckoned_with_alike(sign: str, mon
 
 def test_one_of_two_and_the_greatest_are_alike() -> None:
     random = Random(3)
-    numbers = [value for value in ODD if type(value) in (int, float, type(None))]
     places = [(machine.taken(at), closures.taken(at)) for at in range(5)]
     for _ in range(2_000):
         parts = random.choices(places, k=random.randrange(1, 6))
-        values = [random.choice(numbers) for _ in places]
+        values = [random.choice(ODD) for _ in places]
         quick, slow = (
             made.greatest(*of)(values) for made, of in zip((machine, closures), zip(*parts, strict=True), strict=True)
         )
@@ -94,8 +93,7 @@ def test_one_of_two_and_the_greatest_are_alike() -> None:
         quick, slow = (made.chosen(*[made.taken(at) for at in range(3)])(values) for made in (machine, closures))
         assert quick is slow
     for made in (machine, closures):
-        with pytest.raises(TypeError):
-            made.greatest(made.taken(0), made.constant(1))(["a"])
+        assert made.greatest(made.taken(0), made.constant(1))(["a"]) == 1
 
 
 def test_results_and_steps_are_alike() -> None:

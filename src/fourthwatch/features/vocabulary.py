@@ -12,6 +12,7 @@ from fourthwatch.events import KINDS
 from fourthwatch.features.fields import FIELDS
 from fourthwatch.features.things import THINGS
 from fourthwatch.language import FUNCTIONS, Function, Parameter, Schema, Type
+from fourthwatch.language.operators import Given, bounded
 
 
 class EventWord(msgspec.Struct, frozen=True):
@@ -57,9 +58,9 @@ KINDS_OF_WORD: Mapping[str, frozenset[int]] = MappingProxyType(
 """Numbers of the kinds that a name of the language stands for; the wire's names stand for themselves."""
 
 
-def _total(*values: float | None) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def _total(*values: Given) -> int | float | None:
+    known = [value for value in values if isinstance(value, int | float) and type(value) is not bool]
+    return bounded(sum(known)) if known else None
 
 
 _NUMBERS: frozenset[Type] = frozenset({"number", "duration", "time", "any"})

@@ -209,7 +209,7 @@ static PyObject *greatest(Part *part, PyObject *given, PyObject **items, Py_ssiz
     for (Py_ssize_t i = 0; i < Py_SIZE(part); i++) {
         PyObject *value = ask(part->parts[i], given, items, count);
         int is_greater = value == NULL ? -1
-            : value == Py_None ? 0
+            : !(PyLong_CheckExact(value) || PyFloat_CheckExact(value)) ? 0
             : found == Py_None ? 1 : PyObject_RichCompareBool(value, found, Py_GT);
         if (is_greater > 0) Py_SETREF(found, value);
         else Py_XDECREF(value);

@@ -82,10 +82,10 @@ def chosen(condition: Run, then: Run, otherwise: Run) -> Run:
 
 
 def greatest(*parts: Run) -> Run:
-    """The greatest of the known."""
+    """The greatest of the numbers that are known; what is no number is none of them."""
 
     def most(values: Sequence[Given]) -> Given:
-        known: list[Any] = [value for part in parts if (value := part(values)) is not None]
+        known: list[Any] = [value for part in parts if type(value := part(values)) in NUMBER]
         return max(known) if known else None
 
     return most
