@@ -22,19 +22,15 @@ from fourthwatch.workbench.outcomes import history_of
 MODEL = "bench"
 TREES, RED_SHARE = 200, 0.02
 CHOSEN = (
-    "seconds_from_cart_to_order", "is_new_card_on_device", "seconds_to_order", "seconds_since_order_of_device",
-    "neighbourhood_cards", "cards_by_device_30d", "is_new_address_for_phone", "amount_by_card_24h",
-    "seconds_since_cart_change", "emails_by_device_30d", "amount_by_device_24h", "new_things", "is_electronic",
-    "failed_logins_by_device_24h", "failed_share_of_bin_24h", "canceled_share_of_phone", "users_by_bin_24h",
-    "neighbours", "email_age", "transactions_by_card_24h", "users_by_network_24h", "failed_share_of_ip_24h",
-    "networks_by_card_7d", "cart_changes_1h", "seconds_since_order_to_address", "cart_removal_share_of_session",
-    "name_letters", "address_completeness", "seconds_since_profile_change", "orders_by_card_24h",
-    "order_pace_of_postcode", "cash_share_of_postcode", "promotions_failed", "own_max_amount", "email_digit_share",
-    "addresses_by_card_30d", "cards_by_bin_1h", "amount_against_shop_mean", "device_age",
-    "orders_by_email_domain_24h", "promotions_by_device_7d", "promotions_in_order", "amount_against_seller_mean",
-    "users_by_device_ever", "days_since_last_bad_of_seller",
+    "seconds_from_cart_to_order", "seconds_to_order", "is_new_card_on_device", "seconds_since_order_to_address",
+    "device_age", "orders_by_card_24h", "same_addresses", "amount_by_card_24h", "email_age", "email_digits",
+    "failed_logins_by_device_24h", "is_new_address", "same_postcode", "account_age", "promotions_by_device_7d",
+    "phone_age", "ip_age", "promotions_in_order", "cart_changes_1h", "same_city", "name_letters",
+    "failed_logins_by_ip_1h", "address_length", "card_months_to_expiry", "promotions_referred",
+    "cards_by_device_24h", "dearest_item", "is_electronic", "cards_by_device_30d", "is_gift",
 )  # fmt: skip
-"""What `train --target chargeback` chose on three weeks of the demo shop, in its order."""
+"""What `train --target chargeback --to DAY` chose, three weeks later, on three weeks of the demo shop (seed 1, 60
+orders an hour), in its order; the model that it made of them has 280 trees."""
 _DELAY_DAYS = 7
 _BAD_SHARES = (0.8, 0.05)
 """Of those that it tells, and of the others."""
@@ -42,7 +38,7 @@ _SETTINGS = {"objective": "binary", "verbosity": -1, "num_leaves": 31, "num_thre
 _GOLDEN_ROWS = 300
 
 
-def learned(directory: Path, names: Sequence[str] = CHOSEN, telling: str = "amount_against_shop_mean") -> Package:
+def learned(directory: Path, names: Sequence[str] = CHOSEN, telling: str = "dearest_item") -> Package:
     """A model of the orders that lie in a data directory, and of these features, one of which tells the bad ones.
 
     Nothing may be running over it.

@@ -43,6 +43,9 @@ _STEPS = 1_000
                    f" {ScoreMap().probability_at_70}, if not given.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(min=0), default=60.0, show_default=True,
               help="For the search for settings.")  # fmt: skip
+@click.option("--live-cost", metavar="ERRORS", type=click.FloatRange(min=0, max=10), default=1.0, show_default=True,
+              help="By how many standard errors of average precision cheaper features may be worse than the best;"
+                   " 0: what they cost live does not count.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="For the learning itself.")
 @click.option("--tenant", default="default", show_default=True, help="Whose log.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path),
@@ -50,7 +53,7 @@ _STEPS = 1_000
 @json_option
 def train(
     directory: Path, target: str, until: str | None, from_: str | None, to: str | None, features: str | None,
-    red_means: float | None, seconds: float, threads: int, tenant: str, out: Path | None,
+    red_means: float | None, seconds: float, live_cost: float, threads: int, tenant: str, out: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Learn a model from the log, and keep it as a candidate.
@@ -77,6 +80,7 @@ def train(
         tenant=tenant, target="any" if target == NOVELTY else target, until_ms=until_ms,
         from_ms=from_ms, to_ms=to_ms,
         features=names, probability_at_70=red_means, seconds=seconds, threads=threads,
+        live_cost=live_cost,
     )  # fmt: skip
     out = directory / "training" / f"{tenant}-{target}" if out is None else out
     if until is None and target != NOVELTY:
@@ -102,6 +106,8 @@ def train(
         return
     for name, one in trained.manifest.metrics.items():
         click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
+    for one in trained.manifest.left_out_for_cost:
+        click.echo(f"left out, costs more than it brings: {one.says}")
     click.echo(f"a score of 70 stands for {trained.manifest.of_70}")
     click.echo(f"{trained.id}: {len(trained.manifest.features)} features, {trained.manifest.trees} trees, in {out}")
 

@@ -58,6 +58,31 @@ class Use(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """Share of training rows in each group, one more than there are edges; behind them that of the unknown."""
 
 
+class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Features that were left out because they cost more than they bring."""
+
+    features: tuple[str, ...]
+    groups: tuple[str, ...]
+    """What they alone asked for: the neighbourhood, or things by name, whose keys are not made now."""
+    selections: int
+    """How many fewer there are to remember; below 0 where what came in their place asks for more."""
+    saved_us: float
+    """µs of CPU per order that are not spent for it, about."""
+    lost: float
+    """Average precision on the slice that chooses, of the best set less that without these and all before them."""
+    error: float
+    """Standard error of `lost`."""
+
+    @property
+    def says(self) -> str:
+        """What it was, what is saved and what that costs."""
+        asked = (*self.groups, *([f"selections to remember: {self.selections}"] if self.selections > 0 else ()))
+        return (
+            f"{', '.join(self.features)} ({', '.join(asked) or 'values to read'}), {self.saved_us:g} µs of an order;"
+            f" average precision {self.lost:.4f} below the best there (standard error {self.error:.4f})"
+        )
+
+
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Platt, 1999: the probability is the logistic function of `slope` times the model's margin plus `intercept`."""
 
@@ -104,6 +129,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """By when half of the bad labels had arrived."""
     data_mark: str = ""
     features: tuple[Use, ...]
+    left_out_for_cost: tuple[LeftOut, ...] = ()
+    """What would be among the features if nothing cost anything, in the order in which it was left out."""
     calibration: Calibration = Calibration()
     score_map: ScoreMap = ScoreMap()
     suspects: tuple[str, ...] = ()
@@ -235,6 +262,9 @@ def _said(manifest: Manifest) -> Iterator[tuple[str, str, int]]:
         yield f"the unit of feature {number}", use.unit, FEATURE_NAME_CHARS_MAX
         yield f"the reason of feature {number}", use.reason, FEATURE_NAME_CHARS_MAX
         yield f"what feature {number} says", use.says, FEATURE_SAYS_CHARS_MAX
+    for one in manifest.left_out_for_cost:
+        for name in (*one.features, *one.groups):
+            yield "the name of what was left out", name, FEATURE_NAME_CHARS_MAX
 
 
 def _check_counts(manifest: Manifest) -> None:

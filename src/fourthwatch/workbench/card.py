@@ -62,6 +62,7 @@ def card_of(
         "<h2>What it looks at</h2>",
         _suspects(manifest),
         _features(manifest),
+        _left_out(manifest),
         _effects(manifest, learned, matrix, rows),
         "<h2>What was tried</h2>",
         _tried(learned),
@@ -223,6 +224,24 @@ def _features(manifest: Manifest) -> str:
         for use in sorted(manifest.features, key=lambda use: -use.gain)
     )
     return f"<table><tr><th>feature</th><th>part</th><th>must</th><th>what it says</th></tr>{lines}</table>"
+
+
+def _left_out(manifest: Manifest) -> str:
+    """What nothing is read of because of what it costs where the model serves; nothing where there is nothing."""
+    if not manifest.left_out_for_cost:
+        return ""
+    lines = "".join(
+        f"<tr><td>{', '.join(f'<code>{escape(name)}</code>' for name in one.features)}</td>"
+        f"<td>{escape(', '.join(one.groups))}</td><td class=n>{one.selections}</td><td class=n>{one.saved_us:g}</td>"
+        f"<td class=n>{one.lost:.4f} ± {one.error:.4f}</td></tr>"
+        for one in manifest.left_out_for_cost
+    )
+    return (
+        "<h3>Left out: costs more than it brings</h3><table><tr><th>features</th><th>asked for by them alone</th>"
+        "<th>selections to remember</th><th>µs of an order</th><th>average precision lost, ± one standard error</th>"
+        f"</tr>{lines}</table><p>Lost on the slice that chooses, against the best set, with all that stands above left"
+        " out too.</p>"
+    )
 
 
 def _tried(learned: Learned) -> str:

@@ -23,10 +23,10 @@ from fourthwatch.workbench.matrix import Floats, Matrix, Wholes, read_matrix
 from fourthwatch.workbench.maturity import usable
 from fourthwatch.workbench.money import Money, cost_of, costs_currency, money_of
 from fourthwatch.workbench.outcomes import TARGETS
-from fourthwatch.workbench.ranking import auc_of, average_precision, calibration_error
+from fourthwatch.workbench.ranking import AUC_SLACK, auc_of, average_precision, calibration_error
 
 FRESH_ROWS_MIN, FRESH_BAD_MIN = 200, 10
-AUC_SLACK, COST_SLACK = 0.005, 0.02
+COST_SLACK = 0.02
 CALIBRATION_ERROR_MAX = 0.05
 LATENCY_P99_MICROS_MAX = 1_000.0
 DRIFT_MAX = 0.25

@@ -13,19 +13,20 @@ import numpy as np
 
 from fourthwatch.errors import ModelRefused
 from fourthwatch.limits import TREES_MAX
-from fourthwatch.model.manifest import Calibration
+from fourthwatch.model.manifest import Calibration, LeftOut
 from fourthwatch.workbench.bagging import averaged
+from fourthwatch.workbench.choosing import FEATURES_KEPT_MAX, Chosen, Later, chosen
 from fourthwatch.workbench.matrix import Floats, Wholes
 from fourthwatch.workbench.outcomes import HISTORY_PREFIX
-from fourthwatch.workbench.ranking import auc_of, average_precision, log_loss
+from fourthwatch.workbench.prices import FREE, Prices
+from fourthwatch.workbench.ranking import log_loss
 
-FEATURES_KEPT_MAX = 60
 BAD_MIN, GOOD_MIN = 30, 30
 """Of all; and in each slice a sixth of it."""
 _SLICE_MIN = 5
 _LEARN_SHARE, _CHOOSE_SHARE = 0.6, 0.8
 _ROWS_TUNED_MAX = 150_000
-_KEPT_TRIED = (30, 45, 60)
+_TREES_CHOOSING = 120
 _EARLY = 40
 _AVERAGED_MAX = 3
 """Boosters that one model is the mean of, as far as the bound of its trees allows."""
@@ -75,6 +76,8 @@ class Learned(msgspec.Struct, frozen=True):
     """A model, and what it gave on rows that came after those it was made of."""
 
     names: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    """What would be among them if nothing cost anything."""
     model: Any
     """The booster, made of all rows."""
     trees: int
@@ -130,15 +133,21 @@ class Learner:
         self._weight = weight
         self._threads = threads
 
-    def run(self, journal: Journal, spent_enough: Callable[[], bool], say: Callable[[str, float], None]) -> Learned:
+    def run(
+        self, journal: Journal, spent_enough: Callable[[], bool], say: Callable[[str, float], None],
+        prices: Prices = FREE, live_cost: float = 1.0,
+    ) -> Learned:  # fmt: skip
         """Choose features, then settings, then learn from all; `say` gets what is done and the share of it.
 
-        `spent_enough` ends the search for settings; at least one is always tried.
+        `spent_enough` ends the search for settings; at least one is always tried. `live_cost` is by how many standard
+        errors a set of features may be worse for being cheaper.
         """
         slices = slices_of(self._bad)
         say("choosing features", 0.0)
-        names: list[str] = journal("features", lambda: self._choose_features(slices))
-        columns = [self._names.index(name) for name in names]
+        found = msgspec.convert(
+            journal("features", lambda: msgspec.to_builtins(chosen(self._later(slices), prices, live_cost))), Chosen
+        )
+        columns = [self._names.index(name) for name in found.names]
         tried: list[dict[str, float]] = []
         for number, settings in enumerate(_TRIED):
             if tried and spent_enough():
@@ -158,7 +167,7 @@ class Learner:
         say("learning", 0.95)
         model = self._averaged(members, columns, np.arange(len(self._bad)))
         return Learned(
-            names=tuple(names), model=model, trees=model.num_trees(), calibration=calibration,
+            names=found.names, left_out=found.left_out, model=model, trees=model.num_trees(), calibration=calibration,
             measured_rows=slices.measure, measured_probability=calibrated(margin, honest), tried=tuple(best),
             members=tuple(members), expected_probability=calibrated(margin, calibration),
         )  # fmt: skip
@@ -167,20 +176,28 @@ class Learner:
         """A model of all columns with the first settings: what comparisons with raw columns are made with."""
         return self._fit(_FIRST, list(range(len(self._names))), rows, 150)
 
-    def _choose_features(self, slices: Slices) -> list[str]:
-        """Those whose values, shuffled on a later slice, make the model worse there, as many as do best."""
+    def _later(self, slices: Slices) -> Later:
+        """The slice that chooses, and the worth there of features that trees of all of them make use of."""
         everything = list(range(len(self._names)))
         rows = self._thinned(slices.learn)
-        first = self._fit(_FIRST, everything, rows, 120)
+        first = self._fit(_FIRST, everything, rows, _TREES_CHOOSING)
         gains = np.asarray(first.feature_importance("gain"), np.float64)
         used = [int(at) for at in np.argsort(-gains, kind="stable") if gains[at] > 0][: 2 * FEATURES_KEPT_MAX]
         worth = self._worth(first, used, self._thinned(slices.choose))
         ranked = sorted(used, key=lambda at: (-worth[at], -gains[at]))
-        sizes = [size for size in _KEPT_TRIED if size < len(ranked)] + [min(len(ranked), FEATURES_KEPT_MAX)]
-        scores = {size: self._quality(ranked[:size], slices) for size in sizes}
-        best = max(scores.values())
-        enough = next(size for size in sizes if scores[size] >= best - 0.002)
-        return [self._names[at] for at in ranked[:enough]]
+
+        def predict(names: Sequence[str], boosters: int) -> Floats:
+            columns = [self._names.index(name) for name in names]
+            given = [
+                self._predict(
+                    self._fit(_FIRST, columns, rows, _TREES_CHOOSING, _SEED + number), self._cut(slices.choose, columns)
+                )
+                for number in range(boosters)
+            ]
+            mean: Floats = np.mean(given, axis=0)
+            return mean
+
+        return Later(self._bad[slices.choose], {self._names[at]: worth[at] for at in ranked}, predict)
 
     def _worth(self, model: Any, used: Sequence[int], rows: Wholes) -> dict[int, float]:
         """By column, what is lost in log-loss when its values are shuffled among the rows."""
@@ -194,12 +211,6 @@ class Learner:
             found[at] = log_loss(bad, self._predict(model, values), weight) - whole
             values[:, at] = kept
         return found
-
-    def _quality(self, columns: Sequence[int], slices: Slices) -> float:
-        model = self._fit(_FIRST, columns, self._thinned(slices.learn), 120)
-        given = self._predict(model, self._cut(slices.choose, columns))
-        bad = self._bad[slices.choose]
-        return auc_of(bad, given) + average_precision(bad, given)
 
     def _try(self, settings: Mapping[str, float], columns: Sequence[int], slices: Slices) -> dict[str, float]:
         rows = self._thinned(slices.learn)

@@ -42,6 +42,7 @@ from fourthwatch.workbench.matrix_file import read_matrix_file, write_matrix_fil
 from fourthwatch.workbench.maturity import Usable, usable
 from fourthwatch.workbench.money import Money, cost_of, costs_currency, money_of
 from fourthwatch.workbench.outcomes import LABELS_OF, Target, history_of
+from fourthwatch.workbench.prices import Prices, prices_at, prices_of
 from fourthwatch.workbench.ranking import (
     auc_of,
     average_precision,
@@ -77,6 +78,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """For the search for settings; with 0 only the first is tried."""
     delay_days: int | None = None
     """Of bad labels; `None`: as the ledger says."""
+    live_cost: float = 1.0
+    """By how many standard errors of what is measured where features are chosen a set may be worse than the best for
+    costing less; 0: what features cost does not count."""
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -140,7 +144,8 @@ def train(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Tra
     wanted = msgspec.structs.replace(_wanted(plan, own), up_to=found.last_seq)
     matrix = work.matrix("all", lambda: read_matrix(directory, wanted, _walking(say)))
     currency = costs_currency(directory, plan.tenant)
-    package, card, manifest = fit(matrix, own, plan, clock, say, work.journal, currency)
+    prices = prices_at(directory, plan.tenant, own)
+    package, card, manifest = fit(matrix, own, plan, clock, say, work.journal, currency, prices)
     say("writing", 0.99)
     write_package(out, package, card)
     work.clear()
@@ -149,14 +154,18 @@ def train(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Tra
 
 
 def fit(
-    matrix: Matrix, own: tuple[Feature, ...], plan: Plan, clock: Clock, say: Say, journal: Journal, currency: str = ""
-) -> tuple[Package, str, Manifest]:
+    matrix: Matrix, own: tuple[Feature, ...], plan: Plan, clock: Clock, say: Say, journal: Journal, currency: str = "",
+    prices: Prices | None = None,
+) -> tuple[Package, str, Manifest]:  # fmt: skip
     """A model from a matrix, with its card, on which money is in `currency`, or in that of most orders; `own` are the
-    features that come with the model, if they are chosen."""
+    features that come with the model, if they are chosen. `prices`: `None` are those under the starter set of rules."""
     rows = usable(matrix, plan.target, plan.until_ms)
     learner = Learner(matrix.names, matrix.values[rows.rows], rows.bad, rows.weight, plan.threads)
     began_s = clock.monotonic_s()
-    learned = learner.run(journal, lambda: clock.monotonic_s() - began_s >= plan.seconds, say)
+    learned = learner.run(
+        journal, lambda: clock.monotonic_s() - began_s >= plan.seconds, say,
+        prices_of(own) if prices is None else prices, plan.live_cost,
+    )  # fmt: skip
     say("writing", 0.98)
     package, manifest = packed(learned, matrix, rows, plan, own, clock, currency)
     return package, card_of(manifest, learned, matrix, rows, plan, currency), manifest
@@ -207,6 +216,7 @@ def packed(
             use_of(name, own, values[:, at], float(gains[at] / max(gains.sum(), 1e-12)), monotone_of(name))
             for at, name in enumerate(learned.names)
         ),
+        left_out_for_cost=learned.left_out,
         calibration=learned.calibration,
         score_map=ScoreMap(plan.probability_at_70),
         score_shares=score_shares(scores.tolist()),
