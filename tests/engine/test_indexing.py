@@ -314,12 +314,15 @@ def test_a_bit_that_flipped_is_noticed_and_the_index_made_again(tmp_path: Path) 
     live(shelf, 300)
     shelf.catch_up()
     whole = contents(tmp_path)
-    shelf.filing._writer._connection.wal_checkpoint()
+    connection = shelf.filing._writer._connection
+    connection.wal_checkpoint()
+    asked = "SELECT rootpage FROM sqlite_schema WHERE name IN ('thing', 'link', 'mention')"
+    roots = [int(str(row[0])) for row in connection.execute(asked)]
     shelf.close()
     path = tmp_path / FILE_NAME
     spoilt = bytearray(path.read_bytes())
-    for at in range(4096 * 3 + 2000, len(spoilt), 4096):
-        spoilt[at] ^= 4
+    for page in roots:  # not of the schema, without which it is no index at all
+        spoilt[4096 * (page - 1) + 2000] ^= 4
     path.write_bytes(spoilt)
     again = Shelf(tmp_path)
     with pytest.raises(IndexDamaged):
@@ -410,13 +413,14 @@ def test_labels_come_with_events_and_a_label_that_was_told_for_good_stays(shelf:
 
 def test_what_an_analyst_says_is_true_stands_over_a_rule_and_can_be_taken_back(shelf: Shelf) -> None:
     told(shelf, "createOrder", **ORDER)
-    for number, (label, source, expected) in enumerate(
-        [("fraud", "rule", 1), ("good", "analyst", 0), ("fraud", "rule", 0), ("fraud", "analyst", 1),
-         ("none", "analyst", None), ("maybe", "analyst", None), ("good", "passer-by", None)], 1,
+    for number, (label, source, expected, confirmed) in enumerate(
+        [("fraud", "rule", 1, None), ("good", "analyst", 0, 0), ("fraud", "rule", 0, 0), ("fraud", "analyst", 1, 1),
+         ("none", "analyst", None, None), ("maybe", "analyst", None, None), ("good", "passer-by", None, None)], 1,
     ):  # fmt: skip
         told(shelf, "custom_event", NOW_MS + number, is_own=True, _eventName="order_labelled", _orderId="ord-1",
              label=label, source=source)  # fmt: skip
-        assert shelf.line("ord-1").fraud == expected, label
+        line = shelf.line("ord-1")
+        assert (line.fraud, line.confirmed) == (expected, confirmed), label
 
 
 def test_a_label_under_our_name_that_is_not_our_own_event_is_none(shelf: Shelf) -> None:

@@ -16,7 +16,7 @@ from fourthwatch.model.watched import Watched, Week, came_of
 from fourthwatch.store.index_reader import IndexReader
 from fourthwatch.store.index_rows import IndexBatch, Mark, OrderLine
 from fourthwatch.store.index_writer import IndexWriter
-from fourthwatch.store.model_weeks import WEEK_MS
+from fourthwatch.store.model_weeks import WEEK_MS, arrivals
 
 NOW_MS = 1_790_000_000_000
 SPAN_DAYS = 80
@@ -119,6 +119,31 @@ def test_of_a_kind_of_abuse_only_marks_count_that_speak_of_it(tmp_path: Path) ->
         ]
         assert sum(week.bad for week in weeks) == sum(bad) > 0
         assert {week.mature is None for week in weeks} == {False}
+    opened.close()
+
+
+def test_of_any_target_an_analysts_fraud_counts_from_when_it_was_said_and_a_rules_does_not(tmp_path: Path) -> None:
+    said_ms = 3 * DAY_MS
+    lines = [
+        msgspec.structs.replace(
+            line, chargeback=None, chargeback_ms=None, fraud=1 if number % 3 else None, fraud_ms=line.placed_ms + 1,
+            confirmed=1 if number % 3 == 1 else 0 if number % 3 == 2 else None,
+            confirmed_ms=line.placed_ms + said_ms,
+        )
+        for number, line in enumerate(LINES)
+        if line.placed_ms + said_ms < NOW_MS
+    ]  # fmt: skip
+    writer = IndexWriter(tmp_path)
+    writer.begin()
+    writer.put(lines)
+    writer.finish(IndexBatch(1, [], [], [], {}), b"x" * 16)
+    writer.close()
+    opened = IndexReader(tmp_path)
+    weeks = weeks_of(opened, 1, "calm", "any", NOW_MS)
+    known = sum(line.confirmed == 1 and line.model == "calm" for line in lines)
+    assert sum(week.bad for week in weeks) == known > 0
+    days = {days for days, _, _ in arrivals(opened, 1, "any", 0, NOW_MS, NOW_MS)}
+    assert days == {3}
     opened.close()
 
 

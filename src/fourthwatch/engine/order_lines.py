@@ -182,7 +182,10 @@ def _labels(subject: Subject) -> Iterator[tuple[str, int | None, bool]]:
     if subject.is_own and subject.name == LABEL_EVENT and isinstance(event, CustomEvent) and event.custom_info:
         told, source = event.custom_info.get("label"), event.custom_info.get("source")
         if source in ("analyst", "rule") and told in ("fraud", "good", "none"):
-            yield "fraud", None if told == "none" else int(told == "fraud"), source == "analyst"
+            value = None if told == "none" else int(told == "fraud")
+            yield "fraud", value, source == "analyst"
+            if source == "analyst":
+                yield "confirmed", value, True
 
 
 def _word(text: str | None, *, upper: bool = False) -> str | None:

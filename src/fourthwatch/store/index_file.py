@@ -18,7 +18,7 @@ from fourthwatch.errors import IndexDamaged, LedgerFull
 from fourthwatch.store.file import register_checksums
 
 FILE_NAME = "index.db"
-VERSION = 11
+VERSION = 12
 """Raised when rows would be made differently."""
 _CHECKSUM_BYTES = 8
 _CHECKPOINT_PAGES = 2_000
@@ -79,7 +79,8 @@ CREATE TABLE line (
     reasons TEXT NOT NULL, reds TEXT NOT NULL,
     status TEXT, state TEXT, analyst_decision TEXT, analyst TEXT, analyst_ms INTEGER,
     chargeback INTEGER, chargeback_ms INTEGER, rto INTEGER, rto_ms INTEGER,
-    returned INTEGER, returned_ms INTEGER, fraud INTEGER, fraud_ms INTEGER, bad INTEGER, bad_ms INTEGER,
+    returned INTEGER, returned_ms INTEGER, fraud INTEGER, fraud_ms INTEGER,
+    confirmed INTEGER, confirmed_ms INTEGER, bad INTEGER, bad_ms INTEGER,
     queue TEXT, is_open INTEGER NOT NULL, is_held INTEGER NOT NULL,
     UNIQUE (tenant, order_id)
 ) STRICT;

@@ -85,6 +85,9 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     fraud: int | None = None
     """What an analyst, or a rule, said of the order itself."""
     fraud_ms: int | None = None
+    confirmed: int | None = None
+    """What an analyst said of it: the part of `fraud` that models learn from."""
+    confirmed_ms: int | None = None
     bad: int | None = None
     """What marks say of the user."""
     bad_ms: int | None = None

@@ -20,8 +20,9 @@ _BAD: dict[str, tuple[str, str]] = {
     "rto": ("rto IS 1", "rto_ms"),
     "return": ("returned IS 1", "returned_ms"),
     "any": (
-        "(chargeback IS 1 OR rto IS 1 OR bad IS 1)",
-        "min(iif(chargeback IS 1, chargeback_ms, 9e15), iif(rto IS 1, rto_ms, 9e15), iif(bad IS 1, bad_ms, 9e15))",
+        "(chargeback IS 1 OR rto IS 1 OR bad IS 1 OR confirmed IS 1)",
+        "min(iif(chargeback IS 1, chargeback_ms, 9e15), iif(rto IS 1, rto_ms, 9e15), iif(bad IS 1, bad_ms, 9e15),"
+        " iif(confirmed IS 1, confirmed_ms, 9e15))",
     ),
 }
 """By target what makes an order bad, and when it was told; of a kind of abuse it is in the marks of users."""
