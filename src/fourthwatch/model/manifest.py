@@ -77,9 +77,11 @@ class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def says(self) -> str:
         """What it was, what is saved and what that costs."""
         asked = (*self.groups, *([f"selections to remember: {self.selections}"] if self.selections > 0 else ()))
+        side = "above" if self.lost < 0 else "below"
         return (
             f"{', '.join(self.features)} ({', '.join(asked) or 'values to read'}), {self.saved_us:g} µs of an order;"
-            f" average precision {self.lost:.4f} below the best there (standard error {self.error:.4f})"
+            f" average precision {abs(self.lost):.4f} {side} that of the best set there"
+            f" (standard error {self.error:.4f})"
         )
 
 
