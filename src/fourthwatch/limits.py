@@ -60,8 +60,8 @@ BATCH_WELL_FILLED = 24
 """With so many events walked a commit begins, however many more are waiting; with fewer it begins when none is."""
 RECENT_EVENTS = 20_000
 """Events remembered by identity, twice; those that are not yet durable are among them."""
-ORDERS_CACHED_MAX = 50_000
-"""Orders remembered; those that are not yet durable are among them."""
+ORDERS_CACHED_MAX = 8_192
+"""Orders remembered, some 7 kB each; those that are not yet durable are among them. Others are read back."""
 
 CHECKPOINT_EVERY_PAGES = 500
 """Pages of 8 KiB that may be new in SQLite's log file before they are moved into the data file."""
