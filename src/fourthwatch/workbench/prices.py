@@ -24,9 +24,8 @@ from fourthwatch.store.history import History
 NEIGHBOURHOOD = "the neighbourhood"
 WALK_US, KEYS_US, SELECTION_US, VALUE_US = 10.0, 5.0, 1.0, 0.5
 """µs of CPU per order: the walk through the neighbourhood; the keys and the being heard of of one kind of thing; a
-selection that histories remember; a value that is read. Measured in the walk of the bench's shop, with champions that
-read it and that do not, on two cores of a slow processor on which an order without a model costs 200; only how they
-compare says something."""
+selection that histories remember; a value that is read. Round figures, from walks of the bench's shop on a slow
+processor on which an order without a model costs 200; only how they compare says something."""
 _RARE = frozenset(KIND_OF_TYPE[one].number for one in (Chargeback, Tag, Untag))
 """Kinds of events that few orders have: to remember these alone costs orders nothing."""
 
