@@ -73,6 +73,7 @@ def test_no_setting_is_told_that_is_not_there() -> None:
         assert set(re.findall(r"FOURTHWATCH_[A-Z_]+", page.read_text("utf-8"))) <= known, page.name
 
 
+@pytest.mark.slow
 def test_every_error_code_is_in_the_reference_with_its_status() -> None:
     rows = table_rows("docs/reference/errors.md", "## Refusals")
     told = {(int(row[0]), row[1].strip("`")) for row in rows}
@@ -81,6 +82,7 @@ def test_every_error_code_is_in_the_reference_with_its_status() -> None:
     assert there == told
 
 
+@pytest.mark.slow
 def test_every_warning_code_is_in_the_reference() -> None:
     told = {row[0].strip("`") for row in table_rows("docs/reference/errors.md", "## Warnings")}
     there = warning_codes()

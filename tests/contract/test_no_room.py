@@ -88,6 +88,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     assembly.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/neo/v1/addpostbackurl", "/api/v1/webhook-endpoints"])
 def test_a_change_that_does_not_fit_is_503_and_is_taken_when_there_is_room(house: House, path: str) -> None:
     """A file at its end still has room in its last pages: so many changes are sent that it is used up."""
@@ -103,6 +104,7 @@ def test_a_change_that_does_not_fit_is_503_and_is_taken_when_there_is_room(house
     assert house.post(path, body)[0] < 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "body"), CHANGES)
 def test_a_change_while_another_program_holds_the_file_is_503_and_is_taken_afterwards(
     house: House, path: str, body: dict[str, Any]

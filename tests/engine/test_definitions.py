@@ -173,6 +173,7 @@ def test_a_feature_is_unknown_while_its_past_is_counted_and_so_is_what_is_made_o
     shop.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snapshots", [400, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_a_past_that_was_cut_off_by_a_crash_comes_out_right_after_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshots: int

@@ -95,6 +95,7 @@ def test_no_day_lets_more_money_pass_than_its_cap(tmp_path: Path, opened: list[T
     assert _order(till, 201, _amount="50")["explored"]["propensity"] == 0.2  # there is room for so much
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("different", [{"_currencyCode": "USD"}, {"_currencyCode": None}, {"_amount": None}])
 def test_an_order_whose_amount_cannot_be_counted_is_not_let_pass(
     tmp_path: Path, opened: list[Till], different: dict[str, Any]

@@ -128,6 +128,7 @@ def test_what_the_library_decided_packed_trees_decide_again_with_the_same_reason
     assert differences(house) == []
 
 
+@pytest.mark.slow
 def test_what_comes_behind_an_order_takes_on_what_was_foretold_of_it_and_its_rules_are_judged_anew(
     house: House,
 ) -> None:

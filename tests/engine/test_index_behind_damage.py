@@ -70,6 +70,7 @@ def steps_to_the_end(shelf: Shelf) -> int:
     return len(held_up)
 
 
+@pytest.mark.slow
 def test_the_index_goes_on_behind_more_damage_than_it_looks_at_in_one_step(shelf: Shelf) -> None:
     spoilt_pages(shelf)
     with logged() as said:

@@ -234,6 +234,7 @@ def test_a_ledger_that_was_put_back_takes_an_index_that_is_ahead_of_it_with_it(t
     again.close()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_no_damage_and_what_did_not_fit_is_written_when_there_is_room(tmp_path: Path) -> None:
     clean, full = Shelf(tmp_path / "clean"), Shelf(tmp_path / "full")
     for shelf in (clean, full):

@@ -175,6 +175,7 @@ def test_the_greatest_amount_of_a_folded_order_stays_though_it_was_lowered(tmp_p
     shop.close()
 
 
+@pytest.mark.slow
 def test_an_account_that_is_known_by_its_mailbox_alone_counts_again_after_sixty_four_others(tmp_path: Path) -> None:
     """No index leads from a mailbox to the events that name it."""
     shop = Shop(tmp_path)

@@ -73,6 +73,7 @@ def test_untimed_copies_within_a_batch_are_one_event(till: Till) -> None:
     assert till.ledger.last_seq == 1
 
 
+@pytest.mark.slow
 def test_an_untimed_state_that_comes_back_is_a_new_event(till: Till) -> None:
     for status in ("_held", "_approved", "_held", "_held"):
         till.tell("order_status", timed=False, _orderId="ord-1", _orderStatus=status)

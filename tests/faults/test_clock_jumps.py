@@ -88,6 +88,7 @@ def test_a_jump_of_the_clock_and_back_loses_doubles_and_forgets_nothing(tmp_path
     assert differing(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_any_time_is_stored_or_refused_and_never_spoils_what_others_count(tmp_path: Path) -> None:
     random = seeded("absurd times")
     desk = Desk(tmp_path, ManualClock(NOON_MS))

@@ -6,6 +6,7 @@ from features.differential import differences
 from fourthwatch.features import answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, 8))])
 def test_both_kernels_say_of_invented_shops_what_a_reading_of_all_events_says(block: int) -> None:
     for seed in range(25 * block, 25 * block + 25):

@@ -65,6 +65,7 @@ def test_one_definition_keeps_so_much_of_one_entity_whatever_is_sent(how: str) -
     assert most / 2 - ROOM_BYTES <= with_it.memory_bytes - without.memory_bytes <= most + ROOM_BYTES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", OF_EVERY_MODE)
 def test_one_definition_keeps_so_much_of_each_event_when_every_event_is_of_somebody_new(how: str) -> None:
     events = 4_000

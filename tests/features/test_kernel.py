@@ -86,6 +86,7 @@ def test_the_order_of_events_does_not_show_in_large_states(name: str, seed: int)
     assert_order_does_not_show(name, Random(seed), number, (2, 40)[seed % 2], (100, 10**12)[seed % 4 // 2])
 
 
+@pytest.mark.slow
 @blocks(10, 5)
 def test_the_order_of_events_does_not_show_in_states_of_some_hundreds(block: int) -> None:
     for seed in range(200 + 5 * block, 205 + 5 * block):

@@ -30,6 +30,7 @@ def loaded(name: str, slices: list[bytes]) -> Any:
     return kernel
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("seed", range(8))
 def test_a_snapshot_shows_its_beginning_although_entities_change_come_and_go(name: str, seed: int) -> None:

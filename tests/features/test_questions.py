@@ -103,6 +103,7 @@ def test_an_aggregate_over_the_past(text: str, value: float) -> None:
     assert asked(past(prepared(text)), text, **THIS) == pytest.approx(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -186,6 +187,7 @@ def test_a_value_in_a_list_is_named_by_its_place() -> None:
     assert [asked(story, text, "custom_event", **now) for text in texts] == [5, 1, 1, None, 1, 1, 1, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "alone", "default"),
     [(7, 7, 7), (1e30, 1e30, 1e30), ("7", None, None), ("seven" * 900, None, None), (True, None, None),

@@ -53,6 +53,7 @@ def name_of(leaf: Input) -> str | Aggregate:
     return leaf.name if isinstance(leaf, NameInput) else leaf.node
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [*range(1), *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 4))])
 def test_compiled_expressions_give_what_the_naive_walk_gives(part: int) -> None:
     random = Random(part)

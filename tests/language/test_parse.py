@@ -212,6 +212,7 @@ def look_at(text: str, error: LanguageError) -> None:
     assert render(text, error.diagnostics).count("^") >= len(error.diagnostics)
 
 
+@pytest.mark.slow
 def test_damaged_texts_are_read_or_refused() -> None:
     outcome = fuzz(1, 5_000)
     assert min(outcome.values()) > 500

@@ -39,6 +39,7 @@ def _refusal(prober: Prober, body: bytes) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_graph_of_other_sizes_than_the_manifest_says_is_a_sentence(prober: Prober) -> None:
     wide = onnx_body([1e-4] * (WIDTH + 1), -1.0)
     assert _refusal(prober, wide) == f"the model takes {WIDTH + 1} features, and its manifest names {WIDTH}"

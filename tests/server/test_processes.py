@@ -6,6 +6,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["index_process", "sender_process"])
 def test_a_process_beside_the_server_loads_no_api_and_no_console(name: str) -> None:
     code = f"import fourthwatch.server.{name}, sys; print(*sys.modules)"

@@ -53,6 +53,7 @@ def test_a_file_opened_again_is_as_durable_and_checked(tmp_path: Path) -> None:
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_file_with_the_pages_of_earlier_versions_is_used_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,6 +222,7 @@ def test_a_whole_chain_is_in_order_to_its_end(chained: Path) -> None:
     assert verified(chained) == list(range(1, 101))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_a_changed_byte_of_a_body_breaks_the_chain_there(chained: Path, seed: int) -> None:
     seq = Random(seed).randint(1, 100)

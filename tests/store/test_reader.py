@@ -62,6 +62,7 @@ def test_an_id_with_another_nonce_is_not_found(reader: LedgerReader) -> None:
         assert reader.event(1, wrong) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "event_id",
     ["", "ev_", "ev_1", "x" * 35, "ev_" + "g" * 32, "ev_" + "0" * 32, "ev_" + "f" * 32, "ev_+00000000001" + "01" * 10,

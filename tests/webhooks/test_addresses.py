@@ -96,6 +96,7 @@ SPELLINGS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_no_spelling_of_this_machine_is_connected_to(host: str) -> None:
     with Rogue(lambda sock: None) as canary:
@@ -199,6 +200,7 @@ def attacked(kind: type[Transport], times: int) -> tuple[int, list[str]]:
         return canary.connections, dialled
 
 
+@pytest.mark.slow
 def test_a_name_that_changes_its_address_never_leads_inside() -> None:
     connections, dialled = attacked(Transport, 10_000)
     assert connections == 0

@@ -93,6 +93,7 @@ def told(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_nothing_of_the_person_is_left_and_nothing_of_others_is_gone(told: Path) -> None:
     assert left_in(told) == set(CANARIES)
     before = rows(told)

@@ -106,6 +106,7 @@ def test_without_it_things_overtake_each_other(world: World) -> None:
     assert any(line != sorted(line) for line in transport.arrived.values())
 
 
+@pytest.mark.slow
 def test_an_entity_that_never_arrives_holds_up_no_other(world: World) -> None:
     world.endpoint(URL, ("list.changed",), ordering="entity")
     happen(world, entities=10, times=50)
@@ -183,6 +184,7 @@ class Hanging(Transport):
 GOOD, BAD, TIMES = 60, 10, 30
 
 
+@pytest.mark.slow
 def test_receivers_that_hang_keep_nobody_waiting(world: World) -> None:
     for number in range(GOOD):
         world.endpoint(f"{URL}good/{number}", ("list.changed",))

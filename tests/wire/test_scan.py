@@ -52,6 +52,7 @@ def test_the_bound_of_brackets_is_that_of_the_limits() -> None:
     assert _scan.BRACKETS_MAX == JSON_DEPTH_MAX
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_no_doubt_of_the_specification_is_left_out(seed: int) -> None:
     random = Random(seed)

@@ -91,6 +91,7 @@ _ANY_TIME = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=800, deadline=None)
 @given(_ANY_TIME)
 def test_any_value_is_read_or_unreadable_and_within_bounds(said: Any) -> None:

@@ -77,6 +77,7 @@ def test_every_decision_of_thousands_of_random_histories_comes_out_the_same(part
     assert len(versions) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
 def test_every_decision_of_a_champion_comes_out_the_same_in_full_or_not(seed: int, tmp_path: Path) -> None:
     house = House(tmp_path, seed)

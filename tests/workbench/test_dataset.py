@@ -266,6 +266,7 @@ def test_a_dispute_that_the_shop_won_is_told_as_none_from_then_on(tmp_path: Path
     assert label_of(told(tmp_path / "d", tmp_path, [opened, won]), "chargeback") == (0, 2, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("states", "rto", "returned"),
     [

@@ -81,6 +81,7 @@ def test_a_mean_of_boosters_is_one_booster_that_gives_their_mean() -> None:
     assert averaged(models[:1]) is models[0]
 
 
+@pytest.mark.slow
 def test_no_seconds_are_one_setting_also_by_a_clock_that_stands() -> None:
     values, bad = _signs(np.random.default_rng(9), 1_000)
     said: list[str] = []
@@ -108,6 +109,7 @@ def test_a_model_is_the_mean_of_boosters_of_the_best_settings_within_the_bound_o
         assert found.trees <= TREES_MAX
 
 
+@pytest.mark.slow
 def test_more_of_a_bad_sign_never_counts_for_less_although_the_rows_say_so() -> None:
     chance = np.random.default_rng(3)
     values, _ = _signs(chance)
