@@ -4,6 +4,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -24,8 +25,8 @@ def _collector() -> Iterator[None]:
     gc.unfreeze()
 
 
-async def _some_looks() -> None:
-    task = asyncio.create_task(tend_garbage())
+async def _some_looks(events_between: int = 0) -> None:
+    task = asyncio.create_task(tend_garbage(count(step=events_between).__next__))
     await asyncio.sleep(0)
     for _ in range(5):
         await asyncio.sleep(0)
@@ -51,6 +52,24 @@ def test_much_that_is_new_is_not_looked_at_and_never_will_be(monkeypatch: pytest
 
     left = asyncio.run(much())
     assert gc.get_freeze_count() - frozen >= len(left)
+
+
+def test_so_it_is_while_as_many_go_as_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "LOOK_EVERY_S", 0)
+    kept = [[number] for number in range(20_000)]
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+
+    async def turned_over() -> None:
+        gc.disable()
+        for at in range(len(kept)):
+            kept[at] = [at]
+        assert gc.get_count()[0] < len(kept) // 2
+        await _some_looks(events_between=1_000)
+
+    asyncio.run(turned_over())
+    assert gc.get_freeze_count() >= frozen  # the former ones are gone, and the new ones are in their place
+    assert not {id(one) for one in kept} & {id(one) for one in gc.get_objects()}
 
 
 def test_the_collector_does_not_begin_by_itself_while_a_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     gc.freeze()  # what was built up to here stays; the collector need not look at it again
     following = asyncio.create_task(tended("keys", assembly.access.follow))
     indexing = asyncio.create_task(tended("index", assembly.indexing.run))
-    collecting = asyncio.create_task(tended("garbage", tend_garbage))
+    collecting = asyncio.create_task(tended("garbage", partial(tend_garbage, partial(_walked, corridor))))
     keeping = (
         asyncio.create_task(tended("models", keeper.follow)),
         asyncio.create_task(tended("drift", ModelWatch(directory, panel, clock).run)),
@@ -143,6 +143,10 @@ async def _serve(directory: Path, listen: Listen, settings: Settings, announce: 
     models.close()
     log.info("stopped", broken=broken.is_set())
     return 1 if broken.is_set() else 0
+
+
+def _walked(corridor: Corridor) -> int:
+    return corridor.definitions.walk.last_seq  # asked for anew: the walk may begin again
 
 
 def poster(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], object]:
