@@ -231,6 +231,12 @@ def nothing_is_evaluated(module: Module) -> Found:
             yield node, f"{name} is for nobody"
 
 
+def whoever_is_cancelled_ends(module: Module) -> Found:
+    for node, name in _calls(module.tree):
+        if name == "asyncio.wait_for":
+            yield node, "asyncio.wait_for goes on when it is cancelled just as what it waits for comes: asyncio.timeout"
+
+
 def catches_are_narrow(module: Module) -> Found:
     for where, handler in _handlers(module.tree):
         caught = handler.type
@@ -290,6 +296,7 @@ RULES: tuple[Rule, ...] = (
     async_is_where_the_world_is_touched,
     sockets_are_where_the_world_is_touched,
     nothing_is_evaluated,
+    whoever_is_cancelled_ends,
     catches_are_narrow,
     names_say_something,
     sizes_are_bounded,
@@ -412,6 +419,10 @@ BROKEN: dict[str, tuple[Rule, str, str]] = {
     "a name looked up in a feature": (
         sockets_are_where_the_world_is_touched, "features/catalogue.py",
         DOC + "import socket\n_S = socket.getaddrinfo('example.com', 80)\n",
+    ),
+    "wait_for": (
+        whoever_is_cancelled_ends, "server/serve.py",
+        DOC + "import asyncio\n\n\nasync def _run() -> None:\n    await asyncio.wait_for(_run(), 1)\n",
     ),
     "eval in the language": (nothing_is_evaluated, "language/compile.py", DOC + "_V = eval('1')\n"),
     "catching everything": (catches_are_narrow, "api/app.py", DOC + "try:\n    pass\nexcept:\n    pass\n"),

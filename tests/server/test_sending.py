@@ -65,3 +65,27 @@ def test_a_sender_that_is_killed_or_comes_to_a_stand_is_replaced(
     assert code is not None, "it ends with the server"
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
+
+
+@pytest.mark.parametrize("rounds", range(5))
+def test_who_is_told_to_stop_just_as_the_sender_is_heard_stops(rounds: int) -> None:
+    """Else a stop of the server would wait for it for ever."""
+
+    async def run() -> None:
+        process = await asyncio.create_subprocess_exec(
+            "cat", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        hearing = asyncio.create_task(sendings._end_of(process))
+        assert process.stdout is not None
+        await asyncio.sleep(0.01)
+        process.stdout.feed_data(b".")
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        hearing.cancel()
+        done, _ = await asyncio.wait({hearing}, timeout=2)
+        process.kill()
+        await process.wait()
+        assert hearing in done
+        assert hearing.cancelled()
+
+    asyncio.run(run())

@@ -82,7 +82,8 @@ class Filer:
             raise FilerStarved(f"no answer for {within_s:g} s") from None
         except (OSError, RuntimeError, asyncio.IncompleteReadError) as error:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), _CODE_S)
+                async with asyncio.timeout(_CODE_S):
+                    await self._process.wait()
             raise FilerEnded(f"it ended with code {self._process.returncode}") from error
         if isinstance(answer, Doubts):
             return answer
@@ -96,7 +97,8 @@ class Filer:
         self._told.close()
         patience_s = 0 if self._is_starved else _STOP_S
         try:
-            await asyncio.wait_for(self._process.communicate(), patience_s)  # it may have more to say than a pipe holds
+            async with asyncio.timeout(patience_s):
+                await self._process.communicate()  # it may have more to say than a pipe holds
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()

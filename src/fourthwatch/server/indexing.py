@@ -69,7 +69,8 @@ class Indexing:
         self._waiting.append(waiting)
         self._kick.set()
         try:
-            await asyncio.wait_for(waiting[1], _PATIENCE_S)
+            async with asyncio.timeout(_PATIENCE_S):
+                await waiting[1]
         except TimeoutError:
             pass
         finally:  # whoever has given up presses no more
@@ -183,7 +184,8 @@ class Indexing:
             await asyncio.sleep(0)
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._kick.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._kick.wait()
 
 
 def _checked(directory: Path, walk: Walk) -> int:

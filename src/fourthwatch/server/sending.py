@@ -50,7 +50,8 @@ class Sending:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _STOP_S)
+            async with asyncio.timeout(_STOP_S):
+                await process.wait()
         except TimeoutError:
             with suppress(ProcessLookupError):
                 process.kill()
@@ -78,10 +79,15 @@ async def _end_of(process: Process) -> int:
     """Its exit code, once it has ended; when it says nothing any more, it is ended here."""
     assert process.stdout is not None
     try:
-        while await asyncio.wait_for(process.stdout.read(_HEARD_BYTES), _SILENT_MAX_S):
+        while await _heard(process.stdout):
             pass
     except TimeoutError:
         log.error("sender_silent", seconds=_SILENT_MAX_S)
         with suppress(ProcessLookupError):
             process.kill()
     return await process.wait()
+
+
+async def _heard(told: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(_SILENT_MAX_S):
+        return await told.read(_HEARD_BYTES)

@@ -90,7 +90,8 @@ class Sender:
             self.turn()
             on_turn()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._woken.wait()
             await asyncio.sleep(_GATHER_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):

@@ -115,7 +115,8 @@ class Transport:
         finally:
             writer.transport.abort()
             with suppress(OSError, TimeoutError):
-                await asyncio.wait_for(writer.wait_closed(), _CLOSE_S)
+                async with asyncio.timeout(_CLOSE_S):
+                    await writer.wait_closed()
 
     def _checked_peer(self, writer: asyncio.StreamWriter, *, is_named: bool) -> str:
         """The address that a connection leads to, before anything is said; raises `NotReplied`."""
