@@ -21,7 +21,7 @@ from bench.peak import scratch, tag
 from bench.tools import Mode
 from fourthwatch.clock import Millis, SystemClock
 from fourthwatch.decision import Policy
-from fourthwatch.engine import orders
+from fourthwatch.engine import judging
 from fourthwatch.engine import walk as walking
 from fourthwatch.engine.walk import Answer, Submission, Walk
 from fourthwatch.events import KIND_OF_NAME
@@ -45,14 +45,14 @@ _STEPS = (
     ("decode", ()),
     ("identity and find", ("identity_of", "by_identity", "newest_of")),
     ("entities", ("involved_in",)),
-    ("features read", ("read_all",)),
+    ("features read", ("answers", "read")),
     ("rules and decision", ("judged", "decide")),
     ("features add", ("add",)),
     ("encode", ("encode", "receipt_of")),
     ("ledger append", ("sealed", "write")),
 )  # fmt: skip
 """Steps and the functions that belong to them, beside what the loop here calls itself."""
-_OF_MODULE = ("identity_of", "decide", "encode", "receipt_of")
+_OF_MODULE = ("identity_of", "involved_in", "encode", "receipt_of")
 
 
 class Stopwatch:
@@ -180,9 +180,9 @@ def _summed(watch: Stopwatch) -> dict[str, float]:
 def _watched(walk: Walk, watch: Stopwatch) -> Iterator[None]:
     places: list[tuple[Any, str]] = [(walking, name) for name in _OF_MODULE]
     places += [(walk._recent, name) for name in ("by_identity", "newest_of")]
-    places += [(walk.windows, name) for name in ("read_all", "add")]
-    places += [(walk.rulings.of(TENANT).ruling, "judged")]
-    places += [(walk.ledger, name) for name in ("sealed", "write")] + [(orders, "involved_in")]
+    places += [(walk.windows, name) for name in ("answers", "add")]
+    places += [(walk.rulings.of(TENANT).ruling, name) for name in ("read", "judged")] + [(judging, "decide")]
+    places += [(walk.ledger, name) for name in ("sealed", "write")]
     with ExitStack() as undo:
         for place, name in places:
             plain = getattr(place, name)

@@ -95,6 +95,7 @@ SQL_STARTS = (
 BROAD_CATCHES = frozenset(
     {
         ("api/intake.py", "settle"),
+        ("api/intake.py", "_read_all"),
         ("api/shortcut.py", "_guarded"),
         ("engine/corridor.py", "_turn"),
         ("engine/corridor.py", "_walk_some"),

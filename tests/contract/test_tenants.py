@@ -44,7 +44,7 @@ def house() -> Iterator[House]:
 
 
 def test_a_house_that_lets_one_policy_hold_for_all_would_be_noticed(machine: TwoMerchants) -> None:
-    policies = machine.crowded.corridor.definitions.walk.policies
+    policies = machine.crowded.corridor.definitions.walk.judging.policies
     of: Callable[[int], Policy] = policies.of
     policies.of = lambda tenant: of(min(tenant, 2))  # type: ignore[method-assign]
     machine.crowded.ask("a", [("PUT", "/api/v1/policy", {"red_above": 5, "decline_above": 10})])

@@ -170,7 +170,7 @@ def test_whoever_asks_before_decoding_hears_of_a_full_queue_and_bulk_has_a_queue
 
 def test_the_more_wait_the_more_walk_between_two_looks_at_the_sockets(owner: Owner) -> None:
     number = 0
-    for waiting, walk in ((15, 8), (16, 16), (40, 16), (1_600, 100)):
+    for waiting, walk in ((15, 15), (40, 32), (1_600, 100)):
         owner.submit(*[login(number + more) for more in range(waiting)])
         number += waiting
         owner._posted.get(timeout=PATIENCE_S)()
@@ -239,6 +239,32 @@ def test_a_poison_event_is_refused_alone(owner: Owner, tmp_path: Path) -> None:
     owner.corridor.submit(login(50), Ticket(20))
     assert isinstance(owner.work(21)[-1], Answer)
     assert owner.broken == 0
+
+
+def test_an_event_that_is_poison_once_it_was_judged_is_refused_alone(owner: Owner, tmp_path: Path) -> None:
+    event = submission("custom_event", NOW_MS, _eventName="note_left", _userId="user-1", is_own=True)
+    spoilt = msgspec.structs.replace(event.decoded.event, custom_info=cast(Any, "no object"))
+    poison = msgspec.structs.replace(
+        event, decoded=msgspec.structs.replace(event.decoded, event=spoilt), actor="key_1"
+    )  # the audit trail looks at what nothing before it does
+    orders = [
+        submission("createOrder", NOW_MS + number, _orderId=f"o-{number}", _userId="user-1") for number in range(4)
+    ]
+    paid = submission("transaction", NOW_MS + 9, _orderId="o-1", _transactionStatus="_success")
+    owner.submit(*orders[:2], poison, *orders[2:], paid)
+    owner.work(6)
+    by_ticket = dict(owner.settled)
+    assert isinstance(by_ticket.pop(2), Internal)
+    assert all(isinstance(outcome, Answer) and not outcome.replayed for outcome in by_ticket.values())
+    assert owner.stored() == 5
+    assert owner.broken == 0
+    owner.stop()
+    clean, again = Till(tmp_path / "clean"), Till(tmp_path)
+    clean.take(*orders, paid)
+    assert again.vector() == clean.vector()
+    assert again.memory() == clean.memory()
+    again.close()
+    clean.close()
 
 
 def test_after_a_poison_event_the_windows_hold_what_the_ledger_holds(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.explaining import Explained, rule_set_then
 from fourthwatch.engine.panel import Seat
 from fourthwatch.engine.policies import Policies
+from fourthwatch.errors import ModelRefused
 from fourthwatch.model import forest
 from fourthwatch.model.booster import Booster
 from fourthwatch.model.manifest import Manifest, Package, Use
@@ -39,7 +40,7 @@ LOUD = Policy(red_above=0, decline_above=90, deadline_ms=0)
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     opened = House(tmp_path)
-    opened.walk.policies = Policies(LOUD)
+    opened.walk.judging.policies = Policies(LOUD)
     yield opened
     opened.close()
 
@@ -186,7 +187,7 @@ def test_an_order_of_before_a_start_is_read_with_what_was_foretold_of_it_and_onc
     promote(house, "ours")
     submitted = [order(house, number, NOW_MS + number) for number in range(3)]
     house.restart(snapshot=snapshot)
-    house.walk.policies = Policies(LOUD)
+    house.walk.judging.policies = Policies(LOUD)
     promote(house, "ours")
     buy_on(house, 10, NOW_MS + 2_000)
     asked = readings(house)
@@ -259,10 +260,42 @@ def test_shadows_take_on_what_they_said_with_a_champion_or_without(house: House)
     assert differences(house) == []
 
 
+def test_a_champion_that_looks_on_as_well_judges_an_order_at_which_it_did_not(house: House) -> None:
+    keep(house, "ours")
+    promote(house, "ours")
+    submitted = order(house, 1, NOW_MS)
+    buy_on(house, 10, NOW_MS)
+    promote(house, "ours", "ours")  # as while the past of the one that is to take its place is not in yet
+    paid = told(house, "transaction", NOW_MS + 1_000, _orderId="o-1", _transactionStatus="_success")
+    assert (paid["judged_on"], paid["probability"]) == (1, submitted["probability"])
+    ((shadow, probability),) = paid["shadows"]
+    assert (shadow, probability != submitted["probability"]) == ("ours", True)
+    assert differences(house) == []
+
+
+def test_a_champion_that_has_no_reasons_for_what_it_foretold_leaves_a_decision_that_is_made_again_as_it_was(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_model: LiveModel, _values: object) -> tuple[()]:
+        raise ModelRefused("the library fails")
+
+    keep(house, "ours", "other", "looking")
+    promote(house, "ours", "other")
+    order(house, 1, NOW_MS)
+    buy_on(house, 10, NOW_MS)
+    promote(house, "ours", "other", "looking")
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveModel, "contributions", fail)
+        paid = told(house, "transaction", NOW_MS + 1_000, _orderId="o-1", _transactionStatus="_success")
+    assert ("model" in paid, "shadows" in paid, "judged_on" in paid) == (False, False, False)
+    assert house.walk.panel.failing["1/ours"] == (1, "the library fails")
+    assert differences(house) == []
+
+
 def test_what_was_put_off_of_a_submission_is_made_up_for_and_not_taken_on(house: House) -> None:
     keep(house, "ours")
     promote(house, "ours")
-    house.walk.policies = Policies(msgspec.structs.replace(LOUD, deadline_ms=50))
+    house.walk.judging.policies = Policies(msgspec.structs.replace(LOUD, deadline_ms=50))
     body = {"_userId": "asha", "_amount": "500", "_currencyCode": "INR"}
 
     def late(number: int, kind: str, **more: Any) -> dict[str, Any]:
@@ -291,7 +324,7 @@ def test_an_order_that_chance_let_pass_is_let_pass_when_it_is_paid(house: House)
     keep(house, "ours")
     promote(house, "ours")
     explored = Exploration(percent=20, orders_per_day=10**6, amount_minor_per_day=10**12, currency="INR")
-    house.walk.policies = Policies(Policy(red_above=0, decline_above=0, deadline_ms=0, exploration=explored))
+    house.walk.judging.policies = Policies(Policy(red_above=0, decline_above=0, deadline_ms=0, exploration=explored))
     submitted = [order(house, number, NOW_MS + number) for number in range(40)]
     for number, was in enumerate(submitted):
         paid = told(
@@ -320,7 +353,9 @@ def test_no_change_of_what_is_known_now_turns_what_was_foretold(house: House) ->
     keep(house, "ours")
     promote(house, "ours")
     submitted = order(house, 1, NOW_MS)
-    house.walk.policies = Policies(Policy(red_above=submitted["score"] - 1, decline_above=submitted["score"] + 1))
+    house.walk.judging.policies = Policies(
+        Policy(red_above=submitted["score"] - 1, decline_above=submitted["score"] + 1)
+    )
     buy_on(house, 10, NOW_MS)
     told(house, "transaction", NOW_MS + 1_000, _orderId="o-1", _transactionStatus="_success")
     event, made = house.walk.ledger.stored(house.walk.ledger.last_seq)

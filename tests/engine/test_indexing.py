@@ -453,7 +453,7 @@ def test_a_mark_of_a_user_is_on_older_and_newer_orders_and_goes_when_it_is_clear
 def test_an_order_waits_for_a_decision_until_somebody_decides_it_or_it_is_over(shelf: Shelf) -> None:
     red = {**ORDER, "_userEmail": "x@mailinator.com"}
     policy = {"_orderId": "ord-1", "_source": "_manualReview", "_analyst": "meena"}
-    shelf.till.walk.policies = Policies(Policy(red_above=-1))
+    shelf.till.walk.judging.policies = Policies(Policy(red_above=-1))
     told(shelf, "createOrder", **red)
     assert (shelf.line("ord-1").verdict, shelf.line("ord-1").is_open) == ("review", 1)
     told(shelf, "order_status", NOW_MS + 1, **policy, _orderStatus="_held")
@@ -461,14 +461,14 @@ def test_an_order_waits_for_a_decision_until_somebody_decides_it_or_it_is_over(s
     assert (line.analyst_decision, line.analyst, line.is_open) == ("hold", None, 1), "the shop may name anybody"
     told(shelf, "order_status", NOW_MS + 2, **policy, _orderStatus="_approved")
     assert (shelf.line("ord-1").analyst_decision, shelf.line("ord-1").is_open) == ("approve", 0)
-    shelf.till.walk.policies = Policies(Policy(red_above=0, decline_above=0))
+    shelf.till.walk.judging.policies = Policies(Policy(red_above=0, decline_above=0))
     told(shelf, "order_status", NOW_MS + 2, **policy, _orderStatus="_held")
     line = shelf.line("ord-1")
     assert (line.verdict, line.is_open) != ("review", 1)
     assert line.is_open == 1, "what a person holds waits, whatever the verdict is"
     told(shelf, "transaction", NOW_MS + 2, _orderId="ord-1", _userId="asha", _transactionStatus="_success")
     assert shelf.line("ord-1").is_open == 1, "and no new verdict ends that"
-    shelf.till.walk.policies = Policies(Policy(red_above=-1))
+    shelf.till.walk.judging.policies = Policies(Policy(red_above=-1))
     told(shelf, "createOrder", NOW_MS + 3, **{**red, "_orderId": "ord-2"})
     told(shelf, "order_status", NOW_MS + 4, _orderId="ord-2", _orderStatus="_canceled")
     assert (shelf.line("ord-2").analyst_decision, shelf.line("ord-2").is_open) == (None, 0)

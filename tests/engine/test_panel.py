@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from features.test_windows import restored, some_events, told
+from fourthwatch.engine.judging import STAGES, reduced
 from fourthwatch.engine.panel import wanted_by
 from fourthwatch.engine.rulings import NO_TENANT, Rulings
-from fourthwatch.engine.walk import STAGES, reduced
 from fourthwatch.features.catalogue import DECIDING
 from fourthwatch.features.definition import Book
 from fourthwatch.features.observe import Present
@@ -54,7 +54,7 @@ def differences(windows: Windows, wanted: WantedFeatures, rulings: Rulings, stor
         for skipped in (0, random.randrange(1, len(STAGES) + 1)):
             judged = reduced(present, STAGES[:skipped]) if skipped else present
             vector = rulings.of(NO_TENANT).ruling.judge(judged).vector
-            short = windows.wanted_values(MODEL, judged, vector)
+            short = windows.wanted_values(MODEL, vector, windows.wanted_answers(MODEL, judged), judged)
             long = windows.read(*alone, reduced(judged, STAGES[:skipped]))
             found += [
                 name for name, *two in zip(wanted.names, short, long, strict=True) if repr(two[0]) != repr(two[1])

@@ -14,7 +14,8 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine import aftermath
 from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.corridor import Ticket
-from fourthwatch.engine.walk import STAGES, Answer, Submission
+from fourthwatch.engine.judging import STAGES
+from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Unavailable
 from fourthwatch.limits import BULK_QUEUE_MAX, PRESSED_QUEUE
 from fourthwatch.store.reader import LedgerReader
@@ -124,8 +125,8 @@ def test_an_order_of_whose_decision_something_was_put_off_is_decided_again_in_fu
 
 def test_a_deadline_of_nothing_puts_nothing_off(owner: Owner) -> None:
     walk = owner.corridor.definitions.walk
-    policy = msgspec.structs.replace(walk.policies.of(1), deadline_ms=0)
-    walk.policies.put(1, policy, "somebody", NOW_MS, 1)
+    policy = msgspec.structs.replace(walk.judging.policies.of(1), deadline_ms=0)
+    walk.judging.policies.put(1, policy, "somebody", NOW_MS, 1)
     assert decided_after(owner, 10_000).receipt.degraded is msgspec.UNSET
 
 

@@ -68,7 +68,7 @@ def tried_in(house: House, rules: tuple[Rule, ...], last: int = 1_000, prior: fl
         list(trying.want())
         known, events = past_of(ledger, index, tenant, trying.wanted, entries)
         trying.prepare(known)
-        return [one for one in trying.judged(events, house.walk.policies.of(tenant)) if one is not None]
+        return [one for one in trying.judged(events, house.walk.judging.policies.of(tenant)) if one is not None]
     finally:
         for each in (ledger, index, sets):
             each.close()

@@ -47,7 +47,7 @@ def buy(house: House, number: int, amount: str = "500") -> None:
 
 def put_off(house: House, number: int) -> None:
     """An order that has waited for too long."""
-    house.walk.policies = Policies(Policy(deadline_ms=50))
+    house.walk.judging.policies = Policies(Policy(deadline_ms=50))
     house.walk.now_ms = NOW_MS + 60_000
     buy(house, number, "10")
 

@@ -186,4 +186,4 @@ def test_all_names_of_the_walk_are_used_by_rows_of_the_theme() -> None:
 def test_a_reading_walks_once_for_all_who_use_it() -> None:
     telling = Telling(on("dv-1", "ravi"))
     reading, _ = telling.windows.reading_of(telling.windows.book, NAMES)
-    assert bytes(reading._ways).count(b"e") == 1
+    assert len(reading.recalls) == 1

@@ -294,14 +294,14 @@ def test_a_field_that_many_series_remember_is_read_once_for_an_event(monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("text", "steps"),
+    ("text", "steps", "recalls"),
     [
-        ("count(order, by user)", b""), ("mean(amount of order, by user)", b"v"), ("walked_users", b"evv"),
-        ("not seen(device, by user)", b"vv"), ("walked_users + walked_cards", b"evvv"),
+        ("count(order, by user)", b"", 0), ("mean(amount of order, by user)", b"v", 0), ("walked_users", b"vv", 1),
+        ("not seen(device, by user)", b"vv", 0), ("walked_users + walked_cards", b"vvv", 1),
     ],
 )  # fmt: skip
-def test_a_reading_makes_nothing_that_nobody_reads_and_nothing_twice(text: str, steps: bytes) -> None:
+def test_a_reading_makes_nothing_that_nobody_reads_and_nothing_twice(text: str, steps: bytes, recalls: int) -> None:
     story = prepared(text)
     book = Book([one.feature for one in built_in() if one.checked is not None], [feature(text)])
     reading, _ = story.windows.reading_of(book, ["asked"])
-    assert bytes(reading._ways) == steps
+    assert (bytes(reading._ways), len(reading.recalls)) == (steps, recalls)

@@ -10,8 +10,9 @@ from engine.test_corridor import Owner
 from engine.till import submission
 from fourthwatch.clock import ManualClock, Millis
 from fourthwatch.decision import Policy
+from fourthwatch.engine.judging import STAGES
 from fourthwatch.engine.rulings import InForce
-from fourthwatch.engine.walk import STAGES, Answer
+from fourthwatch.engine.walk import Answer
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.rules.check import check_set
 from fourthwatch.rules.rule import Rule, RuleSet

@@ -85,7 +85,7 @@ def test_every_decision_of_a_champion_comes_out_the_same_in_full_or_not(seed: in
     house.promote("ours", package_of(good.body, good.golden, 300, id="ours", features=READ))
     history = History(house, seed)
     history.live(40)
-    house.walk.policies = Policies(Policy(deadline_ms=50))
+    house.walk.judging.policies = Policies(Policy(deadline_ms=50))
     for waited_ms in (0, 30, 40, 60) * 5:
         house.walk.now_ms = history.at_ms + waited_ms
         house.tell("createOrder", history.at_ms, **{**ORDER, "_orderId": f"late-{history.at_ms}"})

@@ -17,7 +17,7 @@ from fourthwatch.api.management import event_view
 from fourthwatch.api.paging import Cursors, Page, time_in, truth_in
 from fourthwatch.clock import Clock, iso_ms
 from fourthwatch.engine.portrait import text_of
-from fourthwatch.engine.walk import receipt_again
+from fourthwatch.engine.receipts import receipt_again
 from fourthwatch.errors import Malformed, NotFound
 from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER
 from fourthwatch.features.things import key_of, mark_of_key

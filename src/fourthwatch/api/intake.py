@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import cast
 
 import msgspec
@@ -16,7 +17,7 @@ from fourthwatch.engine.again import OWN_NAMES
 from fourthwatch.engine.consequences import BY_HAND
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
-from fourthwatch.errors import Malformed, Refused
+from fourthwatch.errors import Internal, Malformed, Refused
 from fourthwatch.events import KIND_OF_TYPE, RULE_SOURCE, Kind, OrderStatus, Tag, Untag
 from fourthwatch.limits import WARNINGS_MAX
 from fourthwatch.logs import log
@@ -83,6 +84,12 @@ class Intake:
         self._throttle = throttle
         self._corridor = corridor
         self._clock = clock
+        self._arrived: list[tuple[Admitted, bytes, Millis, Told]] = []
+        """Bodies that nobody has read yet."""
+        self._ahead = [0, 0]
+        """How many these are that may not wait, and that may."""
+        self._context = copy_context()
+        """Of nobody's request."""
 
     async def event(self, scope: Scope, receive: Receive, send: Send, kind: Kind) -> None:
         """`POST /event/v1/<kind>`."""
@@ -117,12 +124,34 @@ class Intake:
 
     def is_crowded(self, *, is_bulk: bool) -> bool:
         """Whether so many wait that one more is refused."""
-        return self._corridor.is_crowded(is_bulk=is_bulk)
+        return self._corridor.is_crowded(is_bulk=is_bulk, ahead=self._ahead[is_bulk])
 
     def take(self, admitted: Admitted, body: bytes, told: Told) -> None:
-        """Hand a whole event to the corridor; raises what is wrong with it, and else tells what became of it."""
-        self._corridor.look(is_bulk=admitted.is_bulk)
-        received_ms = self._clock.now_ms()
+        """Hand a whole event on; raises when no more may wait, and else tells what became of it.
+
+        What comes in by one look at the sockets is read together, behind all of it: so each step finds at hand what it
+        needs (ADR 37).
+        """
+        self._corridor.look(is_bulk=admitted.is_bulk, ahead=self._ahead[admitted.is_bulk])
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self._read_all, context=self._context)
+        self._arrived.append((admitted, body, self._clock.now_ms(), told))
+        self._ahead[admitted.is_bulk] += 1
+
+    def _read_all(self) -> None:
+        arrived, self._arrived, self._ahead = self._arrived, [], [0, 0]
+        for admitted, body, received_ms, told in arrived:
+            try:
+                submission = self._read(admitted, body, received_ms)
+                self._corridor.submit(submission, Ticket(told))
+            except Refused as refusal:
+                settle([(Ticket(told), refusal)])
+            except Exception as fault:  # noqa: BLE001 (a fault of ours in one event must not keep others from being read)
+                log.error("request_failed", fault=type(fault).__name__, exc_info=fault)
+                settle([(Ticket(told), Internal("a fault of the server; it was logged, and nothing was kept"))])
+
+    def _read(self, admitted: Admitted, body: bytes, received_ms: Millis) -> Submission:
+        """Raises what is wrong with a body."""
         try:
             raw = decompressed(bounded(body), admitted.encoding)
             decoded = decode_event(raw, admitted.kind, received_ms, admitted.user_agent, keep=self.number_fields)
@@ -133,7 +162,7 @@ class Intake:
         is_own = False
         if decoded.name in OWN_NAMES or decoded.kind.number in _BY_HAND_KINDS:
             decoded, is_own = _as_spoken(decoded, admitted.caller)
-        submission = Submission(
+        return Submission(
             tenant=admitted.caller.tenant,
             decoded=decoded,
             received_ms=received_ms,
@@ -143,7 +172,6 @@ class Intake:
             is_own=is_own,
             actor=admitted.caller.key_id if is_own else "",
         )
-        self._corridor.submit(submission, Ticket(told))
 
     def admit(self, presented: str | None, scope: str) -> Caller:
         """Who calls, if they may and not too often."""

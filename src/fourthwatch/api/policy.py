@@ -101,7 +101,7 @@ class Policies:
     async def one(self, request: Request) -> Response:
         """The policy in force."""
         caller = self._changes.caller(request, "read")
-        policy = self._corridor.definitions.walk.policies.of(caller.tenant)
+        policy = self._corridor.definitions.walk.judging.policies.of(caller.tenant)
         return json_reply(_view(policy), _etag(policy))
 
     async def put(self, request: Request) -> Response:
@@ -110,11 +110,11 @@ class Policies:
 
         def prepare(asked: Asked) -> None:
             tenant = asked.caller.tenant
-            if self._corridor.definitions.walk.policies.of(tenant).four_eyes:
+            if self._corridor.definitions.walk.judging.policies.of(tenant).four_eyes:
                 first.extend(self._asked_for(tenant, asked.caller.key_id))
 
         def make(asked: Asked, seq: int) -> Made:
-            policies, caller = self._corridor.definitions.walk.policies, asked.caller
+            policies, caller = self._corridor.definitions.walk.judging.policies, asked.caller
             before = policies.of(caller.tenant)
             asked.over(_etag(before))
             wanted = _wanted(asked.document, before)

@@ -202,7 +202,7 @@ class Previews:
         )
         await asyncio.to_thread(trying.prepare, known)
         tried: list[Tried] = []
-        for number, one in enumerate(trying.judged(events, walk.policies.of(tenant)), 1):
+        for number, one in enumerate(trying.judged(events, walk.judging.policies.of(tenant)), 1):
             if one is not None:
                 tried.append(one)
             await self._give_way(number, deadline_s)

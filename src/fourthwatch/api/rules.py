@@ -340,7 +340,7 @@ class Rules:
 
     def _wants_four_eyes(self, tenant: int) -> bool:
         """The server may want it of everybody, a tenant's policy of its own people."""
-        return self._four_eyes or self._corridor.definitions.walk.policies.of(tenant).four_eyes
+        return self._four_eyes or self._corridor.definitions.walk.judging.policies.of(tenant).four_eyes
 
     def _in_force(self, tenant: int) -> InForce:
         return self._corridor.definitions.walk.rulings.in_force(tenant)

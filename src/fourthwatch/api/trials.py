@@ -96,7 +96,7 @@ class Trials:
                 flag=made.flag,
                 verdict=made.verdict,
                 probability=made.probability,
-                why=why(made, ruling.rules, walk.policies.of(caller.tenant)),
+                why=why(made, ruling.rules, walk.judging.policies.of(caller.tenant)),
                 reasons=made.reasons,
                 hits=tuple(name for name, letter in results if letter == HIT),
                 unknown=tuple(name for name, letter in results if letter == UNKNOWN),

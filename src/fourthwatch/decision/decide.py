@@ -230,19 +230,23 @@ class _Foretelling(msgspec.Struct):
 _foretelling = msgspec.json.Decoder(_Foretelling)
 
 
-def foretold_by(seq: int, made: Decision | _Foretelling) -> Foretold:
-    """What events behind a submission take on from the decision on it: nothing of one that some features were put off
-    for, since what comes behind it can be judged in full."""
-    if made.degraded and not set(made.degraded) <= _NOT_READ:
+def foretold_by(seq: int, made: Opinion | None, degraded: tuple[str, ...]) -> Foretold:
+    """What events behind a submission take on from what models made of it: nothing of one that some features were put
+    off for, since what comes behind it can be judged in full."""
+    if degraded and not set(degraded) <= _NOT_READ:
         return Foretold()
-    if not (made.model or made.shadows):
+    if made is None or not (made.model or made.shadows):
         return Foretold(seq)
-    return Foretold(seq, made.model, made.probability, pack(made.model_vector), made.shadows)
+    return Foretold(seq, made.model, made.probability, pack(made.vector), made.shadows)
 
 
 def foretold_in(seq: int, detail: bytes | None) -> Foretold:
     """The same of a stored decision; nothing of none."""
-    return Foretold() if detail is None else foretold_by(seq, _foretelling.decode(detail))
+    if detail is None:
+        return Foretold()
+    told = _foretelling.decode(detail)
+    opinion = Opinion(told.model, told.probability, vector=told.model_vector, shadows=told.shadows)
+    return foretold_by(seq, opinion, told.degraded)
 
 
 _NOT_READ = frozenset({"explanation"})

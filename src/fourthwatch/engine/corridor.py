@@ -129,16 +129,16 @@ class Corridor:
             self._upkeep.drop()  # the one under way would hold what is now forgotten only in part
         self._post_turn()
 
-    def look(self, *, is_bulk: bool) -> None:
-        """Raises what `submit` would, before anything is done for an event that cannot be taken."""
+    def look(self, *, is_bulk: bool, ahead: int = 0) -> None:
+        """Raises what `submit` would behind so many more, before anything is done for an event that cannot be taken."""
         if self._state != "ready" and self.state != "ready":
             raise unavailable(self._state)
-        if not self._queues.has_place(is_bulk=is_bulk):
+        if not self._queues.has_place(is_bulk=is_bulk, ahead=ahead):
             raise crowded()
 
-    def is_crowded(self, *, is_bulk: bool) -> bool:
+    def is_crowded(self, *, is_bulk: bool, ahead: int = 0) -> bool:
         """Whether `look` would raise because too many wait, told without raising."""
-        return self._state == "ready" and not self._queues.has_place(is_bulk=is_bulk)
+        return self._state == "ready" and not self._queues.has_place(is_bulk=is_bulk, ahead=ahead)
 
     def submit(self, submission: Submission, ticket: Ticket) -> None:
         """Join the queue; `settle` will be called with the ticket. Raises `Unavailable` at once when that cannot be."""

@@ -53,7 +53,7 @@ def open_walk(settings: CorridorSettings, clock: Clock, random_bytes: Callable[[
     rulings = Rulings(windows, rules.in_force)
     roster.users_of = rulings.users_of_list
     walk = Walk(ledger, windows, settings.policy, random_bytes, rulings, ticks_ns, settings.heard, settings.panel)
-    walk.policies = Policies(settings.policy, directory)
+    walk.judging.policies = Policies(settings.policy, directory)
     again = read_again(walk, seq, lambda done, total: log.info("reading_the_log", done=done, total=total))
     log.info("recovered", events=ledger.last_seq, entities=len(windows), read_again=again)
     left = unfinished(walk, roster, directory, ledger.last_seq - UNFINISHED_LOOKED_MAX, ledger.last_seq)

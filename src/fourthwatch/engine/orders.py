@@ -54,13 +54,14 @@ class Orders:
         self._warm: OrderedDict[tuple[int, str], Placed] = OrderedDict()
 
     def about(
-        self, tenant: int, seq: int, event: Event, *, is_kept: bool = True
+        self, tenant: int, seq: int, event: Event, said: Involved | None = None, *, is_kept: bool = True
     ) -> tuple[CreateOrder | None, Involved]:
         """The order that the event at a position is about and who is involved, as both say themselves.
 
-        In ledger order: an order is remembered for the events after it, unless it is only tried.
+        In ledger order: an order is remembered for the events after it, unless it is only tried. `said` is who the
+        event itself involves, if that was worked out before.
         """
-        involved = involved_in(event)
+        involved = involved_in(event) if said is None else said
         if isinstance(event, CreateOrder):
             assert event.order_id is not None
             if is_kept:
@@ -97,6 +98,11 @@ class Orders:
         self.place(tenant, order_id, placed)
         return placed
 
-    def remember(self, tenant: int, order_id: str, foretold: Foretold) -> None:
-        """Keep what models made of the newest submission, which was just placed."""
-        self._warm[tenant, order_id].foretold = foretold
+    def awaited(self, tenant: int, order_id: str) -> Placed:
+        """The newest submission, which was just placed: what models make of it is told to it by whoever judges."""
+        placed = self._warm[tenant, order_id]
+        placed.foretold = _NOT_YET
+        return placed
+
+
+_NOT_YET = Foretold()

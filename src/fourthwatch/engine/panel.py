@@ -5,6 +5,8 @@ Lives with the walk, on its thread, and outlives it: a walk that begins anew is 
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -18,7 +20,7 @@ from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import MODEL_DECISIONS_REMEMBERED, MODELS_IN_USE_MAX
 from fourthwatch.logs import log
-from fourthwatch.metrics import MODEL_DECISIONS, MODEL_FAULTS
+from fourthwatch.metrics import MODEL_FAULTS, count_decision
 from fourthwatch.model.manifest import SCORECARD, Manifest
 from fourthwatch.model.serving import LiveModel, worth_telling
 from fourthwatch.model.watched import Watched
@@ -131,60 +133,83 @@ class Panel:
         seats = [self.seats.get(f"{tenant}/{one}") for one in shadows]
         self.put(tenant, self.seats.get(f"{tenant}/{champion}"), tuple(one for one in seats if one is not None))
 
-    def opinion(
-        self, windows: Windows, present: Present, read: Vector, red_above: int, foretold: Foretold | None = None
-    ) -> Opinion | None:
-        """What the champion and the shadows make of an event, before it counts itself; `None` without either.
+    def answers(self, windows: Windows, present: Present, foretold: Foretold | None = None) -> Mapping[str, list[Any]]:
+        """What histories answer to the champion and the shadows, by key, before the event counts itself; not to those
+        whose word of its order is taken on, as in `opinion`."""
+        tenant = present.subject.tenant
+        if not self.judges(tenant):
+            return _NOTHING
+        champion, foretold = self._champions.get(tenant), self._taken_on(tenant, foretold)
+        said = () if foretold is None else dict(foretold.shadows)
+        judging = [one for one in self.shadows(tenant) if one.model.id not in said]
+        if champion is not None and foretold is None:
+            judging.append(champion)
+        return {one.key: windows.wanted_answers(one.key, present) for one in judging}
 
-        `read` is the vector that was just read for the same decision. `foretold` is what was made of its order when
-        that was submitted: if the same champion judged then, it is taken on, and shadows that did not look on then
-        judge the event. A model that fails is left out of this one decision, and counted.
+    def _taken_on(self, tenant: int, foretold: Foretold | None) -> Foretold | None:
+        """What was made of an order, if the same champion judged then."""
+        champion = self._champions.get(tenant)
+        model = "" if champion is None else champion.model.id
+        return foretold if foretold is not None and foretold.model == model else None
+
+    def opinion(
+        self,
+        windows: Windows,
+        present: Present,
+        vector: Vector,
+        beside: Mapping[str, list[Any]],
+        red_above: int,
+        foretold: Foretold | None = None,
+    ) -> Opinion | None:
+        """What the champion and the shadows make of an event; `None` without either.
+
+        `vector` was read for the same decision, and `beside` is what `answers` gave. `foretold` is what was made of its
+        order when that was submitted: if the same champion judged then, it is taken on, and shadows that did not look
+        on then judge the event. A model that fails is left out of this one decision, and counted; with a champion,
+        all that was foretold is.
         """
         tenant = present.subject.tenant
-        champion, shadows = self._champions.get(tenant), self._shadows.get(tenant, ())
-        if champion is None and not shadows:
+        if not self.judges(tenant):
             return None
-        if foretold is not None and foretold.model != ("" if champion is None else champion.model.id):
-            foretold = None
+        champion, foretold = self._champions.get(tenant), self._taken_on(tenant, foretold)
         said = {} if foretold is None else dict(foretold.shadows)
-        told = [self._told(seat, windows, present, read, said) for seat in shadows]
+        told = [self._told(seat, windows, present, vector, beside, said) for seat in self.shadows(tenant)]
         looked_on = tuple([one for one in told if one is not None])
         judged_on = 0 if foretold is None else foretold.judged_on
         if champion is None:
-            MODEL_DECISIONS.labels(SCORECARD).inc()
+            count_decision(SCORECARD)
             return Opinion(shadows=looked_on, judged_on=judged_on if said.keys() & dict(looked_on).keys() else 0)
         try:
             if foretold is None:
-                vector = windows.wanted_values(champion.key, present, read)
-                made = champion.model.judge(vector)
+                handed = windows.wanted_values(champion.key, vector, beside[champion.key], present)
+                made = champion.model.judge(handed)
             else:
-                vector, made = foretold.vector, champion.model.judged(foretold.probability)
+                handed, made = foretold.vector, champion.model.judged(foretold.probability)
             is_told = made.score > red_above and "explanation" not in present.subject.skipped
-            parts = champion.model.contributions(vector) if is_told else ()
+            parts = champion.model.contributions(handed) if is_told else ()
         except ModelRefused as error:
             self._failed(champion, error)
-            if foretold is not None:
-                return self.opinion(windows, present, read, red_above)
-            MODEL_DECISIONS.labels(SCORECARD).inc()
-            return Opinion(shadows=looked_on)
-        MODEL_DECISIONS.labels(made.model).inc()
-        _remember(champion, present, vector, made.score)
+            count_decision(SCORECARD)
+            return Opinion(shadows=looked_on if foretold is None else ())
+        count_decision(made.model)
+        _remember(champion, present, handed, made.score)
         reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(parts)])
-        return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on, judged_on)
+        return Opinion(made.model, made.probability, made.score, handed, reasons, looked_on, judged_on)
 
     def _told(
-        self, seat: Seat, windows: Windows, present: Present, read: Vector, said: Mapping[str, float]
-    ) -> tuple[str, float] | None:
+        self, seat: Seat, windows: Windows, present: Present, vector: Vector, beside: Mapping[str, list[Any]],
+        said: Mapping[str, float],
+    ) -> tuple[str, float] | None:  # fmt: skip
         """What a shadow makes of an event, or has `said` of its order."""
         if seat.model.id in said:
             return seat.model.id, said[seat.model.id]
         try:
-            vector = windows.wanted_values(seat.key, present, read)
-            made = seat.model.judge(vector)
+            handed = windows.wanted_values(seat.key, vector, beside[seat.key], present)
+            made = seat.model.judge(handed)
         except ModelRefused as error:
             self._failed(seat, error)
             return None
-        _remember(seat, present, vector, made.score)
+        _remember(seat, present, handed, made.score)
         return made.model, made.probability
 
     def _failed(self, seat: Seat, error: ModelRefused) -> None:
@@ -212,6 +237,9 @@ def wanted_by(manifest: Manifest, tenant: int, book: Book) -> WantedFeatures:
 def _remember(seat: Seat, present: Present, vector: tuple[float | None, ...], score: int) -> None:
     if present.subject.kind.number in ORDER_KINDS:
         seat.recent.append((vector, score))
+
+
+_NOTHING: Mapping[str, list[Any]] = MappingProxyType({})
 
 
 def _reason(code: str, says: str, value: float | None, log_odds: float) -> Reason:

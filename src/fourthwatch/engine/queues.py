@@ -9,7 +9,7 @@ from fourthwatch.engine.walk import Submission
 from fourthwatch.errors import Unavailable
 from fourthwatch.limits import BULK_QUEUE_MAX, PRESSED_QUEUE, QUEUE_MAX
 
-_WALK_AT_ONCE = 8
+_WALK_AT_ONCE = 32
 _PRESSED_BITS = 4
 
 
@@ -40,25 +40,23 @@ class Queues:
 
     @property
     def at_once(self) -> int:
-        """Events that walk before the loop looks at its sockets again: twice as many where they are there, as at full
-        load, and more while so many wait that others are refused.
+        """Events that walk before the loop looks at its sockets again: about as many as share a commit at full load,
+        and more while so many wait that others are refused.
 
         Else each turn would read from thousands of sockets to refuse what it finds there, and walk a few.
         """
-        waiting = len(self.waiting)
-        few = _WALK_AT_ONCE if waiting < 2 * _WALK_AT_ONCE else 2 * _WALK_AT_ONCE
-        return max(few, waiting >> _PRESSED_BITS)
+        return max(_WALK_AT_ONCE, len(self.waiting) >> _PRESSED_BITS)
 
     @property
     def is_pressed(self) -> bool:
         """Whether so many events wait that work which can wait should not begin."""
         return len(self.waiting) >= PRESSED_QUEUE
 
-    def has_place(self, *, is_bulk: bool) -> bool:
-        """Whether one more event may wait."""
+    def has_place(self, *, is_bulk: bool, ahead: int = 0) -> bool:
+        """Whether one more event may wait, behind so many that are about to join."""
         if is_bulk:
-            return len(self.bulk) < BULK_QUEUE_MAX
-        return len(self.waiting) < QUEUE_MAX
+            return len(self.bulk) + ahead < BULK_QUEUE_MAX
+        return len(self.waiting) + ahead < QUEUE_MAX
 
     def add(self, submission: Submission, ticket: Ticket) -> None:
         """Raises `Unavailable` when too many wait."""

@@ -3,9 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from fourthwatch.decision import Decision, Foretold, foretold_by
 from fourthwatch.engine.identity import subject_of
-from fourthwatch.engine.orders import Orders, Submitted
+from fourthwatch.engine.orders import Orders, Placed, Submitted
+from fourthwatch.entities import Involved
 from fourthwatch.errors import LedgerUnreadable
 from fourthwatch.events import KIND_OF_NUMBER, CreateOrder, Event, Kind
 from fourthwatch.features.observe import TOLD_AGAIN_KINDS, Present
@@ -51,15 +51,14 @@ class Subjects:
         self._newest_of: dict[int, int] = {}
         """By mark, the position of the newest of these."""
 
-    def fetch(self, tenant: int, event: Event, before_seq: int, *, foretold: bool = False) -> Foretold | None:
+    def fetch(self, tenant: int, event: Event, before_seq: int, *, foretold: bool = False) -> Placed | None:
         """Have the order that an event is about at hand; raises `LedgerUnreadable` when it is there, and damaged.
 
         With `foretold` also what models made of the order when it was submitted; `None` of what is a submission itself.
         """
         if event.order_id is None or isinstance(event, CreateOrder):
             return None
-        placed = self._orders.find(tenant, event.order_id, before_seq, foretold=foretold)
-        return None if placed is None else placed.foretold
+        return self._orders.find(tenant, event.order_id, before_seq, foretold=foretold)
 
     def present(
         self,
@@ -73,9 +72,12 @@ class Subjects:
         *,
         is_own: bool = False,
         is_kept: bool = True,
+        said: Involved | None = None,
     ) -> Present:
-        """The event as judged at its position; an order that is only tried, and not kept, is not remembered."""
-        order, involved = self._orders.about(tenant, seq, event, is_kept=is_kept)
+        """The event as judged at its position; an order that is only tried, and not kept, is not remembered.
+
+        `said` is who the event itself involves, if that was worked out before."""
+        order, involved = self._orders.about(tenant, seq, event, said, is_kept=is_kept)
         # Last, and as of this event: an order read back from the ledger must lend the same as one that is remembered.
         involved = recognised(involved, self._windows, tenant, seq)
         subject = Subject(
@@ -97,13 +99,12 @@ class Subjects:
             row.tenant, row.seq, kind, event, row.occurred_ms, row.name, row.received_ms, is_own=row.is_own
         )
 
-    def add(self, present: Present, decision: Decision | None = None) -> None:
-        """Let an event count in the windows from now on; with the `decision` on a submission, what models made of the
-        order is kept for the events behind it."""
+    def add(self, present: Present, *, is_judged: bool = False) -> Placed | None:
+        """Let an event count in the windows from now on; of a submission the order as the events behind it find it.
+
+        `is_judged`: what models make of it is told to that order next, and is not to be looked for in the ledger."""
         self._windows.add(present, self.others)
         subject, event = present.subject, present.subject.event
-        if decision is not None and isinstance(event, CreateOrder) and event.order_id is not None:
-            self._orders.remember(subject.tenant, event.order_id, foretold_by(subject.seq, decision))
         if present.comes_again and present.subject.seq > self._ledger.last_seq:
             self._newest_of[present.mark] = present.subject.seq
             self._under_way.append(present)
@@ -111,6 +112,9 @@ class Subjects:
                 gone = self._under_way.popleft()
                 if self._newest_of[gone.mark] == gone.subject.seq:
                     del self._newest_of[gone.mark]
+        if not is_judged or event.order_id is None or not isinstance(event, CreateOrder):
+            return None
+        return self._orders.awaited(subject.tenant, event.order_id)
 
     def others(self, present: Present, before_seq: int | None = None) -> list[Present]:
         """Events that count as the same thing, before it or before a position: the newest `_OTHERS_MAX`, as each was

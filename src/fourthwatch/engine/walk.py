@@ -8,34 +8,35 @@ from collections.abc import Callable, Container, Sequence
 import msgspec
 
 from fourthwatch.clock import Millis
-from fourthwatch.decision import Decision, Foretold, Policy, decide
+from fourthwatch.decision import Decision, Opinion, Policy, foretold_by
 from fourthwatch.engine.consequences import Consequences, change_of
 from fourthwatch.engine.exploring import Exploring
 from fourthwatch.engine.identity import Identity, fresh_identity, identity_of, subject_of
+from fourthwatch.engine.judging import Judging, Known, reduced
+from fourthwatch.engine.orders import Placed
 from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.policies import Policies
+from fourthwatch.engine.receipts import receipt_again, receipt_of
 from fourthwatch.engine.recent import Recent, Seen
 from fourthwatch.engine.rulings import Rulings
 from fourthwatch.engine.subjects import Subjects, first_told
+from fourthwatch.entities import Involved, involved_in
 from fourthwatch.errors import Conflict, LedgerUnreadable, Unavailable
-from fourthwatch.events import Event
+from fourthwatch.events import CreateOrder, Event
+from fourthwatch.features.catalogue import Vector
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
 from fourthwatch.logs import log
 from fourthwatch.rules.rule import Action
+from fourthwatch.rules.ruling import Judgement
 from fourthwatch.store.changes import Change, Write
 from fourthwatch.store.draws import drawn
 from fourthwatch.store.ledger import NONCE_BYTES, DecisionRow, EventRow, Ledger, Sealed
 from fourthwatch.store.lists import entries_hit
 from fourthwatch.store.outbox import CaseMove, Occasion
 from fourthwatch.wire.decode import Decoded
-from fourthwatch.wire.reply import BodyWarning, Reason, Receipt, encode
-
-STAGES = ("enrichment", "neighbourhood", "explanation")
-"""Parts of a decision that may be skipped, in the order in which they are."""
-_SKIPPED_AT_QUARTERS = (2, 3, 4)
-"""Of the deadline: half of it costs the first stage, three quarters the second, all of it the third."""
+from fourthwatch.wire.reply import Receipt, encode
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -54,6 +55,11 @@ class Submission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Whether it is an event of our own, whose word counts as ours."""
     actor: str = ""
     """Id of the key by which somebody here says it, for the audit trail; empty for what shops and rules say."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the submitter is told what is decided."""
+        return self.decoded.kind.decided or self.wants_score
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -116,6 +122,23 @@ class Taken:
             ledger.write(self._sealed)
 
 
+class _Walked(msgspec.Struct, gc=False):
+    """An event that counts, on its way through the steps that are left."""
+
+    at: int
+    """Place of its outcome."""
+    submission: Submission
+    present: Present
+    event: EventRow
+    placed: Placed | None
+    """The order that it is, or is about."""
+    known: Known | None
+    """`None`: it is not judged."""
+    decision: Decision | None = None
+    detail: bytes = b""
+    """The decision as it is stored."""
+
+
 class Walk:
     """The corridor's inside: ledger, windows and orders, and the way through them."""
 
@@ -141,14 +164,12 @@ class Walk:
         self._recent = Recent(ledger)
         self._subjects = Subjects(ledger, windows)
         self._consequences = Consequences(heard, ledger.open_cases())
-        self.policies = Policies(policy)
-        """Which policy holds for whom; `policy` for everybody, until somebody puts others here."""
         self._random_bytes = random_bytes
         self._exploring = Exploring(random_bytes, ledger.draw_of, ledger.spent())
-        self._ticks_ns = ticks_ns
         self.now_ms = 0
         """Wall time as of the newest turn; 0 where nobody waits."""
         self.panel = Panel() if panel is None else panel
+        self.judging = Judging(windows, self.rulings, Policies(policy), self.panel, ticks_ns)
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Take a batch, make it durable and answer it, all on this thread.
@@ -172,22 +193,27 @@ class Walk:
             lambda: first_told(self.ledger, [(o.tenant, subject_of(o.decoded.kind, o.decoded.event)) for o in batch])
         )
         nonces = self._random_bytes(NONCE_BYTES * len(batch))
+        said = [involved_in(submission.decoded.event) for submission in batch]
+        walked: list[_Walked] = []
         for at, submission in enumerate(batch):
             identity = identity_of(submission.decoded, submission.idempotency_key, submission.is_own)
             try:
                 seen = self._find(submission, identity)
                 if seen is None:  # what has to be read is read before anything changes
-                    self._foretold(submission.tenant, submission.decoded.event, self.last_seq + 1)
+                    placed = self._placed(submission.tenant, submission.decoded.event, self.last_seq + 1)
             except LedgerUnreadable as damage:
                 taken.outcomes.append(unreadable(damage))
                 continue
             if seen is None:
                 nonce = nonces[NONCE_BYTES * at : NONCE_BYTES * (at + 1)]
-                taken.outcomes.append(self._take(submission, identity, nonce, taken))
+                one = self._counted(submission, identity, nonce, said[at], placed, taken)
+                walked.append(one)
+                taken.outcomes.append(one.event.seq)
             elif identity.by_key and seen[1] != submission.decoded.fingerprint:
                 taken.outcomes.append(Conflict("this Idempotency-Key was used before with another body; use a new one"))
             else:
                 taken.outcomes.append(seen[0])
+        self._decide(walked, taken)
         return taken
 
     def answers(self, taken: Taken) -> list[Outcome]:
@@ -216,28 +242,24 @@ class Walk:
         newest = self._recent.newest_of(tenant, subject, identity.family)
         return newest if newest is not None and newest[1] == decoded.fingerprint else None
 
-    def _take(self, submission: Submission, identity: Identity, nonce: bytes, taken: Taken) -> Answer:
+    def _counted(
+        self, submission: Submission, identity: Identity, nonce: bytes, said: Involved, placed: Placed | None,
+        taken: Taken,
+    ) -> "_Walked":  # fmt: skip
+        """Take an event in: what is known of it before, if it is to be judged, and then it counts."""
         decoded, tenant = submission.decoded, submission.tenant
         seq = self.last_seq + 1
         self.windows.pass_to(seq, submission.received_ms)
         present = self._subjects.present(
             tenant, seq, decoded.kind, decoded.event, decoded.occurred_ms, decoded.name, submission.received_ms,
-            is_own=submission.is_own,
+            is_own=submission.is_own, said=said,
         )  # fmt: skip
-        answered = decoded.kind.decided or submission.wants_score
-        decision: Decision | None = None
-        if answered or decoded.kind.rescores:
-            found = self.windows.lists.found
-            found.clear()  # somebody may have asked what would be
+        known: Known | None = None
+        if decoded.kind.decided or decoded.kind.rescores or submission.wants_score:
             degraded = self._put_off(submission)
-            decision = self.decided(reduced(present, degraded) if degraded else present)
-            if decision.verdict == "decline":
-                decision = self._explored(decision, present, submission, taken, answered=answered)
-            if decision.actions:
-                taken.wishes += [(present.subject, one) for one in decision.actions if one.do in DONE_BEHIND]
-            if found:
-                taken.found(found, submission.received_ms)
-        self._subjects.add(present, decision)
+            foretold = None if placed is None else placed.foretold
+            known = self.judging.known(reduced(present, degraded) if degraded else present, foretold)
+        placed = self._subjects.add(present, is_judged=known is not None) or placed
         event = EventRow(
             seq=seq,
             tenant=tenant,
@@ -254,60 +276,78 @@ class Walk:
             from_go=decoded.from_go,
         )
         taken.events.append(event)
+        taken.presents.append(present)
+        self._recent.add(event)
+        self.last_seq = seq
+        return _Walked(len(taken.outcomes), submission, present, event, placed, known)
+
+    def _decide(self, walked: Sequence["_Walked"], taken: Taken) -> None:
+        """Judge all that were taken in, step by step for all of them: each step finds at hand what it needs."""
+        judging = self.judging
+        judged = [(one, known, *self._judged(one, known, taken)) for one in walked if (known := one.known) is not None]
+        opinions = [self._opinion(one, known, judgement.vector) for one, known, judgement, _ in judged]
+        for (one, known, judgement, micros), opinion in zip(judged, opinions, strict=True):
+            decision = judging.decided(known, judgement, micros, opinion)
+            one.decision = self._explored(decision, one, taken) if decision.verdict == "decline" else decision
+        for one in walked:
+            if one.decision is not None:
+                one.detail = encode(one.decision)
+        for one in walked:
+            taken.outcomes[one.at] = self._told(one, taken)
+
+    def _judged(self, one: "_Walked", known: Known, taken: Taken) -> tuple[Judgement, tuple[int, ...]]:
+        found = self.windows.lists.found
+        found.clear()  # somebody may have asked what would be
+        judged = self.judging.judged(known)
+        if found:
+            taken.found(found, one.submission.received_ms)
+        return judged
+
+    def _opinion(self, one: "_Walked", known: Known, vector: Vector) -> Opinion | None:
+        """What models make of an event; of a submission it is there for the events behind it."""
+        subject, placed = known.present.subject, one.placed
+        if placed is None or not isinstance(subject.event, CreateOrder):
+            return self.judging.opinion(known, vector, None if placed is None else placed.foretold)
+        opinion = self.judging.opinion(known, vector, None)
+        placed.foretold = foretold_by(subject.seq, opinion, subject.skipped)
+        return opinion
+
+    def _told(self, one: "_Walked", taken: Taken) -> Answer:
+        """What follows from an event, and what its sender is told."""
+        submission, event, decision = one.submission, one.event, one.decision
+        decoded = submission.decoded
         if submission.actor:
             taken.spoken.append((change_of(event, decoded.event, submission.actor), submission.received_ms))
-        taken.presents.append(present)
         if decision is None:
             occasion, move = self._consequences.of_other(event, decoded)
         else:
-            row = _decision_row(seq, tenant, decision, answered=answered)
+            row = _decision_row(one, decision)
             taken.decisions.append(row)
             if decision.degraded and decoded.event.order_id is not None:
                 taken.degraded.append(event)
             by_analyst, actions = submission.by_analyst, decision.actions
             occasion, move = self._consequences.of_decided(event, decoded, row, actions, by_analyst=by_analyst)
             if actions:
+                taken.wishes += [(one.present.subject, each) for each in actions if each.do in DONE_BEHIND]
                 taken.occasions += self._consequences.of_rules(event, decoded, actions)
         if move is not None:
             taken.case_moves.append(move)
         if occasion is not None:
             taken.occasions.append(occasion)
-        self._recent.add(event)
-        self.last_seq = seq
-        return Answer(receipt_of(event.event_id, decoded.warnings, decision if answered else None), replayed=False)
+        answer = decision if submission.is_answered else None
+        return Answer(receipt_of(event.event_id, decoded.warnings, answer), replayed=False)
 
-    def decided(self, present: Present) -> Decision:
-        """What is decided on an event, before it counts itself."""
-        ready, ticks_ns = self.rulings.of(present.subject.tenant), self._ticks_ns
-        ruling = ready.ruling
-        if ticks_ns is None:
-            judgement, micros = ruling.judge(present), None
-        else:
-            began = ticks_ns()
-            values = ruling.values(present)
-            read = ticks_ns()
-            judgement = ruling.judged(values, present.subject)
-            micros = ((read - began) // 1_000, (ticks_ns() - read) // 1_000)
-        subject = present.subject
-        policy = self.policies.of(subject.tenant)
-        lacking, versions = ruling.lacking, ready.versions
-        foretold = None if subject.order is None else self._foretold(subject.tenant, subject.event, subject.seq)
-        opinion = self.panel.opinion(self.windows, present, judgement.vector, policy.red_above, foretold)
-        return decide(judgement, ruling.rules, policy, versions, lacking, micros or (), subject.skipped, opinion)
-
-    def _foretold(self, tenant: int, event: Event, before_seq: int) -> Foretold | None:
-        """What models made of the order that an event is about; where any judge it is read back, and then at hand."""
+    def _placed(self, tenant: int, event: Event, before_seq: int) -> Placed | None:
+        """The order that an event is about, and what models made of it: where any judge it is read back, and then at
+        hand."""
         return self._subjects.fetch(tenant, event, before_seq, foretold=self.panel.judges(tenant))
 
-    def _explored(
-        self, decision: Decision, present: Present, submission: Submission, taken: Taken, *, answered: bool
-    ) -> Decision:
+    def _explored(self, decision: Decision, one: "_Walked", taken: Taken) -> Decision:
         """A decision to decline, or what chance makes of it."""
-        exploration = self.policies.of(present.subject.tenant).exploration
-        may_draw = answered and not (submission.is_bulk or submission.is_own)
-        decision, row = self._exploring.of(
-            decision, exploration, present.subject, submission.received_ms, may_draw=may_draw
-        )
+        submission, subject = one.submission, one.present.subject
+        exploration = self.judging.policies.of(subject.tenant).exploration
+        may_draw = submission.is_answered and not (submission.is_bulk or submission.is_own)
+        decision, row = self._exploring.of(decision, exploration, subject, submission.received_ms, may_draw=may_draw)
         if row is not None:
             taken.draws.append(drawn(row))
         return decision
@@ -319,15 +359,17 @@ class Walk:
         present = self._subjects.present(
             tenant, self.last_seq + 1, decoded.kind, event, occurred_ms, decoded.name, received_ms, is_kept=False
         )
-        return self.decided(present)
+        placed = self._placed(tenant, event, present.subject.seq)
+        foretold = None if placed is None else placed.foretold
+        known = self.judging.known(present, foretold)
+        judgement, micros = self.judging.judged(known)
+        return self.judging.decided(known, judgement, micros, self.judging.opinion(known, judgement.vector, foretold))
 
     def _put_off(self, submission: Submission) -> tuple[str, ...]:
         """Stages to skip because of how long the event has waited; nothing for nearly all."""
-        budget_ms = self.policies.of(submission.tenant).deadline_ms
-        waited_ms = self.now_ms - submission.received_ms
-        if waited_ms * 2 < budget_ms or budget_ms == 0 or submission.is_bulk:
+        if submission.is_bulk:
             return ()
-        return STAGES[: sum(waited_ms * 4 >= budget_ms * quarters for quarters in _SKIPPED_AT_QUARTERS)]
+        return self.judging.put_off(submission.tenant, self.now_ms - submission.received_ms)
 
     def _old_answer(self, seq: int) -> Answer | Unavailable:
         try:
@@ -342,55 +384,13 @@ def unreadable(damage: LedgerUnreadable) -> Unavailable:
     return Unavailable("what is stored about this cannot be read; the operator has been told", retry_after_s=60)
 
 
-class _Told(msgspec.Struct):
-    reasons: tuple[Reason, ...]
-    degraded: tuple[str, ...] = ()
-
-
-def reduced(present: Present, skipped: tuple[str, ...]) -> Present:
-    """The event as it is judged without some stages."""
-    supplied = None if "enrichment" in skipped else present.subject.supplied
-    return Present(msgspec.structs.replace(present.subject, skipped=skipped, supplied=supplied), {})
-
-
-def receipt_of(event_id: str, warnings: tuple[BodyWarning, ...], decision: Decision | None) -> Receipt:
-    """What the shop is told about its event."""
-    if decision is None:
-        return Receipt("ok", _TAKEN, event_id, warnings)
-    return _receipt(
-        event_id, warnings, decision.score, decision.flag, decision.verdict, decision.reasons, decision.degraded
-    )
-
-
-def receipt_again(event: EventRow, made: DecisionRow | None) -> Receipt:
-    """What the shop was told about a stored event."""
-    warnings = () if event.warnings is None else msgspec.json.decode(event.warnings, type=tuple[BodyWarning, ...])
-    if made is None or not made.answered:
-        return receipt_of(event.event_id, warnings, None)
-    told = msgspec.json.decode(made.detail, type=_Told)
-    return _receipt(event.event_id, warnings, made.score, made.flag, made.verdict, told.reasons, told.degraded)
-
-
-_TAKEN = "event recorded"
-_DECIDED = "event recorded and decided"
-
-
-def _receipt(
-    event_id: str, warnings: tuple[BodyWarning, ...], score: int, flag: str, verdict: str, reasons: tuple[Reason, ...],
-    degraded: tuple[str, ...] = (),
-) -> Receipt:  # fmt: skip
-    return Receipt(
-        "ok", _DECIDED, event_id, warnings, score, flag, verdict, reasons, degraded if degraded else msgspec.UNSET
-    )
-
-
-def _decision_row(seq: int, tenant: int, decision: Decision, *, answered: bool) -> DecisionRow:
+def _decision_row(one: "_Walked", decision: Decision) -> DecisionRow:
     return DecisionRow(
-        seq=seq,
-        tenant=tenant,
+        seq=one.event.seq,
+        tenant=one.event.tenant,
         score=decision.score,
         flag=decision.flag,
         verdict=decision.verdict,
-        answered=answered,
-        detail=encode(decision),
+        answered=one.submission.is_answered,
+        detail=one.detail,
     )

@@ -1,7 +1,8 @@
 """Some features, compiled to be read together: one question to the kernel, and steps that make the rest.
 
-All values lie in one list: the kernel's answers, and behind them what each step makes of those before it and of the
-event. Expressions are compiled over places of that list.
+All values lie in one list: the kernel's answers, behind them what is recalled, and then what each step makes of those
+before it and of the event. Only answers and recollections depend on when they are asked for. Expressions are compiled
+over places of that list.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -14,7 +15,7 @@ from fourthwatch.features.fields import reader_of
 from fourthwatch.features.kernel import Kernel
 from fourthwatch.features.observe import Present
 from fourthwatch.features.questions import Asked, Questions
-from fourthwatch.features.recollections import Recollection
+from fourthwatch.features.recollections import Recall, Recollection
 from fourthwatch.features.series import Registry
 from fourthwatch.language import (
     FORM_OF,
@@ -30,7 +31,9 @@ from fourthwatch.language.machine import BY_EVENT, BY_SUBJECT, BY_VALUES, consta
 
 Pick = Callable[[Sequence[Any]], tuple[Any, ...]]
 Mark = int
-"""Where a value will lie: the place of an answer, or `~n` for what step `n` makes."""
+"""Where a value will lie: the place of an answer, `_RECALLED + n` for recollection `n`, or `~n` for what step `n`
+makes."""
+_RECALLED = 1 << 30
 Step = Callable[..., Any]
 
 
@@ -42,6 +45,8 @@ class Reading:
         self._registry = registry
         self._kernel = kernel
         self._ways = bytearray()
+        self.recalls: list[Recall] = []
+        """What is recalled, in the order in which it lies behind the answers."""
         self._makers: list[Callable[[], Step]] = []
         """Per step, called when all places are known."""
         self._marks: dict[str, Mark] = {}
@@ -57,20 +62,20 @@ class Reading:
         for one in features:
             self._take_in(one)
         self._take_more()
-        self._first = len(self.questions.queries)
+        self._first = len(self.questions.queries) + len(self.recalls)
         self._steps: tuple[Step, ...] = tuple([make() for make in self._makers])
         self._fixed_ways = bytes(self._ways)
         self._pick = self.picking(wanted)
 
     def values(self, answers: list[Any], present: Present) -> tuple[float | None, ...]:
-        """The wanted features in their order, from the kernel's answers: numbers, and 1 and 0 for yes and no.
+        """The wanted features in their order, from what was asked for: numbers, and 1 and 0 for yes and no.
 
         `None` is unknown. The list of answers is made use of.
         """
         return self._pick(self.read_from(answers, present))
 
     def read_from(self, answers: list[Any], present: Present) -> list[Any]:
-        """The one list, for which that of the kernel's answers is made use of."""
+        """The one list, for which that of the answers and recollections is made use of."""
         fill(self._steps, self._fixed_ways, answers, present, present.subject)
         return answers
 
@@ -83,6 +88,8 @@ class Reading:
         return self._place(self._marks[name])
 
     def _place(self, mark: Mark) -> int:
+        if mark >= _RECALLED:
+            return len(self.questions.queries) + mark - _RECALLED
         return mark if mark >= 0 else self._first + ~mark
 
     def _take_more(self) -> None:
@@ -113,7 +120,7 @@ class Reading:
         return numbered(run) if checked.type == "truth" else run
 
     def _recall(self, recollections: Collection[Recollection]) -> None:
-        """Their numbers come about in one step for each, once for all who use them."""
+        """Their numbers come about together for each, once for all who use them."""
         for recollection in recollections:
             if recollection.names[0] in self._recalled | self._parts:
                 continue
@@ -121,7 +128,8 @@ class Reading:
             if not callable(prepared):
                 self._recalled |= zip(recollection.names, prepared, strict=True)
                 continue
-            whole = self._add(BY_EVENT, lambda recall=prepared: lambda _values, present: recall(present))  # type: ignore[misc]
+            whole = _RECALLED + len(self.recalls)
+            self.recalls.append(prepared)
             self._parts |= {name: (whole, number) for number, name in enumerate(recollection.names)}
 
     def _part(self, name: str) -> Step:

@@ -107,20 +107,32 @@ class Windows:
             self._deciding = self.reading_of(self.book, DECIDING)
         return self.read(*self._deciding, present)
 
-    def wanted_values(self, name: str, present: Present, vector: Vector) -> Vector:
-        """What somebody reads under a name, before the event itself counts; what has no past yet is unknown.
+    def wanted_answers(self, name: str, present: Present) -> list[Any]:
+        """What histories answer to somebody who reads under a name, beside the vector of a decision; as `answers`."""
+        return self.answers(*self._wanted(name).rest, present)
 
-        `vector` was just read of the same event by who decides; what stands in it is not read once more.
-        """
+    def wanted_values(self, name: str, vector: Vector, answers: list[Any], present: Present) -> Vector:
+        """What is read under a name: of the vector that was read for a decision on the event, and of these answers,
+        which are made use of. What has no past yet is unknown."""
+        ready = self._wanted(name)
+        return ready.completed(vector, ready.rest[0].values(answers, present))
+
+    def _wanted(self, name: str) -> Beside:
         ready = self._wanted_readings.get(name)
         if ready is None:
             ready = self._wanted_readings[name] = Beside(self.wanted[name], self.book, self.reading_of)
-        return ready.completed(vector, self.read(*ready.rest, present))
+        return ready
+
+    def answers(self, reading: Reading, plan: Plan, present: Present) -> list[Any]:
+        """All that a reading needs of the histories, to be asked for before the event itself counts."""
+        questions, at_ms = reading.questions, present.subject.occurred_ms
+        answers: list[Any] = self._kernel.read(plan, at_ms, questions.keys(present), questions.marks(present))
+        answers += [recall(present) for recall in reading.recalls]
+        return answers
 
     def read(self, reading: Reading, plan: Plan, present: Present) -> Vector:
         """The wanted features of a reading."""
-        asked, at_ms = reading.questions, present.subject.occurred_ms
-        return reading.values(self._kernel.read(plan, at_ms, asked.keys(present), asked.marks(present)), present)
+        return reading.values(self.answers(reading, plan, present), present)
 
     def reading_of(self, book: Book, names: Sequence[str]) -> tuple[Reading, Plan]:
         """Any features of a book, with the plan that `read` wants; their series must be here."""
@@ -136,8 +148,7 @@ class Windows:
 
     def read_all(self, inputs: Inputs, plan: Plan, present: Present) -> list[Any]:
         """Everything that is read together, before the event itself counts."""
-        asked, at_ms = inputs.questions, present.subject.occurred_ms
-        return inputs.read_from(self._kernel.read(plan, at_ms, asked.keys(present), asked.marks(present)), present)
+        return inputs.read_from(self.answers(inputs, plan, present), present)
 
     def add(self, present: Present, others: Others | None = None) -> None:
         """Let the event count from now on; `others` finds those before it that told of the same thing."""

@@ -95,7 +95,15 @@ class Ruling:
 
     def values(self, present: Present) -> list[Any]:
         """Everything that the set reads, each value at its place."""
-        return self.windows.read_all(self._inputs, self._plan, present)
+        return self.read(self.answers(present), present)
+
+    def answers(self, present: Present) -> list[Any]:
+        """What the histories answer to all that the set reads, before the event itself counts."""
+        return self.windows.answers(self._inputs, self._plan, present)
+
+    def read(self, answers: list[Any], present: Present) -> list[Any]:
+        """Everything that the set reads, each value at its place, for which the list of answers is made use of."""
+        return self._inputs.read_from(answers, present)
 
     def judged(self, values: list[Any], subject: Subject) -> Judgement:
         """What the set says of these values."""

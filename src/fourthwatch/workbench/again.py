@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 
 from fourthwatch.decision import Decision, Explored, Foretold, Policy, decide, let_pass, versions_of
+from fourthwatch.engine.judging import reduced
 from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.roster import lists_at
 from fourthwatch.engine.rule_shelf import book_as_it_was, holding
 from fourthwatch.engine.rulings import starter_in_force
 from fourthwatch.engine.subjects import Subjects
-from fourthwatch.engine.walk import reduced
 from fourthwatch.entities.supplied import Supplied
 from fourthwatch.errors import LanguageError, ModelRefused
 from fourthwatch.features.catalogue import built_in
@@ -133,7 +133,8 @@ class _Past:
     def foretold(self, present: Present) -> Foretold | None:
         """What models made of the order when it was submitted, as it is stored: part of what was known."""
         subject = present.subject
-        return self._subjects.fetch(subject.tenant, subject.event, subject.seq, foretold=True)
+        placed = self._subjects.fetch(subject.tenant, subject.event, subject.seq, foretold=True)
+        return None if placed is None else placed.foretold
 
     def add(self, present: Present) -> None:
         """Let it count from now on."""
@@ -214,7 +215,8 @@ class _Walk:
         policy = msgspec.structs.replace(Policy(*limits), version=int(stored.get("policy", 0)))
         past.panel.put_by_id(event.tenant, stored.get("model", ""), [name for name, _ in stored.get("shadows", ())])
         foretold = past.foretold(present) if stored.get("judged_on") else None
-        opinion = past.panel.opinion(past.windows, present, judgement.vector, policy.red_above, foretold)
+        beside = past.panel.answers(past.windows, present, foretold)
+        opinion = past.panel.opinion(past.windows, present, judgement.vector, beside, policy.red_above, foretold)
         now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded, opinion)
         if "explored" in stored and now.verdict == "decline" and not now.by:
             now = let_pass(now, msgspec.convert(stored["explored"], Explored))

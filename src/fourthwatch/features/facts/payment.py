@@ -156,11 +156,12 @@ def _is_card_told(subject: Subject) -> float | None:
 
 def _months_to_expiry(subject: Subject) -> float | None:
     """The nearest of several cards; negative when it has expired."""
-    months = [
-        months_to_expiry(method.card_expiry_month, method.card_expiry_year, subject.occurred_ms)
-        for method in subject.payment_methods()[:ITEMS_MAX]
-    ]
-    return min((one for one in months if one is not None), default=None)
+    nearest: int | None = None
+    for method in subject.payment_methods()[:ITEMS_MAX]:
+        months = months_to_expiry(method.card_expiry_month, method.card_expiry_year, subject.occurred_ms)
+        if months is not None and (nearest is None or months < nearest):
+            nearest = months
+    return nearest
 
 
 def _is_expired(subject: Subject) -> float | None:
