@@ -221,6 +221,7 @@ def test_a_known_head_with_a_body_that_is_refused_leaves_the_connection_open(sho
 def test_a_peer_that_closes_its_half_behind_the_event_hears_what_became_of_it(
     shop: Shop, line: socket.socket, path: str
 ) -> None:
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # else the answer may be out before the end arrives
     line.sendall(request(shop, fresh("u"), path))
     line.shutdown(socket.SHUT_WR)
     (reply,) = replies(line, 1)
