@@ -54,25 +54,6 @@ EVENTS_ANSWERED = Tally(REPLIES.labels("event", "200"))
 EVENTS_TURNED_AWAY = Tally(REPLIES.labels("event", "503"))
 
 
-_decisions_of: dict[str, Counter] = {}
-"""By model its share of `MODEL_DECISIONS`, which takes longer to find than to count in."""
-
-
-def count_decision(model: str) -> None:
-    """One more by the model that judged."""
-    counter = _decisions_of.get(model)
-    if counter is None:
-        counter = _decisions_of[model] = MODEL_DECISIONS.labels(model)
-    counter.inc()
-
-
-def forget_model(model: str) -> None:
-    """Nothing is shown of it any more, until it is counted again."""
-    _decisions_of.pop(model, None)
-    for measure in (MODEL_CAME, MODEL_MATURE, MODEL_DECISIONS, MODEL_FAULTS):
-        measure.remove(model)
-
-
 def metrics_text() -> bytes:
     """All metrics as text; to be asked for on the loop's thread, which counts replies."""
     for tally in (EVENTS_ANSWERED, EVENTS_TURNED_AWAY):

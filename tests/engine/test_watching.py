@@ -1,6 +1,6 @@
 """Models watched: what came of what they foretold week by week, how late labels come, and the sentences for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -47,15 +47,19 @@ LINES = _lines()
 OF = {"promo_abuse": ("promo", "CouponAbuse"), "account_abuse": ("loginAto",)}
 
 
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
-    directory = tmp_path_factory.mktemp("index")
+def written(directory: Path, lines: Sequence[OrderLine]) -> IndexReader:
+    """An index of these lines."""
     writer = IndexWriter(directory)
     writer.begin()
-    writer.put(LINES)
+    writer.put(lines)
     writer.finish(IndexBatch(1, [], [], [], {}), b"x" * 16)
     writer.close()
-    opened = IndexReader(directory)
+    return IndexReader(directory)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
+    opened = written(tmp_path_factory.mktemp("index"), LINES)
     yield opened
     opened.close()
 
@@ -133,12 +137,7 @@ def test_of_any_target_an_analysts_fraud_counts_from_when_it_was_said_and_a_rule
         for number, line in enumerate(LINES)
         if line.placed_ms + said_ms < NOW_MS
     ]  # fmt: skip
-    writer = IndexWriter(tmp_path)
-    writer.begin()
-    writer.put(lines)
-    writer.finish(IndexBatch(1, [], [], [], {}), b"x" * 16)
-    writer.close()
-    opened = IndexReader(tmp_path)
+    opened = written(tmp_path, lines)
     weeks = weeks_of(opened, 1, "calm", "any", NOW_MS)
     known = sum(line.confirmed == 1 and line.model == "calm" for line in lines)
     assert sum(week.bad for week in weeks) == known > 0

@@ -20,7 +20,7 @@ from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
 from fourthwatch.limits import MODEL_DECISIONS_REMEMBERED, MODELS_IN_USE_MAX
 from fourthwatch.logs import log
-from fourthwatch.metrics import MODEL_FAULTS, count_decision
+from fourthwatch.metrics import MODEL_DECISIONS, MODEL_FAULTS
 from fourthwatch.model.manifest import SCORECARD, Manifest
 from fourthwatch.model.serving import LiveModel, worth_telling
 from fourthwatch.model.watched import Watched
@@ -177,7 +177,7 @@ class Panel:
         looked_on = tuple([one for one in told if one is not None])
         judged_on = 0 if foretold is None else foretold.judged_on
         if champion is None:
-            count_decision(SCORECARD)
+            MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on, judged_on=judged_on if said.keys() & dict(looked_on).keys() else 0)
         try:
             if foretold is None:
@@ -189,9 +189,9 @@ class Panel:
             parts = champion.model.contributions(handed) if is_told else ()
         except ModelRefused as error:
             self._failed(champion, error)
-            count_decision(SCORECARD)
+            MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on if foretold is None else ())
-        count_decision(made.model)
+        MODEL_DECISIONS.labels(made.model).inc()
         _remember(champion, present, handed, made.score)
         reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(parts)])
         return Opinion(made.model, made.probability, made.score, handed, reasons, looked_on, judged_on)

@@ -112,17 +112,6 @@ def minor_units(amount: str | None, currency: str | None) -> int | None:
     return _minor_units(amount, currency and currency[:3])
 
 
-def main_units(amount: str | None, currency: str | None) -> float | None:
-    """The same in main units, as exact as minor units are.
-
-    >>> main_units("19.999", "INR"), main_units("500", "JPY"), main_units("much", "INR")
-    (19.99, 500.0, None)
-    """
-    if amount is None or len(amount) > AMOUNT_CHARS_MAX:
-        return None
-    return _main_units(amount, currency and currency[:3])
-
-
 def minor_per_main(currency: str | None) -> int:
     """How many minor units are one main unit of a currency.
 
@@ -142,12 +131,6 @@ def _minor_units(amount: str, currency: str | None) -> int | None:
         return int(exact) if abs(exact) <= _AMOUNT_MINOR_MAX else None
     except ArithmeticError:  # an exponent past all reason
         return None
-
-
-@lru_cache(maxsize=AMOUNTS_CACHED_MAX)
-def _main_units(amount: str, currency: str | None) -> float | None:
-    minor = _minor_units(amount, currency)
-    return None if minor is None else minor / minor_per_main(currency)
 
 
 def mark_of(text: str) -> int:

@@ -11,7 +11,7 @@ from fourthwatch.engine.panel import Panel, Seat
 from fourthwatch.engine.watching import weeks_of
 from fourthwatch.errors import IndexDamaged, LedgerError
 from fourthwatch.logs import log
-from fourthwatch.metrics import MODEL_CAME, MODEL_DRIFT, MODEL_MATURE, forget_model
+from fourthwatch.metrics import MODEL_CAME, MODEL_DECISIONS, MODEL_DRIFT, MODEL_FAULTS, MODEL_MATURE
 from fourthwatch.model.stability import Drift, drift_of
 from fourthwatch.model.watched import Watched, Week
 from fourthwatch.store.changes import Change, Configuration
@@ -116,4 +116,5 @@ class ModelWatch:
             self._drifting.discard(key)
             for name in names:
                 MODEL_DRIFT.remove(model, name)
-            forget_model(model)
+            for measure in (MODEL_CAME, MODEL_MATURE, MODEL_DECISIONS, MODEL_FAULTS):
+                measure.remove(model)

@@ -4,7 +4,7 @@ from fourthwatch.clock import DAY_MS
 from fourthwatch.entities.country import country_code
 from fourthwatch.events import AddToCart, CreateOrder, Item, RemoveFromCart
 from fourthwatch.features.facts.fact import Compute, Fact, country_of, said, truth
-from fourthwatch.features.subject import Subject, main_units, minor_units
+from fourthwatch.features.subject import Subject, minor_per_main, minor_units
 from fourthwatch.limits import ITEMS_MAX
 from fourthwatch.wire.times import read_timestamp_ms
 
@@ -53,10 +53,10 @@ def _prices(subject: Subject) -> list[float] | None:
     """In main units; unknown as soon as one line does not say."""
     prices = []
     for item in _items(subject) or ():
-        price = main_units(item.price, item.currency_code)
+        price = minor_units(item.price, item.currency_code)
         if price is None or price < 0:
             return None
-        prices.append(price)
+        prices.append(price / minor_per_main(item.currency_code))
     return prices or None
 
 
