@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fourthwatch.api import standby
-from fourthwatch.api.standby import LOOKS, STANDING_BY_MAX, StandBy
+from fourthwatch.api.standby import CALM_LOOKS, LOOKS, STANDING_BY_MAX, StandBy
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,29 @@ def test_while_no_events_wait_nobody_does() -> None:
 
 
 def test_a_short_rush_is_waited_for() -> None:
-    assert asyncio.run(StandBy(_Pressed(LOOKS)).is_eased())
+    assert asyncio.run(StandBy(_Pressed(LOOKS - CALM_LOOKS + 1)).is_eased())
+    assert not asyncio.run(StandBy(_Pressed(LOOKS - CALM_LOOKS + 2)).is_eased())
+
+
+def test_a_moment_in_which_few_wait_is_no_end_of_a_rush() -> None:
+    looks = iter([True, *[False, False, False, True] * LOOKS])
+    assert not asyncio.run(StandBy(lambda: next(looks)).is_eased())
+
+
+def test_who_comes_in_such_a_moment_stands_by_with_the_others() -> None:
+    async def two() -> tuple[bool, bool]:
+        pressed = True
+        stand_by = StandBy(lambda: pressed)
+        first = asyncio.create_task(stand_by.is_eased())
+        await asyncio.sleep(0)
+        pressed = False
+        second = asyncio.create_task(stand_by.is_eased())
+        await asyncio.sleep(0)
+        begun_at_once = second.done()
+        pressed = True
+        return begun_at_once, await first or await second
+
+    assert asyncio.run(two()) == (False, False)
 
 
 def test_a_long_one_is_not() -> None:
@@ -54,7 +76,7 @@ def test_only_so_many_stand_by_and_their_places_are_free_again() -> None:
 
     waited, asked, one_more = asyncio.run(crowd())
     assert waited == [False] * STANDING_BY_MAX
-    assert (asked, one_more) == (1, False)
+    assert (asked, one_more) == (0, False)
 
 
 def test_who_gives_up_while_standing_by_leaves_a_free_place() -> None:

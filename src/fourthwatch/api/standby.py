@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 LOOKS = 10
 LOOK_EVERY_S = 0.025
+CALM_LOOKS = 4
+"""One after the other, before what stands by begins: under lasting overload there are moments in which few wait."""
 STANDING_BY_MAX = 64
 """Requests; more than these are put off at once."""
 
@@ -21,16 +23,21 @@ class StandBy:
         self._standing_by = 0
 
     async def is_eased(self) -> bool:
-        """Whether nothing need be put off: at once when no events wait, or as soon as they no longer do."""
-        if not self._is_pressed():
+        """Whether nothing need be put off: at once when no events wait, or as soon as they no longer do.
+
+        Who comes while others stand by stands by with them.
+        """
+        if not self._standing_by and not self._is_pressed():
             return True
         if self._standing_by >= STANDING_BY_MAX:
             return False
         self._standing_by += 1
+        calm = 0
         try:
             for _ in range(LOOKS):
                 await asyncio.sleep(LOOK_EVERY_S)
-                if not self._is_pressed():
+                calm = 0 if self._is_pressed() else calm + 1
+                if calm == CALM_LOOKS:
                     return True
         finally:
             self._standing_by -= 1
