@@ -3,6 +3,7 @@
 Events that are still on their way to the disk are found here alone; there are always fewer of them than are kept.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from fourthwatch.engine.identity import TIMED_BELOW
@@ -19,10 +20,7 @@ class Recent:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._events = 0
-        self._identities: dict[tuple[int, bytes], Seen] = {}
-        self._older_identities: dict[tuple[int, bytes], Seen] = {}
-        self._subjects: dict[tuple[int, str, int], Seen] = {}
-        self._older_subjects: dict[tuple[int, str, int], Seen] = {}
+        self._young, self._older = _Generation(), _Generation()
         self._floors: dict[int, bytes] = {}
         """By tenant: of the events that are in the ledger alone, none has a timed identity above this one."""
 
@@ -32,14 +30,13 @@ class Recent:
             self._forget_older()
         self._events += 1
         seen = (event.seq, event.fingerprint)
-        self._identities[event.tenant, event.identity] = seen
+        self._young.identities[event.tenant][event.identity] = seen
         if event.subject is not None:
-            self._subjects[event.tenant, event.subject, event.kind] = seen
+            self._young.subjects[event.tenant, event.kind][event.subject] = seen
 
     def by_identity(self, tenant: int, identity: bytes) -> Seen | None:
         """The event with this identity; a timed one later than all that are forgotten is known to be new."""
-        key = (tenant, identity)
-        seen = self._identities.get(key) or self._older_identities.get(key)
+        seen = self._young.identities[tenant].get(identity) or self._older.identities[tenant].get(identity)
         if seen is not None or self._floor(tenant) < identity < TIMED_BELOW:
             return seen
         return self._ledger.find(tenant, identity)
@@ -48,8 +45,7 @@ class Recent:
         """The newest event of these kinds about the subject; what is kept is newer than all that is not."""
         newest: Seen | None = None
         for kind in kinds:
-            key = (tenant, subject, kind)
-            seen = self._subjects.get(key) or self._older_subjects.get(key)
+            seen = self._young.subjects[tenant, kind].get(subject) or self._older.subjects[tenant, kind].get(subject)
             if seen is not None and (newest is None or seen > newest):
                 newest = seen
         return self._ledger.newest_of_subject(tenant, subject, kinds) if newest is None else newest
@@ -61,9 +57,17 @@ class Recent:
         return floor
 
     def _forget_older(self) -> None:
-        for tenant, identity in self._older_identities:
-            if self._floor(tenant) < identity < TIMED_BELOW:
-                self._floors[tenant] = identity
-        self._older_identities, self._identities = self._identities, {}
-        self._older_subjects, self._subjects = self._subjects, {}
+        for tenant, identities in self._older.identities.items():
+            self._floors[tenant] = max([self._floor(tenant), *[one for one in identities if one < TIMED_BELOW]])
+        self._young, self._older = _Generation(), self._young
         self._events = 0
+
+
+class _Generation:
+    """A tuple less per event than with one dictionary each: so many are kept that taking them apart is felt."""
+
+    def __init__(self) -> None:
+        self.identities: defaultdict[int, dict[bytes, Seen]] = defaultdict(dict)
+        """By tenant."""
+        self.subjects: defaultdict[tuple[int, int], dict[str, Seen]] = defaultdict(dict)
+        """By tenant and kind."""
