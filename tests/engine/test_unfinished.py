@@ -19,6 +19,7 @@ from fourthwatch.engine.labels import USER_LABEL_KINDS, tellings_of
 from fourthwatch.engine.listing import listed
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.unfinished import Unfinished, unfinished
+from fourthwatch.engine.walk import Answer
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.lists import ListReader
@@ -162,6 +163,34 @@ def test_what_a_rule_says_of_an_order_is_told_once_also_after_a_kill_and_never_f
     assert told_of(house.directory, "o-3") == [("rule", True)]
     house.open()
     assert left_of(house).wishes == []
+
+
+def test_what_is_about_no_order_is_not_decided_again_and_keeps_no_server_from_starting(house: House) -> None:
+    put_off(house, 1)
+    tagged = house.tell("tag", NOW_MS, wants_score=True, _userId="u-1", _isBad=True, _abuseType="reseller")
+    assert tagged.receipt.degraded
+    assert [one.subject for one in left_of(house).degraded] == ["order:o-1"]
+    house.close()
+    started(house.directory)
+    assert names_in(house.directory, "o-1") == [None, AGAIN]
+
+
+def test_a_rule_says_nothing_of_the_order_of_an_event_about_none(house: House) -> None:
+    house.publish((rule("anybody", "known(user)", "review", actions=(Action("label", "fraud"),)),))
+    house.close()
+    owner = Owner(house.directory)
+    owner.corridor.start()
+    owner.submit(
+        submission("login", NOW_MS, wants_score=True, _userId="u-1"),
+        submission("createOrder", NOW_MS, _orderId="o-1", _userId="u-1", _amount="500"),
+    )
+    login, bought = owner.work(2)
+    assert isinstance(login, Answer)
+    assert isinstance(bought, Answer)
+    assert (login.receipt.verdict, bought.receipt.verdict) == ("review", "review")
+    owner.stop()
+    assert owner.broken == 0
+    assert told_of(house.directory, "o-1") == [("rule", True)]
 
 
 def test_an_event_of_somebody_else_under_our_name_and_key_does_not_take_its_place(house: House) -> None:

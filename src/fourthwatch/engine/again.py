@@ -37,13 +37,17 @@ def decided_again(events: Sequence[EventRow], clock: Clock, why: str) -> list[tu
     return [
         (_again(event, f"{key_of_again(event.event_id)} {why}", clock.now_ms()), NOBODY)
         for event in events
-        if read_stored(KIND_OF_NUMBER[event.kind], event.body, from_go=event.from_go).order_id is not None
+        if order_of(event) is not None
     ]
 
 
+def order_of(event: EventRow) -> str | None:
+    """Id of the order that a stored event is about."""
+    return read_stored(KIND_OF_NUMBER[event.kind], event.body, from_go=event.from_go).order_id
+
+
 def _again(event: EventRow, key: str, now_ms: Millis) -> Submission:
-    about = read_stored(KIND_OF_NUMBER[event.kind], event.body, from_go=event.from_go)
-    body = {"_orderId": about.order_id, "_eventName": AGAIN, "_customInfo": {"event_id": event.event_id}}
+    body = {"_orderId": order_of(event), "_eventName": AGAIN, "_customInfo": {"event_id": event.event_id}}
     decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms)
     return Submission(
         tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=key,

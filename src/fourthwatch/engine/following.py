@@ -33,7 +33,7 @@ def following(
 def _labelled(wishes: Sequence[Wish], clock: Clock) -> Iterator[tuple[Submission, Ticket]]:
     """What rules say is true of orders: the lowest of all sources."""
     for subject, action in wishes:
-        if action.do == "label":
+        if action.do == "label" and subject.event.order_id is not None:
             told = {"label": action.to, "source": "rule"}
             body = {"_orderId": subject.event.order_id, "_eventName": LABEL_EVENT, "_customInfo": told}
             yield _told(subject.tenant, "custom_event", body, key_of_label(subject.seq, action.to), clock), NOBODY

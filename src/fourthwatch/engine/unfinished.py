@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from fourthwatch.engine.again import key_of_again
+from fourthwatch.engine.again import key_of_again, order_of
 from fourthwatch.engine.identity import own_identity
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.subjects import Subjects
@@ -54,7 +54,7 @@ def unfinished(walk: Walk, roster: Roster, directory: Path, after_seq: int, unti
             event, made = ledger.stored(seq)
             assert made is not None
             detail = _detail.decode(made.detail)
-            if detail.degraded and event.subject is not None:
+            if detail.degraded and order_of(event) is not None:
                 again = own_identity(key_of_again(event.event_id))
                 if ledger.find(event.tenant, again) is None:
                     left.degraded.append(event)
