@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
+from fourthwatch.entities.characters import decimals
 from fourthwatch.limits import ADDRESS_LINE_CHARS_MAX, ADDRESSES_CACHED_MAX
 
 _PREFIX = "a1:"
@@ -86,19 +87,12 @@ def address_facts(address1: str | None, address2: str | None) -> AddressFacts | 
         return None
     return AddressFacts(
         length=len(first) + len(second),
-        digits=_decimals(first + second),
+        digits=decimals(first + second),
         tokens=len(tokens),
         has_house_number=any(token[0].isdecimal() and not _ORDINAL.fullmatch(token) for token in tokens),
         has_second_line=bool(second_tokens),
         repeated_tokens=len(tokens) - len(Counter(tokens)),
     )
-
-
-def _decimals(text: str) -> int:
-    if not text.isascii():
-        return sum(map(str.isdecimal, text))
-    plain = text.encode()
-    return len(plain) - len(plain.translate(None, b"0123456789"))
 
 
 def looks_typed_at_random(text: str) -> bool | None:
@@ -118,7 +112,8 @@ def _looks_typed_at_random(line: str) -> bool | None:
     latin = _LATIN_WORD.findall(folded)
     words = [word for word in latin if len(word) > 3 and not _is_bare_abbreviation(word)]
     letters = "".join(words)
-    if len(letters) < _LETTERS_MIN or 2 * sum(map(len, latin)) < sum(map(str.isalpha, folded)):
+    is_latin = folded.isascii() or 2 * sum(map(len, latin)) >= sum(map(str.isalpha, folded))
+    if len(letters) < _LETTERS_MIN or not is_latin:
         return None
     if not _vowels_are_usual(letters) or _KEYBOARD_RUN.search(" ".join(words)):
         return True

@@ -7,6 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from fourthwatch.entities.address import looks_typed_at_random
+from fourthwatch.entities.characters import decimals, letters_of
 from fourthwatch.entities.words import word_set
 from fourthwatch.limits import ADDRESSES_CACHED_MAX, NAME_CHARS_MAX
 
@@ -57,9 +58,9 @@ def _look(name: str) -> NameLook | None:
     words = _words(name)
     lowered = name.lower()
     return NameLook(
-        letters=sum(map(str.isalpha, name)),
+        letters=len(letters_of(name)),
         words=len(_NAME_WORD.findall(lowered)),
-        digits=sum(map(str.isdecimal, name)),
+        digits=decimals(name),
         symbols=sum(_is_symbol(character) for character in name),
         is_dummy=_is_dummy(words),
         at_random=looks_typed_at_random(name),
