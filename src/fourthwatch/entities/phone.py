@@ -44,15 +44,10 @@ def phone_key(text: str, country: str | None) -> str | None:
     """
     if len(text) > PHONE_CHARS_MAX:
         return None
-    return _key(text, None if country is None or len(country) > _COUNTRY_CHARS_MAX else country)
-
-
-@lru_cache(maxsize=NORMAL_FORMS_CACHED_MAX)
-def _key(text: str, country: str | None) -> str | None:
     compact = text if text[1:].isalnum() or not text.isascii() else text.translate(_SEPARATORS)
     if _PLAIN_MOBILE.fullmatch(compact):
         return _usable(compact)
-    region = _region(country)
+    region = None if country is None or len(country) > _COUNTRY_CHARS_MAX else _region(country)
     if region is not None and region in _PLAIN_NATIONAL and _PLAIN_NATIONAL[region].fullmatch(compact):
         return _usable(_CALLING_CODES[region] + compact)
     return _parsed(text, None if compact.startswith("+") else region)
@@ -94,16 +89,15 @@ def _code_of(digits: str) -> int:
     return 0
 
 
-def _region(country: str | None) -> str | None:
+def _region(country: str) -> str | None:
     """The hint as the library knows it; None for anything that is no country."""
-    if country is None:
-        return None
     region = country.strip().upper()
     if region == "UK":
         region = "GB"
     return region if region in phonenumbers.SUPPORTED_REGIONS else None
 
 
+@lru_cache(maxsize=NORMAL_FORMS_CACHED_MAX)
 def _parsed(text: str, region: str | None) -> str | None:
     key = _e164(text, region)
     if key is None and (digits := text.strip()).startswith("00"):
