@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from fourthwatch.limits import ADDRESSES_CACHED_MAX, DOMAINS_CACHED_MAX, EMAIL_CHARS_MAX, NAME_CHARS_MAX
+from fourthwatch.entities.characters import letters_of
+from fourthwatch.limits import BATCH_MAX, DOMAINS_CACHED_MAX, EMAIL_CHARS_MAX, NAME_CHARS_MAX
 
 MailboxRule = Callable[[str], str]
 """Local part in lower case -> the mailbox it is delivered to; empty when there can be none."""
@@ -18,8 +19,11 @@ MailboxRule = Callable[[str], str]
 _LABEL_CHARS_MAX = 63
 _DOMAIN_CHARS_MAX = 253
 _NAME_LETTERS_MIN = 3
+_CACHED_MAX = 2 * BATCH_MAX
+"""While an event walks its address is asked for again and again. More would hold some that come back, yet most are new,
+and then throwing out one that the processor has forgotten costs more than reading."""
 
-_ASCII_ADDRESS = re.compile(r"([a-z0-9!#$%&'*+/=?^_`{|}~.-]+)@([a-z0-9_.-]+)")
+_ASCII_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 # What no unquoted local part holds; quoted ones are unknown, no shop's customer has one.
 _NOT_IN_LOCAL = frozenset(' "(),:;<>@[\\]')
@@ -76,14 +80,6 @@ def email_parts(text: str) -> tuple[str, str] | None:
     return None if address is None else (address[0], address[1].name)
 
 
-def email_local_digits(text: str) -> int | None:
-    """How many decimal digits the local part has, as it was written. None: no address."""
-    address = _split(text)
-    if address is None:
-        return None
-    return sum(map(str.isdecimal, address[0]))
-
-
 def mentions_name(email: str, *names: str | None) -> bool | None:
     """Whether the local part contains a word of at least three letters of one of `names`, accents aside.
 
@@ -93,23 +89,17 @@ def mentions_name(email: str, *names: str | None) -> bool | None:
     >>> mentions_name("j.garcia77@example.com", "José", "García")
     True
     """
-    if len(email) > EMAIL_CHARS_MAX:
-        return None
-    return _mentions_name(email, tuple([None if name is None else name[:NAME_CHARS_MAX] for name in names]))
-
-
-@lru_cache(maxsize=ADDRESSES_CACHED_MAX)
-def _mentions_name(email: str, names: tuple[str | None, ...]) -> bool | None:
-    address = _split(email)
+    address = _split(email) if len(email) <= EMAIL_CHARS_MAX else None
     if address is None:
         return None
-    local = "".join(filter(str.isalpha, _without_accents(address[0])))
+    local = letters_of(_without_accents(address[0]))
     compared = False
     for name in names:
         if name is None:
             continue
-        for word in _without_accents(name.replace("'", "").replace("’", "")).split():
-            letters = "".join(filter(str.isalpha, word))
+        plain = name[:NAME_CHARS_MAX].replace("'", "").replace("’", "")
+        for word in _without_accents(plain).split():
+            letters = letters_of(word)
             if len(letters) < _NAME_LETTERS_MIN or (local.isascii() and not letters.isascii()):
                 continue
             if letters in local:
@@ -133,13 +123,12 @@ def _split(text: str) -> tuple[str, _Domain] | None:
     return None if len(text) > 2 * EMAIL_CHARS_MAX else _split_short(text)
 
 
-@lru_cache(maxsize=ADDRESSES_CACHED_MAX)
+@lru_cache(maxsize=_CACHED_MAX)
 def _split_short(text: str) -> tuple[str, _Domain] | None:
     if text.isascii():
-        matched = _ASCII_ADDRESS.fullmatch(text.strip().lower())
-        if matched is None:
+        local, _, written = text.strip().lower().rpartition("@")
+        if not _ASCII_LOCAL.fullmatch(local):
             return None
-        local, written = matched.group(1, 2)
     else:
         local, _, written = text.strip().strip(_PASTED).rpartition("@")
         # NFC and lower case only: NFKC would make one address of two that mail tells apart.

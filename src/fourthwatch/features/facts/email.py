@@ -3,8 +3,9 @@
 from operator import attrgetter
 
 from fourthwatch.entities.address import looks_typed_at_random
+from fourthwatch.entities.characters import decimals
 from fourthwatch.entities.domain import country_of_domain, is_disposable, is_free_mail, registered_domain
-from fourthwatch.entities.email import email_local_digits, mentions_name
+from fourthwatch.entities.email import mentions_name
 from fourthwatch.entities.mailbox import MailboxFacts, mailbox_facts
 from fourthwatch.features.facts.fact import Compute, Fact, country_of, email_of, said, truth
 from fourthwatch.features.subject import Subject
@@ -24,7 +25,7 @@ def email_names_person(subject: Subject) -> float | None:
 def email_digits(subject: Subject) -> float | None:
     """Digits of the local part in its normal form."""
     email = subject.involved.email
-    return None if email is None else email_local_digits(email)
+    return None if email is None else decimals(email.rpartition("@")[0])
 
 
 def _mailbox(subject: Subject) -> MailboxFacts | None:
