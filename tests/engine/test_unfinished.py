@@ -10,21 +10,21 @@ import pytest
 from engine.house import House
 from engine.test_corridor import Owner
 from engine.till import submission
-from fourthwatch.clock import DAY_MS
+from fourthwatch.clock import DAY_MS, Millis
 from fourthwatch.decision import Policy
 from fourthwatch.engine import roster as rosters
 from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.flight import Edited
-from fourthwatch.engine.labels import USER_LABEL_KINDS, tellings_of
+from fourthwatch.engine.labels import LABEL_EVENT, USER_LABEL_KINDS, tellings_of
 from fourthwatch.engine.listing import listed
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.unfinished import Unfinished, unfinished
 from fourthwatch.engine.walk import Answer
-from fourthwatch.events import KIND_OF_NUMBER
+from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER
 from fourthwatch.rules.rule import Action
 from fourthwatch.store.lists import ListReader
 from fourthwatch.store.reader import LedgerReader, user_subject
-from fourthwatch.wire.decode import read_stored
+from fourthwatch.wire.decode import decode_event, read_stored
 from logged import logged
 from rules.judging import rule
 from story import NOW_MS
@@ -191,6 +191,23 @@ def test_a_rule_says_nothing_of_the_order_of_an_event_about_none(house: House) -
     owner.stop()
     assert owner.broken == 0
     assert told_of(house.directory, "o-1") == [("rule", True)]
+
+
+def test_what_follows_is_about_the_ids_that_the_shop_uses_also_when_they_look_like_cards(house: House) -> None:
+    labels, tags = Action("label", "fraud"), Action("tag", "reseller")
+    house.publish((rule("dear", "amount > 400", "review", actions=(labels, tags)),))
+    house.close()
+    body = b'{"_orderId": "4111111111111111", "_userId": "5555555555554444", "_amount": "500"}'
+    kept = decode_event(body, KIND_OF_NAME["createOrder"], Millis(NOW_MS), keep=frozenset({"_orderId", "_userId"}))
+    owner = Owner(house.directory, policy=Policy(deadline_ms=50))
+    owner.corridor.start()
+    bought = msgspec.structs.replace(submission("createOrder", NOW_MS, _orderId="o-1"), decoded=kept)
+    owner.submit(msgspec.structs.replace(bought, received_ms=Millis(NOW_MS - 60)))
+    owner.work(1)
+    owner.stop()
+    assert set(names_in(house.directory, "4111111111111111")) == {None, AGAIN, LABEL_EVENT}
+    assert set(told_of(house.directory, "4111111111111111")) == {("rule", True)}
+    assert tags_in(house.directory, "5555555555554444") == [("rule", "reseller", True)]
 
 
 def test_an_event_of_somebody_else_under_our_name_and_key_does_not_take_its_place(house: House) -> None:

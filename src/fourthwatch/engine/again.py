@@ -22,6 +22,10 @@ OWN_NAMES = frozenset({AGAIN, LABEL_EVENT, NOTE})
 """Names of our own events. One of these from a shop's key is kept as an event of the shop's, and is not ours."""
 
 
+KNOWN_IDS = frozenset({"_orderId", "_userId"})
+"""Keys whose values our own events take from stored ones: what of them had to be masked, is."""
+
+
 def key_of_again(event_id: str) -> str:
     """The key under which the event that decides it again happens once."""
     return f"again {event_id}"
@@ -48,7 +52,7 @@ def order_of(event: EventRow) -> str | None:
 
 def _again(event: EventRow, key: str, now_ms: Millis) -> Submission:
     body = {"_orderId": order_of(event), "_eventName": AGAIN, "_customInfo": {"event_id": event.event_id}}
-    decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms)
+    decoded = decode_document(body, encode(body), KIND_OF_NAME["custom_event"], now_ms, keep=KNOWN_IDS)
     return Submission(
         tenant=event.tenant, decoded=decoded, received_ms=now_ms, idempotency_key=key,
         wants_score=True, is_bulk=True, is_own=True,

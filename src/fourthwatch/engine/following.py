@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fourthwatch.clock import Clock
-from fourthwatch.engine.again import in_full
+from fourthwatch.engine.again import KNOWN_IDS, in_full
 from fourthwatch.engine.flight import NOBODY, Edit, Ticket
 from fourthwatch.engine.labels import LABEL_EVENT
 from fourthwatch.engine.listing import listed
@@ -53,7 +53,7 @@ def _tagged(wishes: Sequence[Wish], ledger: Ledger, clock: Clock) -> Iterator[tu
 def _told(tenant: int, kind: str, body: dict[str, Any], key: str, clock: Clock) -> Submission:
     """An event of our own, which happens once under its key."""
     now_ms = clock.now_ms()
-    decoded = decode_document(body, encode(body), KIND_OF_NAME[kind], now_ms)
+    decoded = decode_document(body, encode(body), KIND_OF_NAME[kind], now_ms, keep=KNOWN_IDS)
     return Submission(
         tenant=tenant, decoded=decoded, received_ms=now_ms, idempotency_key=key, is_bulk=True, is_own=True
     )
