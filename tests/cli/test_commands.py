@@ -1,5 +1,6 @@
 """The command line as scripts use it: exit codes, streams, JSON, and commands beside a running server."""
 
+import io
 import json
 import re
 import signal
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from fourthwatch.cli.demo import _Teller
 from fourthwatch.store.ledger import Ledger
+from fourthwatch.workbench.sender import Reply
+from fourthwatch.workbench.timeline import SimEvent
 from served import PROGRAM, Served, run
 from store.rows import event
 
@@ -292,6 +296,15 @@ def test_doctor_says_that_a_port_is_taken(tmp_path: Path) -> None:
         told = run("doctor", "--data", str(tmp_path / "data"), "--listen", f"127.0.0.1:{server.port}")
     assert told.returncode == 1
     assert "cannot be listened on" in told.stdout
+
+
+def test_the_demo_tells_a_red_order_once_though_its_payment_is_decided_too(capsys: pytest.CaptureFixture[str]) -> None:
+    teller = _Teller(present_ms=0)
+    told = {"score": 90, "flag": "red", "verdict": "review", "reasons": []}
+    for name, order in (("createOrder", "o-1"), ("transaction", "o-1"), ("createOrder", "o-2"), ("transaction", "o-2")):
+        teller.hear(SimEvent(name, 1, {"_orderId": order}, None), Reply(200, dict(told)), io.StringIO())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["first red order o-1: score 90, review ()", "red order o-2: score 90, review ()"]
 
 
 def test_the_demo_prints_address_key_and_curl_and_tells_rings_from_shoppers(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class _Teller:
     def __init__(self, present_ms: int) -> None:
         self._present_ms = present_ms
         self._heard = 0
-        self._red = 0
+        self._red: set[object] = set()
         self._scores: dict[str, tuple[int, str]] = {}
         self._summed = False
 
@@ -113,14 +113,15 @@ class _Teller:
             click.echo(f"{self._heard:,} events sent, {past_h:,.0f} hours of the past to go", err=True)
 
     def _show(self, event: SimEvent, body: dict[str, Any], *, live: bool) -> None:
-        """The first red order, then those of the present: the past has too many."""
-        self._red += 1
-        if self._red > 1 and not live:
+        """The first red order, then those of the present, each once: the past has too many."""
+        order_id = event.body.get("_orderId")
+        if order_id in self._red or (self._red and not live):
             return
+        self._red.add(order_id)
         reasons = [f"{row['display_name']}: {row['value']}" for row in body["reasons"] if row["flag"] == "red"]
-        name = "first red order" if self._red == 1 else "red order"
+        name = "first red order" if len(self._red) == 1 else "red order"
         why = "; ".join(reasons[:_REASONS_SHOWN])
-        click.echo(f"{name} {event.body.get('_orderId')}: score {body['score']}, {body['verdict']} ({why})")
+        click.echo(f"{name} {order_id}: score {body['score']}, {body['verdict']} ({why})")
 
     def sum_up(self) -> None:
         if self._summed or not self._scores:
