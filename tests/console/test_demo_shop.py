@@ -48,6 +48,8 @@ def find_the_ring(opened: Browser) -> Ring:
     opened.one("tr[data-row]")
     rings: list[Ring] = []
     for _ in range(_LOOKED_AT_MAX):
+        if opened.all("tr[data-row][aria-selected=true]:last-child"):
+            break
         before = opened.script(_SHOWN)
         opened.press("j")
         opened.wait(lambda before=before: opened.script(_SHOWN) not in (None, before), "the next order did not open")

@@ -143,6 +143,24 @@ def test_a_list_that_has_just_come_answers_to_keys_at_once(office: Office) -> No
     assert rows[:2] == ["false", "true"]
 
 
+def test_a_refusal_of_the_next_order_is_a_page_that_says_why_and_not_an_empty_one(office: Office) -> None:
+    opened = office.browser
+    opened.open("/console/queue")
+    opened.one("tr[data-row]")
+    opened.script(
+        """
+        const link = document.querySelector("a[data-open]");
+        link.setAttribute("hx-get", "/console/queue?sort=colour");
+        htmx.process(link);
+        """
+    )
+    opened.press("j")
+    opened.see("That cannot be done")
+    opened.see("sort")
+    opened.driver.back()
+    opened.one("tr[data-row]")
+
+
 def test_marks_stay_while_orders_are_looked_at_one_after_the_other(office: Office) -> None:
     opened = office.browser
     opened.open("/console/queue")

@@ -45,6 +45,12 @@ function listenToThePanel() {
     coming = meant = null;
     if (key) ACTS[key]();
   });
+  // A refusal, or the form to sign in: it has no list to put in place of the one that stands there, and is shown as a page.
+  document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (!detail.target?.matches?.("[data-panel]") || detail.serverResponse.includes("data-panel")) return;
+    detail.shouldSwap = false;
+    location.assign(detail.pathInfo.finalRequestPath);
+  });
 }
 
 for (const key of ["a", "d", "h", "u", "c"]) {
