@@ -102,6 +102,7 @@ BROAD_CATCHES = frozenset(
         ("engine/corridor.py", "_take_edit"),
         ("engine/corridor.py", "_commit"),
         ("engine/corridor.py", "_committed"),
+        ("engine/leaving_out.py", "leaving_out"),
         ("server/tending.py", "tended"),
         ("webhooks/sender.py", "_attempt"),
         ("model/predictors.py", "__init__"),
@@ -110,7 +111,7 @@ BROAD_CATCHES = frozenset(
     }
 )
 """Where `except Exception` is right: a thread's last words, a library that names its errors nowhere, and a fault in one
-event that must not stop all others."""
+event, or in one thing that follows from it, that must not stop all others."""
 FORBIDDEN_NAMES = frozenset({"utils", "helpers", "common", "manager", "service", "base", "data", "info", "misc"})
 FORBIDDEN_PREFIXES = ("process_", "handle_")
 LINES_MAX = 400

@@ -20,6 +20,7 @@ DELIVERIES_WAITING = Gauge("fourthwatch_deliveries_waiting", "Postbacks and webh
 DELIVERIES_PARKED = Gauge("fourthwatch_deliveries_parked", "Postbacks and webhooks that are tried no more")
 DELIVERY_OLDEST_SECONDS = Gauge("fourthwatch_delivery_oldest_seconds", "Age of the oldest that waits; 0 for none")
 RULES_BRAKED = Counter("fourthwatch_rules_braked", "Rules that dropped to shadow because they hit too often")
+NOT_FOLLOWED = Counter("fourthwatch_not_followed", "What should follow from a decision and was left out for a fault")
 MODEL_DECISIONS = Counter("fourthwatch_model_decisions", "Decisions by the model that judged", ("model",))
 MODEL_FAULTS = Counter("fourthwatch_model_faults", "Decisions for which a model failed", ("model",))
 MODEL_DRIFT = Gauge(

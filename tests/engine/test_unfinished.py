@@ -10,18 +10,24 @@ import pytest
 from engine.house import House
 from engine.test_corridor import Owner
 from engine.till import submission
+from faults.test_damaged_page import note, word_of
 from fourthwatch.clock import DAY_MS, Millis
 from fourthwatch.decision import Policy
 from fourthwatch.engine import roster as rosters
 from fourthwatch.engine.again import AGAIN
 from fourthwatch.engine.flight import Edited
 from fourthwatch.engine.labels import LABEL_EVENT, USER_LABEL_KINDS, tellings_of
+from fourthwatch.engine.leaving_out import leaving_out
 from fourthwatch.engine.listing import listed
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.unfinished import Unfinished, unfinished
-from fourthwatch.engine.walk import Answer
+from fourthwatch.engine.walk import Answer, Submission
+from fourthwatch.errors import LedgerBroken, LedgerBusy, LedgerError, LedgerFull
 from fourthwatch.events import KIND_OF_NAME, KIND_OF_NUMBER
+from fourthwatch.limits import TEXT_ID_MAX
+from fourthwatch.metrics import NOT_FOLLOWED
 from fourthwatch.rules.rule import Action
+from fourthwatch.store.file import FILE_NAME, open_file
 from fourthwatch.store.lists import ListReader
 from fourthwatch.store.reader import LedgerReader, user_subject
 from fourthwatch.wire.decode import decode_event, read_stored
@@ -208,6 +214,95 @@ def test_what_follows_is_about_the_ids_that_the_shop_uses_also_when_they_look_li
     assert set(names_in(house.directory, "4111111111111111")) == {None, AGAIN, LABEL_EVENT}
     assert set(told_of(house.directory, "4111111111111111")) == {("rule", True)}
     assert tags_in(house.directory, "5555555555554444") == [("rule", "reseller", True)]
+
+
+# One of the things that follow cannot be done.
+
+TOO_LONG = "9" * (TEXT_ID_MAX + 1)
+"""An id that no event of ours can have."""
+
+
+def bought(order_id: str, user_id: str) -> Submission:
+    """A dear order with ids of any length, which came in long before it walks."""
+    one = submission("createOrder", NOW_MS, _orderId="o", _userId="u", _amount="500")
+    event = msgspec.structs.replace(one.decoded.event, order_id=order_id, user_id=user_id)
+    body = msgspec.json.encode({"_orderId": order_id, "_userId": user_id, "_amount": "500"})
+    decoded = msgspec.structs.replace(one.decoded, event=event, body=body, fingerprint=body[:16].ljust(16))
+    return msgspec.structs.replace(one, decoded=decoded, idempotency_key=order_id, received_ms=Millis(NOW_MS - 60))
+
+
+def saying(house: House) -> None:
+    """Its rule says all that a rule can say of an order."""
+    actions = (Action("label", "fraud"), Action("tag", "reseller"), Action("list", "bad", thing="user"))
+    house.publish((rule("dear", "amount > 400", "review", actions=actions),))
+
+
+def test_what_cannot_follow_from_a_decision_stops_neither_the_server_nor_its_start_nor_the_rest(house: House) -> None:
+    saying(house)
+    house.close()
+    counted = NOT_FOLLOWED._value.get()
+    with logged() as said:
+        owner = Owner(house.directory, policy=Policy(deadline_ms=50))
+        owner.corridor.start()
+        owner.submit(bought("o-1", "u-1"), bought(TOO_LONG, "u-2"), bought("o-3", "u-3"))
+        assert [type(one) for one in owner.work(3)] == [Answer] * 3
+        owner.stop()
+    assert (owner.broken, owner.corridor.state) == (0, "stopped")
+    left_out = [(one["what"], one["position"], one["fault"]) for one in said if one["event"] == "not_followed"]
+    assert left_out == [("again", 2, "Malformed"), ("label", 2, "Malformed")]
+    assert NOT_FOLLOWED._value.get() - counted == len(left_out)
+    assert TOO_LONG not in repr([{**one, "exc_info": None} for one in said])
+    with logged() as said:
+        started(house.directory)
+    assert [one["what"] for one in said if one["event"] == "not_followed"] == ["again", "label"], (
+        "it is looked for again"
+    )
+    for order_id in ("o-1", "o-3"):
+        assert set(names_in(house.directory, order_id)) == {None, AGAIN, LABEL_EVENT}
+    for user in ("u-1", "u-2", "u-3"):
+        assert tags_in(house.directory, user) == [("rule", "reseller", True)]
+    assert held_in(house.directory) == ["somebody", "u-1", "u-2", "u-3"]
+
+
+def test_a_decision_that_cannot_be_understood_keeps_no_server_from_starting(house: House) -> None:
+    saying(house)
+    for number in (1, 2):
+        buy(house, number)
+    house.close()
+    connection = open_file(house.directory)
+    connection.execute("UPDATE decision SET detail = ? WHERE seq = 1", (b'{"actions":[{"do":"dance"}]}',))
+    connection.close()
+    with logged() as said:
+        started(house.directory)
+    assert [(one["what"], one["position"]) for one in said if one["event"] == "not_followed"] == [("unfinished", 1)]
+    assert set(names_in(house.directory, "o-2")) == {None, LABEL_EVENT}
+    assert held_in(house.directory) == ["somebody", "u-2"]
+
+
+def test_an_order_on_a_damaged_page_is_not_decided_in_full_and_the_others_are(house: House) -> None:
+    house.walk.judging.policies = Policies(Policy(deadline_ms=50))
+    house.walk.now_ms = NOW_MS + 60_000
+    for number in (1, 2, 3):
+        noted = {"note": note(number)}
+        house.tell("createOrder", NOW_MS, _orderId=f"o-{number}", _userId="u", _amount="10", _customInfo=noted)
+    house.restart(snapshot=True)
+    house.close()
+    path = house.directory / FILE_NAME
+    spoilt = bytearray(path.read_bytes())
+    spoilt[spoilt.index(word_of(1).encode())] ^= 4
+    path.write_bytes(spoilt)
+    with logged() as said:
+        started(house.directory)
+    (told,) = [one for one in said if one["event"] == "not_followed"]
+    assert (told["what"], told["position"]) == ("unfinished", 1)
+    assert "fails its checksum" in told["reason"]
+    assert [names_in(house.directory, f"o-{number}") for number in (2, 3)] == [[None, AGAIN]] * 2
+
+
+@pytest.mark.parametrize("failure", [LedgerFull, LedgerBusy, LedgerBroken])
+def test_a_failure_of_the_whole_data_file_is_not_left_out(failure: type[LedgerError]) -> None:
+    with pytest.raises(failure), leaving_out("label", 1):
+        raise failure("the disk gives nothing")
 
 
 def test_an_event_of_somebody_else_under_our_name_and_key_does_not_take_its_place(house: House) -> None:

@@ -31,9 +31,9 @@ def key_of_again(event_id: str) -> str:
     return f"again {event_id}"
 
 
-def in_full(events: Sequence[EventRow], clock: Clock) -> list[tuple[Submission, Ticket]]:
-    """For each event on which something was put off, the one that brings its full decision about."""
-    return [(_again(event, key_of_again(event.event_id), clock.now_ms()), NOBODY) for event in events]
+def in_full(event: EventRow, clock: Clock) -> Submission:
+    """For an event on which something was put off, the one that brings its full decision about."""
+    return _again(event, key_of_again(event.event_id), clock.now_ms())
 
 
 def decided_again(events: Sequence[EventRow], clock: Clock, why: str) -> list[tuple[Submission, Ticket]]:

@@ -9,6 +9,7 @@ import msgspec
 
 from fourthwatch.clock import DAY_MS, Clock
 from fourthwatch.engine.flight import Edit, Edited
+from fourthwatch.engine.leaving_out import leaving_out
 from fourthwatch.engine.roster import Roster, Wanted
 from fourthwatch.engine.walk import Wish
 from fourthwatch.errors import TooManyEntries
@@ -56,10 +57,11 @@ def _wanted(row: ListRow, wishes: Sequence[Wish], roster: Roster) -> list[Wanted
     """What is not in the list, or not for as long; each value once, with the latest end that is wished for."""
     held, wanted = roster.held(row.tenant, row.name), dict[str, Wanted]()
     for subject, action in wishes:
-        forms = forms_read(row.type, action.thing)
-        ends_ms = None if action.days == 0 else subject.received_ms + action.days * DAY_MS
-        for form in () if forms is None else forms(subject):
-            before = wanted.get(form) or held.entry_of(form)
-            if before is None or (before.expires_ms is not None and (ends_ms is None or before.expires_ms < ends_ms)):
-                wanted[form] = Wanted(form, form, f"by a rule, for order {subject.event.order_id}", ends_ms)
+        with leaving_out(action.do, subject.seq):
+            forms = forms_read(row.type, action.thing)
+            ends_ms = None if action.days == 0 else subject.received_ms + action.days * DAY_MS
+            for form in () if forms is None else forms(subject):
+                old = wanted.get(form) or held.entry_of(form)
+                if old is None or (old.expires_ms is not None and (ends_ms is None or old.expires_ms < ends_ms)):
+                    wanted[form] = Wanted(form, form, f"by a rule, for order {subject.event.order_id}", ends_ms)
     return list(wanted.values())

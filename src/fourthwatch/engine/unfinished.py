@@ -11,6 +11,7 @@ import msgspec
 
 from fourthwatch.engine.again import key_of_again, order_of
 from fourthwatch.engine.identity import own_identity
+from fourthwatch.engine.leaving_out import leaving_out
 from fourthwatch.engine.roster import Roster
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.engine.tagging import is_tag_wanted
@@ -44,24 +45,29 @@ def key_of_label(seq: int, label: str) -> str:
 
 
 def unfinished(walk: Walk, roster: Roster, directory: Path, after_seq: int, until_seq: int) -> Unfinished:
-    """Looks at the decisions behind a position, up to another."""
+    """Looks at the decisions behind a position, up to another; one that cannot be looked at is left out."""
     ledger = walk.ledger
     subjects = Subjects(ledger, walk.windows)  # its own: an older order must not take the place of a newer one
-    left = Unfinished([], [])
+    left, wishes = Unfinished([], []), list[Wish]()
     reader = ListReader(directory)
     try:
         for seq in ledger.decided_with_more(after_seq, until_seq):
-            event, made = ledger.stored(seq)
-            assert made is not None
-            detail = _detail.decode(made.detail)
-            if detail.degraded and order_of(event) is not None:
-                again = own_identity(key_of_again(event.event_id))
-                if ledger.find(event.tenant, again) is None:
-                    left.degraded.append(event)
-            wanted = [one for one in detail.actions if one.do in DONE_BEHIND]
-            if wanted:
-                subject = subjects.stored(event).subject
-                left.wishes.extend((subject, one) for one in wanted if _is_due((subject, one), walk, roster, reader))
+            with leaving_out("unfinished", seq):
+                event, made = ledger.stored(seq)
+                assert made is not None
+                detail = _detail.decode(made.detail)
+                if detail.degraded and order_of(event) is not None:
+                    again = own_identity(key_of_again(event.event_id))
+                    if ledger.find(event.tenant, again) is None:
+                        left.degraded.append(event)
+                wanted = [one for one in detail.actions if one.do in DONE_BEHIND]
+                if wanted:
+                    subject = subjects.stored(event).subject
+                    wishes += [(subject, one) for one in wanted]
+        for wish in wishes:
+            with leaving_out(wish[1].do, wish[0].seq):
+                if _is_due(wish, walk, roster, reader):
+                    left.wishes.append(wish)
     finally:
         reader.close()
     return left
