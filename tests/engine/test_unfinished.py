@@ -299,6 +299,31 @@ def test_an_order_on_a_damaged_page_is_not_decided_in_full_and_the_others_are(ho
     assert [names_in(house.directory, f"o-{number}") for number in (2, 3)] == [[None, AGAIN]] * 2
 
 
+def test_what_follows_and_meets_a_fault_on_its_walk_is_not_walked_again_and_again(house: House) -> None:
+    buy(house, 1, "10")
+    put_off(house, 2)
+    house.tell("order_status", NOW_MS, wants_score=True, _orderId="o-1", _orderStatus="_held")
+    house.restart(snapshot=True)
+    house.close()
+    connection = open_file(house.directory)
+    connection.execute("UPDATE event SET body = ? WHERE seq = 1", (b'{"_orderId": 5',))
+    connection.close()
+    owner = Owner(house.directory)
+    with logged() as said:
+        owner.corridor.start()
+        for _ in range(200):
+            if any(one["event"] == "not_followed" for one in said):
+                break
+            owner.work_once()
+        else:
+            pytest.fail("it walks again and again")
+        owner.stop()
+    assert [one["event"] for one in said].count("walk_failed") == 2, "the batch, then the event by itself"
+    (told,) = [one["what"] for one in said if one["event"] == "not_followed"]
+    assert told.startswith("again ev_000000000003")
+    assert names_in(house.directory, "o-2") == [None, AGAIN]
+
+
 @pytest.mark.parametrize("failure", [LedgerFull, LedgerBusy, LedgerBroken])
 def test_a_failure_of_the_whole_data_file_is_not_left_out(failure: type[LedgerError]) -> None:
     with pytest.raises(failure), leaving_out("label", 1):

@@ -87,9 +87,8 @@ class Corridor:
     @property
     def in_hand(self) -> int:
         """Events that wait to be walked, or are not durable yet: what is not for them should give way."""
-        return len(self._queues.waiting) + sum(
-            len(one.batch) for one in (self._walking, self._writing) if one is not None
-        )
+        under_way = (self._walking, self._writing)
+        return len(self._queues.waiting) + sum(len(one.batch) for one in under_way if one is not None)
 
     def _there(self) -> Opened:
         if self._opened is None or self._state in ("starting", "broken", "stopped"):
@@ -370,6 +369,7 @@ class Corridor:
         assert self._faulty is not None
         batch, error = self._faulty
         log.error("walk_failed", events=len(batch), fault=type(error).__name__, exc_info=error)
+        self._aftermath.leave_out(batch)
         self._begin_again()
         self._faulty = None
         if len(batch) == 1:
