@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from contract.shop import PATIENCE_S, Shop, fresh
-from served import KEY_HEADER, Reply, run
+from faults.broken import broken
+from served import KEY_HEADER, Reply, Served, run
 
 pytestmark = pytest.mark.slow
 
@@ -227,3 +228,60 @@ def test_a_peer_that_closes_its_half_behind_the_event_hears_what_became_of_it(
     (reply,) = replies(line, 1)
     assert (reply.status, reply.headers["connection"]) == (200, "close")
     assert line.recv(1) == b""
+
+
+@pytest.mark.parametrize("path", [_SHORT, _LONG])
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_nothing_is_read_behind_the_last_request_of_a_connection_that_is_refused_at_its_head(
+    shop: Shop, line: socket.socket, path: str, body: bytes
+) -> None:
+    head = request(shop, "u-1", path, "Connection: close", key="wrong").partition(b"Content-Length")[0]
+    before = shop.stored()
+    line.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body + request(shop, fresh("user")))
+    (reply,) = replies(line, 1)
+    assert (reply.status, reply.headers["connection"]) == (401, "close")
+    assert line.recv(1) == b""
+    shop.taken("login", {"_userId": fresh("user")})
+    assert shop.stored() - before == 1
+
+
+@pytest.fixture(scope="module")
+def stumbling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A server that meets a fault of its own where a body, or a key, says `stumble`."""
+    with Served(tmp_path_factory.mktemp("stumbling"), program=broken("stumbles-over-a-body")) as server:
+        yield Shop(server, server.key("ingest", "read"))
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("path", [_SHORT, _LONG])
+def test_a_fault_in_reading_a_body_leaves_the_next_request_where_it_begins(
+    stumbling: Shop, path: str, *, known: bool
+) -> None:
+    good, bad, inside = (request(stumbling, user, path) for user in ("u-123456", "stumble1", "u-inside"))
+    smuggling = json.dumps({"_userId": "stumble", "_note": inside.decode()}, indent=1).encode()
+    longer = request(stumbling, "", path).replace(b"Content-Length: 15", b"Content-Length: %d" % len(smuggling))
+    chunked = bad.partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
+    chunked += b'13\r\n{"_userId":"stumble\r\n2\r\n"}\r\n0\r\n\r\n'
+    before = stumbling.stored()
+    with socket.create_connection(("127.0.0.1", stumbling.served.port), PATIENCE_S) as line:
+        faulty = [bad, longer.removesuffix(b'{"_userId": ""}') + smuggling, chunked]
+        line.sendall(b"".join([good] * known + [one + good for one in faulty]))
+        answers = replies(line, known + 6)
+    assert [reply.status for reply in answers] == [200] * known + [500, 200] * 3
+    assert [one.json["code"] for one in answers if one.status == 500] == ["internal"] * 3
+    shown = [stumbling.event(one.json["event_id"])["body"] for one in answers if one.status == 200]
+    assert shown == [{"_userId": "u-123456"}] * (known + 3)
+    assert stumbling.stored() - before == known + 3
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_a_fault_before_the_body_is_there_ends_the_connection(stumbling: Shop, body: bytes) -> None:
+    head = request(stumbling, "u-1", key="stumble").partition(b"Content-Length")[0]
+    before = stumbling.stored()
+    with socket.create_connection(("127.0.0.1", stumbling.served.port), PATIENCE_S) as line:
+        line.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body + request(stumbling, "u-1"))
+        (reply,) = replies(line, 1)
+        assert (reply.status, reply.headers["connection"]) == (500, "close")
+        assert line.recv(1) == b""
+    assert stumbling.send("login", {"_userId": "u-2"}).status == 200
+    assert stumbling.stored() - before == 1

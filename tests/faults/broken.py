@@ -126,6 +126,24 @@ def stumbles() -> None:
     walk.subject_of = stumbling  # type: ignore[attr-defined]
 
 
+def stumbles_over_a_body() -> None:
+    """A body with `stumble` in it, and a key that begins with it, cannot be looked at."""
+    module: Any = importlib.import_module("fourthwatch.api.intake")
+    read, admit = module.decode_event, module.Intake.admit
+
+    def stumbling(raw: bytes, *rest: Any, **more: Any) -> Any:
+        if b"stumble" in raw:
+            raise RuntimeError("broken on purpose")
+        return read(raw, *rest, **more)
+
+    def admitting(self: Any, presented: str | None, scope: str) -> Any:
+        if str(presented).startswith("stumble"):
+            raise RuntimeError("broken on purpose")
+        return admit(self, presented, scope)
+
+    module.decode_event, module.Intake.admit = stumbling, admitting
+
+
 def shares_the_directory() -> None:
     """A second server on the same directory is let in."""
     module: Any = importlib.import_module("fourthwatch.server.serve")
@@ -150,7 +168,7 @@ WAYS: dict[str, Callable[[], None]] = {
     way.__name__.replace("_", "-"): way
     for way in (
         answers_early, counts_twice, forgets_at_start, forgets_what_was_left, swallows_write_errors,
-        ignores_the_reserve, stumbles, shares_the_directory, ends_at_a_bad_page,
+        ignores_the_reserve, stumbles, stumbles_over_a_body, shares_the_directory, ends_at_a_bad_page,
         skips_what_came_meanwhile,
     )
 }  # fmt: skip

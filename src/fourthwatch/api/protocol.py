@@ -294,6 +294,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             cycle.message_event.set()
 
     def on_message_complete(self) -> None:
+        if self._phase == "drain":
+            return  # it was answered at its head, and that was the last answer
         self._deadline.clear()
         cycle = self.cycle
         if cycle.response_complete:
@@ -354,10 +356,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         waiting = _turned_away.get(self.server_state, 0)
         _turned_away[self.server_state] = waiting + 1
         self.transport.write(exchange.CROWDED.answer(self.server_state.default_headers))
-        if waiting < self.turned_away_max:
-            self._linger()
-        else:
-            self._close()
+        (self._linger if waiting < self.turned_away_max else self._close)()
 
     def finish(self) -> None:
         """Close once the answer is out: at once if nothing is under way to us, else after having read it."""
