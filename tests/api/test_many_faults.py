@@ -51,6 +51,8 @@ def ask(served: Served, key: str, method: str, path: str, body: Any) -> Reply:
             ("/rules/3/when", "unknown_name"), ("/rules/3/shows", "unknown_name"), ("/rules/7/name", "name_twice"),
             ("/rules/8/actions", "bad_action"), ("/rules/5/examples", "example"),
         ]),
+        ("POST", "rule-sets", {"rules": [], "a/b": 1, "c~d": 2}, [("/a~1b", "bad_value"), ("/c~0d", "bad_value")]),
+        ("PUT", "policy", {"a/b": 1, "deadline_ms": -1}, [("/a~1b", "bad_value"), ("/deadline_ms", "bad_value")]),
         ("PUT", "rules/dear", {"class": "review", "when": 5, "percentage": "all"},
          [("/says", "missing_key"), ("/when", "bad_value"), ("/percentage", "bad_value")]),
         ("PUT", "rules/dear", {**RULE, "when": "amuont > nobody", "weight": 3, "brake": 0.5},

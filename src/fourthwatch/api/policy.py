@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fourthwatch.api.access import Caller
-from fourthwatch.api.bodies import failed, faults_of_shape, refuse
+from fourthwatch.api.bodies import as_far, failed, faults_of_shape, keys_in, refuse
 from fourthwatch.api.changes import Asked, Changes, Made, json_reply
 from fourthwatch.api.paging import Cursors, Page
 from fourthwatch.clock import Clock, iso_ms
@@ -167,8 +167,7 @@ def _etag(policy: Policy) -> str:
 
 def _wanted(document: dict[str, Any], before: Policy) -> Policy:
     faults = faults_of_shape(document, PolicyChoice)
-    astray = {fault.pointer.split("/")[1] for fault in faults if fault.pointer}
-    sent = msgspec.convert({key: value for key, value in document.items() if key not in astray}, PolicyChoice)
+    astray, sent = keys_in(faults), as_far(document, PolicyChoice, faults)
     costs = sent.costs
     exploration = before.exploration if sent.exploration is None else sent.exploration
     checks = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fourthwatch.api.bodies import failed, faults_of_shape, refuse, taken
+from fourthwatch.api.bodies import as_far, failed, faults_of_shape, refuse, taken
 from fourthwatch.api.rule_views import NOTE_CHARS_MAX, NoteSent, RuleSetSent
 from fourthwatch.errors import Fault, Finding, LanguageError, ManyFaults, RulesRefused, faults_in_text
 from fourthwatch.language import format_expression, from_json
@@ -65,6 +65,7 @@ def set_sent(document: dict[str, Any]) -> Sent:
     note = document.get("note", "")
     if isinstance(note, str):
         faults += _note_faults(note)
+    top = as_far(rest, RuleSetSent, faults)
     rules, places = list[Rule](), list[tuple[str, str]]()
     for at, row in enumerate(rows):
         rule, wrong = _rule_of(row, pointer_to("rules", str(at)))
@@ -72,8 +73,6 @@ def set_sent(document: dict[str, Any]) -> Sent:
         if rule is not None:
             rules.append(rule)
             places.append((rule.name, pointer_to("rules", str(at))))
-    astray = {fault.pointer.split("/")[1] for fault in faults} - {"rules"}
-    top = msgspec.convert({key: value for key, value in rest.items() if key not in astray}, RuleSetSent)
     found = msgspec.structs.replace(top.rule_set, rules=tuple(rules))
     return Sent(found, top.note, tuple(faults), tuple(places))
 
