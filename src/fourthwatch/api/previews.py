@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from fourthwatch.api.access import Access
 from fourthwatch.api.aside import Aside, Readers
-from fourthwatch.api.bodies import taken
+from fourthwatch.api.bodies import as_far, failed, faults_of_shape, keys_in, refuse
 from fourthwatch.api.changes import caller_of, json_reply
 from fourthwatch.api.request import decompressed, read_body
 from fourthwatch.api.rule_bodies import Sent, rule_sent, set_sent
@@ -25,7 +25,7 @@ from fourthwatch.engine.corridor import Corridor
 from fourthwatch.engine.explaining import RuleSetThen, rule_set_then, version_of
 from fourthwatch.engine.rulings import InForce
 from fourthwatch.engine.trying import Tried, Trying, ids_of, newest_orders, past_of
-from fourthwatch.errors import Malformed, Unavailable
+from fourthwatch.errors import Fault, ManyFaults, Unavailable
 from fourthwatch.features.definition import Book
 from fourthwatch.limits import (
     PREVIEW_ORDERS,
@@ -156,21 +156,21 @@ class Previews:
         """What a draft would have said of the newest orders."""
         tenant = caller_of(self._access, request, "manage").tenant
         raw = decompressed(await read_body(request.receive), request.headers.get("content-encoding"))
-        sent = _sent(read_object(raw)[0])
+        sent, faults = _sent(read_object(raw)[0])
         if self._waiting >= PREVIEWS_WAITING_MAX:
             raise Unavailable("other drafts are being tried; try again shortly", retry_after_s=2)
         self._waiting += 1
         try:
             async with self._one_at_a_time:
-                return json_reply(await self._tried(tenant, sent))
+                return json_reply(await self._tried(tenant, sent, faults))
         finally:
             self._waiting -= 1
 
-    async def _tried(self, tenant: int, sent: PreviewSent) -> PreviewView:
+    async def _tried(self, tenant: int, sent: PreviewSent, faults: Sequence[Fault]) -> PreviewView:
         definitions = self._corridor.definitions
         walk, book = definitions.walk, definitions.book_of(tenant)
         in_force = walk.rulings.in_force(tenant)
-        other, names = await asyncio.to_thread(_other, sent, in_force.checked, book, tenant)
+        other, names = await asyncio.to_thread(_other, sent, faults, in_force.checked, book, tenant)
         deadline_s = self._clock.monotonic_s() + PREVIEW_SECONDS
 
         def newest(readers: Readers) -> tuple[list[Entry], dict[str, OrderLine], int]:
@@ -221,27 +221,45 @@ class Previews:
                 raise Unavailable("events wait for their decisions; try this over fewer orders", retry_after_s=10)
 
 
-def _sent(document: dict[str, Any]) -> PreviewSent:
-    """Raises `Malformed`."""
-    if isinstance(document.get("when"), dict):
-        document = {**document, "when": rule_sent({**_draft("draft", ""), "when": document["when"]}, "draft").when}
-    sent = taken(document, PreviewSent)
-    if sum((bool(sent.when), sent.rule is not None, sent.rules is not None)) != 1:
-        raise Malformed("send one of `when`, `rule` and `rules`", code="bad_value")
-    if not 1 <= sent.last <= PREVIEW_ORDERS_MAX:
-        raise Malformed(f"last is from 1 to {PREVIEW_ORDERS_MAX:,}", pointer="/last", code="bad_value")
-    return sent
+def _sent(document: dict[str, Any]) -> tuple[PreviewSent, list[Fault]]:
+    """The draft, and what is wrong with the rest of the body; raises `ManyFaults` when there is no draft to be read."""
+    forms = [form for form in ("when", "rule", "rules") if document.get(form) not in (None, "")]
+    faults: list[Fault] = []
+    when, rows = document.get("when"), document.get("rules")
+    if isinstance(when, dict):
+        document = {**document, "when": ""}
+        try:
+            document["when"] = rule_sent({**_draft("draft", ""), "when": when}, "draft").when
+        except ManyFaults as refused:
+            faults += refused.faults
+    if isinstance(rows, list):
+        document = {**document, "rules": []}  # what is wrong with them is told by whoever reads them
+    faults += faults_of_shape(document, PreviewSent)
+    sent = as_far(document, PreviewSent, faults)
+    faults += failed((
+        ("", len(forms) == 1, "send one of `when`, `rule` and `rules`"),
+        ("/last", 1 <= sent.last <= PREVIEW_ORDERS_MAX, f"last is from 1 to {PREVIEW_ORDERS_MAX:,}"),
+    ))  # fmt: skip
+    if len(forms) != 1 or forms[0] in keys_in(faults):
+        refuse(faults)
+    return msgspec.structs.replace(sent, rules=tuple(rows)) if isinstance(rows, list) else sent, faults
 
 
 def _draft(name: str, when: str) -> dict[str, Any]:
     return {"class": "review", "says": "a draft", "when": when, "name": name}
 
 
-def _other(sent: PreviewSent, now: CheckedSet, book: Book, tenant: int) -> tuple[CheckedSet, list[str]]:
-    """The set as it would be, and the names of its rules that are not in force as they are; raises `RulesRefused`."""
+def _other(
+    sent: PreviewSent, faults: Sequence[Fault], now: CheckedSet, book: Book, tenant: int
+) -> tuple[CheckedSet, list[str]]:
+    """The set as it would be, and the names of its rules that are not in force as they are.
+
+    Raises `RulesRefused` or, with the faults that were found before, `ManyFaults`.
+    """
     if sent.rules is not None:
         document = {"rules": list(sent.rules), "prior": sent.prior, "presets": list(sent.presets)}
         told = set_sent(document)
+        told = msgspec.structs.replace(told, faults=(*faults, *told.faults))
         rule_set = told.rule_set
         names = [one.rule for one in differences(now.rule_set, rule_set) if one.kind in ("added", "changed")]
         rules = tuple(_as_tried(rule) if rule.name in names else rule for rule in rule_set.rules)
@@ -254,10 +272,14 @@ def _other(sent: PreviewSent, now: CheckedSet, book: Book, tenant: int) -> tuple
             name += "_"
         rule = rule_sent(_draft(name, sent.when), name)
     else:
-        rule = rule_sent(sent.rule, str(sent.rule.get("name", "")), "/rule")
+        try:
+            rule = rule_sent(sent.rule, str(sent.rule.get("name", "")), "/rule")
+        except ManyFaults as refused:
+            raise ManyFaults((*faults, *refused.faults)) from None
     rule = _as_tried(rule)
     alone, wrong = findings_in(RuleSet((rule,)), book, tenant)  # the others have been checked
-    Sent(alone.rule_set, places=((rule.name, "" if sent.rule is None else "/rule"),)).refuse(wrong)
+    place = "" if sent.rule is None else "/rule"
+    Sent(alone.rule_set, faults=tuple(faults), places=((rule.name, place),)).refuse(wrong)
     rule_set = now.rule_set.with_rule(rule)
     others = {one.rule.name: one for one in (*now.rules, *alone.rules)}
     held = tuple(others[one.name] for one in rule_set.rules if one.name in others)
