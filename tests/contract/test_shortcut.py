@@ -82,6 +82,19 @@ def test_a_repeat_is_marked_on_both_ways(shop: Shop) -> None:
     assert told(short) == told(long)
 
 
+@pytest.mark.parametrize("path", [_SHORT, _LONG, "/api/v1/lists"])
+def test_several_idempotency_keys_are_refused_where_they_differ(shop: Shop, line: socket.socket, path: str) -> None:
+    one, other = f"Idempotency-Key: {fresh('key')}", f"idempotency-key: {fresh('key')}"
+    before = shop.stored()
+    line.sendall(request(shop, fresh("u"), path, one, other) + request(shop, fresh("u"), path, "Idempotency-Key:", one))
+    refused = replies(line, 2)
+    assert [(reply.status, reply.json["code"]) for reply in refused] == [(400, "bad_header")] * 2
+    assert all(b"headers of this request differ" in reply.body for reply in refused)
+    assert shop.stored() == before
+    line.sendall(request(shop, "u-1", path, one, one) + request(shop, "u-1", path, one))
+    assert len({reply.body for reply in replies(line, 2)}) == 1, "the same twice is one key"
+
+
 def test_pipelined_events_are_answered_in_order(shop: Shop, line: socket.socket) -> None:
     users = [fresh("user") for _ in range(40)]
     line.sendall(b"".join(request(shop, user, (_SHORT, _LONG)[number % 3 == 2]) for number, user in enumerate(users)))

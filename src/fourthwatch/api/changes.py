@@ -15,11 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fourthwatch.api.access import Access, Caller, presented_key
-from fourthwatch.api.request import decompressed, read_body
+from fourthwatch.api.request import checked_key, decompressed, idempotency_key_in, read_body
 from fourthwatch.engine.corridor import Corridor, Ticket
 from fourthwatch.engine.flight import Edited
-from fourthwatch.errors import Changed, ConditionMissing, Conflict, Malformed, Refused
-from fourthwatch.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from fourthwatch.errors import Changed, ConditionMissing, Conflict, Refused
 from fourthwatch.store.changes import Change, Configuration, KeptAnswer
 from fourthwatch.wire.reply import encode
 from fourthwatch.wire.strict import read_object
@@ -263,10 +262,7 @@ def etag_of(state: object) -> str:
 
 def idempotency_key(request: Request) -> str | None:
     """The header of that name; raises `Malformed`."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
-        raise Malformed(f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters", code="bad_header")
-    return key
+    return checked_key(idempotency_key_in(request.scope["headers"]))
 
 
 def json_reply(view: msgspec.Struct, etag: str | None = None) -> Response:

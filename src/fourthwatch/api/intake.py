@@ -10,14 +10,27 @@ import msgspec
 
 from fourthwatch.api.access import KEY_HEADER, Access, Caller, presented_key
 from fourthwatch.api.refusals import Refusals
-from fourthwatch.api.request import REPLAYED, Pair, Receive, Scope, Send, bounded, decompressed, read_body, send_json
+from fourthwatch.api.request import (
+    IDEMPOTENCY_HEADER,
+    REPLAYED,
+    Pair,
+    Receive,
+    Scope,
+    Send,
+    bounded,
+    checked_key,
+    decompressed,
+    idempotency_key_in,
+    read_body,
+    send_json,
+)
 from fourthwatch.api.throttle import Throttle
 from fourthwatch.clock import Clock, Millis
 from fourthwatch.engine.again import OWN_NAMES
 from fourthwatch.engine.consequences import BY_HAND
 from fourthwatch.engine.corridor import Corridor, Settled, Ticket
 from fourthwatch.engine.walk import Answer, Submission
-from fourthwatch.errors import Internal, Malformed, Refused
+from fourthwatch.errors import Internal, Refused
 from fourthwatch.events import KIND_OF_TYPE, RULE_SOURCE, Kind, OrderStatus, Tag, Untag
 from fourthwatch.limits import WARNINGS_MAX
 from fourthwatch.logs import log
@@ -25,7 +38,6 @@ from fourthwatch.wire.decode import Decoded, decode_event
 from fourthwatch.wire.reply import BodyWarning, encode
 
 _PRIORITY_HEADER = b"fourthwatch-priority"
-_IDEMPOTENCY_CHARS_MAX = 255
 
 Told = Callable[[Answer | Refused], None]
 """Is told once what became of an event; never fails."""
@@ -41,7 +53,7 @@ def settle(settled: Settled) -> None:
                 log.error("answer_failed", fault=type(fault).__name__, exc_info=fault)
 
 
-_READ = frozenset({KEY_HEADER, b"idempotency-key", b"content-encoding", b"user-agent", _PRIORITY_HEADER})
+_READ = frozenset({KEY_HEADER, IDEMPOTENCY_HEADER, b"content-encoding", b"user-agent", _PRIORITY_HEADER})
 
 
 Sent = dict[bytes, str]
@@ -104,8 +116,10 @@ class Intake:
             await send_json(send, 200, encode(answer.receipt))
 
     def sent_of(self, headers: list[Pair]) -> Sent:
-        """The headers that count for an event; of a repeated one, other than the key's, the first counts."""
+        """The headers that count for an event; of a repeated one, other than both keys', the first counts."""
         sent = {name: str(value, "latin-1") for name, value in reversed(headers) if name in _READ}
+        if IDEMPOTENCY_HEADER in sent:
+            sent[IDEMPOTENCY_HEADER] = idempotency_key_in(headers) or ""
         sent[KEY_HEADER] = presented_key(headers) or ""
         return sent
 
@@ -115,9 +129,7 @@ class Intake:
 
     def admitted_as(self, caller: Caller, kind: Kind, query: bytes, sent: Sent) -> Admitted:
         """The same of a caller who may send events."""
-        key = sent.get(b"idempotency-key")
-        if key is not None and not 0 < len(key) <= _IDEMPOTENCY_CHARS_MAX:
-            raise Malformed(f"Idempotency-Key must have 1 to {_IDEMPOTENCY_CHARS_MAX} characters", code="bad_header")
+        key = checked_key(sent.get(IDEMPOTENCY_HEADER))
         wants_score = query != b"" and b"return_score=true" in query.lower().split(b"&")
         agent = sent.get(b"user-agent", "")
         return Admitted(kind, caller, key, sent.get(b"content-encoding"), agent, wants_score, is_bulk(sent))

@@ -1,11 +1,11 @@
 """One request's headers and body as we need them, and one reply: the smallest ASGI that the event path can do with."""
 
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from fourthwatch.errors import Malformed, Refused, TooLarge
-from fourthwatch.limits import BODY_BYTES_MAX, GZIP_MEMBERS_MAX
+from fourthwatch.limits import BODY_BYTES_MAX, GZIP_MEMBERS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
 from fourthwatch.wire.reply import error_body
 
 Scope = MutableMapping[str, Any]
@@ -15,6 +15,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Pair = tuple[bytes, bytes]
 """Name and value of a header."""
 
+IDEMPOTENCY_HEADER = b"idempotency-key"
 REPLAYED: Pair = (b"fourthwatch-replayed", b"true")
 _JSON: Pair = (b"content-type", b"application/json")
 _GZIP_WINDOW = 31
@@ -31,6 +32,21 @@ def header(scope: Scope, name: bytes) -> str | None:
         if key == name:
             return str(value, "latin-1")
     return None
+
+
+def idempotency_key_in(headers: Iterable[Pair]) -> str | None:
+    """The `Idempotency-Key`; of several that differ each on a line of its own, which `checked_key` refuses."""
+    told = dict.fromkeys(str(value, "latin-1") for name, value in headers if name == IDEMPOTENCY_HEADER)
+    return "\n".join(told) if told else None
+
+
+def checked_key(key: str | None) -> str | None:
+    """The same; raises `Malformed` when it cannot be one."""
+    if key is not None and "\n" in key:
+        raise Malformed("the Idempotency-Key headers of this request differ; send one", code="bad_header")
+    if key is not None and not 0 < len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
+        raise Malformed(f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters", code="bad_header")
+    return key
 
 
 async def read_body(receive: Receive) -> bytes:

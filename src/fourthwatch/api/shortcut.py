@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from fourthwatch.api.access import KEY_HEADER
 from fourthwatch.api.exchange import FAILED, Outlet
 from fourthwatch.api.intake import Admitted, Intake, Sent, is_bulk
-from fourthwatch.api.request import REPLAYED, Pair, refusal_headers
+from fourthwatch.api.request import IDEMPOTENCY_HEADER, REPLAYED, Pair, refusal_headers
 from fourthwatch.api.seam import BLANK_LINE
 from fourthwatch.engine.queues import crowded
 from fourthwatch.engine.walk import Answer
@@ -214,7 +214,7 @@ class Shortcut:
 
     def remember(self, head: bytes, kind: Kind, query: bytes, sent: Sent, body_bytes: int) -> None:
         """A head that came in one piece, up to its blank line; one that will hardly come again is not kept."""
-        if head.endswith(BLANK_LINE) and len(head) < HEAD_KNOWN_BYTES_MAX and b"idempotency-key" not in sent:
+        if head.endswith(BLANK_LINE) and len(head) < HEAD_KNOWN_BYTES_MAX and IDEMPOTENCY_HEADER not in sent:
             if len(self._known) >= HEADS_KNOWN_MAX:
                 self._known.clear()
             self._known[head[: -len(BLANK_LINE)]] = KnownHead(kind, query, sent, len(head), body_bytes)
