@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 
+from engine.test_corridor import Owner
 from engine.till import Till, submission
 from fourthwatch.clock import DAY_MS, Millis
 from fourthwatch.decision import Exploration, Policy
 from fourthwatch.engine.exploring import Exploring
 from fourthwatch.engine.subjects import Subjects
+from fourthwatch.engine.walk import Answer
+from fourthwatch.store.file import FILE_NAME
 from fourthwatch.store.ledger import DecisionRow
 from fourthwatch.workbench.again import decide_again
+from logged import logged
 from story import NOW_MS, decoded
 
 ALL = Exploration(percent=20, orders_per_day=10**6, amount_minor_per_day=10**12, currency="INR")
@@ -123,6 +128,48 @@ def test_an_order_stays_what_it_was_drawn_whatever_comes_after(tmp_path: Path, o
         assert made["verdict"] == ("approve" if drawn["released"] else "decline")
         dearer = _order(till, number, NOW_MS + 4 * DAY_MS, "update_order", _amount="101")
         assert dearer["verdict"] == "decline"
+
+
+@pytest.mark.slow
+def test_an_order_whose_draw_cannot_be_read_is_declined_and_the_others_are_decided_as_ever(
+    tmp_path: Path, opened: list[Till]
+) -> None:
+    opened.append(till := Till(tmp_path, declining(ALL)))
+    first = [_order(till, number)["explored"]["released"] for number in range(300)]
+    _order(till, 999, NOW_MS + 2 * DAY_MS)  # the day that a start looks at
+    till.close()
+    spoil_the_first_draws(tmp_path)
+    owner = Owner(tmp_path, policy=declining(ALL))
+    owner.corridor.start()
+    touched = [number for number in (0, 90) for _ in range(2)]
+    with logged() as said:
+        for at, number in enumerate(touched):
+            status = submission("order_status", NOW_MS + 3 * DAY_MS + at, wants_score=True,
+                                _orderId=f"o-{number}", _orderStatus="_held")  # fmt: skip
+            owner.submit(status)
+            owner.work(at + 1)
+    owner.stop()
+    answers = [outcome for _, outcome in owner.settled]
+    assert all(isinstance(one, Answer) for one in answers), answers
+    verdicts = [one.receipt.verdict for one in answers if isinstance(one, Answer)]
+    assert verdicts == ["decline"] * 2 + ["approve" if first[90] else "decline"] * 2
+    assert [one["event"] for one in said] == ["draw_unreadable"] * 2
+    assert "o-0" not in str(said)
+    assert owner.broken == 0
+
+
+def spoil_the_first_draws(directory: Path) -> None:
+    """Flip a bit of the page on which the draws stand for orders whose ids come first."""
+    path = directory / FILE_NAME
+    connection = apsw.Connection(str(path))
+    leaves = "SELECT pageno, pgsize FROM dbstat WHERE name = 'exploration' AND pagetype = 'leaf' ORDER BY path"
+    numbers: list[Any] = connection.execute(leaves).fetchall()
+    connection.close()
+    assert len(numbers) > 1
+    number, page_bytes = numbers[0]
+    spoilt = bytearray(path.read_bytes())
+    spoilt[number * page_bytes - page_bytes // 2] ^= 4
+    path.write_bytes(spoilt)
 
 
 def test_history_and_what_no_shop_acts_on_is_not_drawn_for(tmp_path: Path, opened: list[Till]) -> None:

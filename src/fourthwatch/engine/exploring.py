@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 
 from fourthwatch.clock import DAY_MS
 from fourthwatch.decision import Decision, Exploration, Explored, let_pass
+from fourthwatch.errors import LedgerUnreadable
 from fourthwatch.features.subject import Subject
 from fourthwatch.limits import ORDERS_CACHED_MAX
+from fourthwatch.logs import log
 from fourthwatch.store.draws import DrawRow
 
 Find = Callable[[int, str], DrawRow | None]
@@ -24,7 +26,8 @@ class Exploring:
     def __init__(
         self, random_bytes: Callable[[int], bytes], find: Find, spent: Iterable[tuple[int, int, int, int]]
     ) -> None:
-        """`find` looks up what was drawn for an order before this began; `spent` is as `store.draws.spent` tells it."""
+        """`find` looks up what was drawn for an order before this began, and raises `LedgerUnreadable`; `spent` is as
+        `store.draws.spent` tells it."""
         self._random_bytes = random_bytes
         self._find = find
         self._spent = {tenant: (day, orders, money) for tenant, day, orders, money in spent}
@@ -38,7 +41,11 @@ class Exploring:
         if order_id is None or decision.by or not (exploration.is_on or tenant in self._spent):
             return decision, None
         amount = subject.amount_minor()
-        before = self._before(tenant, order_id)
+        try:
+            before = self._before(tenant, order_id)
+        except LedgerUnreadable as damage:  # whether it was let pass cannot be known: it is not, and not drawn for anew
+            log.error("draw_unreadable", reason=str(damage), do="run fourthwatch doctor, then restore a backup")
+            return let_pass(decision, _REFUSED), None
         if before is not None:
             stays = before.released and amount is not None and amount <= before.amount_minor
             return let_pass(decision, Explored(before.propensity if stays else 0.0, stays)), None

@@ -246,8 +246,11 @@ class Ledger:
         return open_cases(self._reading)
 
     def draw_of(self, tenant: int, order_id: str) -> DrawRow | None:
-        """What chance has drawn for an order that would be declined."""
-        return draw_of(self._reading, tenant, order_id)
+        """What chance has drawn for an order that would be declined; raises `LedgerUnreadable`."""
+        try:
+            return draw_of(self._reading, tenant, order_id)
+        except apsw.Error as error:
+            raise LedgerUnreadable(f"the data file could not be read: {why_not(error)}") from error
 
     def spent(self) -> list[tuple[int, int, int, int]]:
         """Of each tenant that ever drew: its newest day, and orders and money that were let pass on it."""
