@@ -8,12 +8,15 @@ import msgspec
 import pytest
 
 from engine.house import House
+from engine.test_unfinished import spoil
+from faults.test_damaged_page import note
 from fourthwatch.engine.brake import Brake, Habit
 from fourthwatch.engine.flight import Edited
 from fourthwatch.engine.rulings import InForce
 from fourthwatch.limits import BRAKE_LEARNED_MIN, BRAKE_RECENT
 from fourthwatch.rules.rule import Rule
 from fourthwatch.store.changes import AuditTrail, Configuration
+from logged import logged
 from rules.judging import rule
 from story import NOW_MS
 
@@ -94,6 +97,30 @@ def test_what_is_usual_is_learned_from_what_is_stored_and_anew_for_a_rule_that_i
     house.publish((DEAR,))
     assert noted(brake, house, 6_000, [500]) == [], "the same hits do not brake it again"
     assert edits[-1](house.walk.last_seq + 1) is None, "nor does what was to brake it then"
+
+
+@pytest.mark.slow
+def test_a_rule_is_braked_also_when_an_order_that_it_touched_cannot_be_read(house: House) -> None:
+    house.publish((DEAR,))
+    for number in range(BRAKE_LEARNED_MIN + BRAKE_RECENT - 1):
+        order(house, number, 500 if number % 50 == 0 else 100)
+    spoilt = house.tell("createOrder", NOW_MS, _orderId="o-bad", _amount="500", _customInfo={"note": note(1)})
+    order(house, 4_000, 100)
+    house.restart(snapshot=True)
+    house.close()
+    spoil(house.directory, 1)
+    house.open()
+    brake = brake_of(house)
+    brake.learn(house.walk, [1])
+    edit = noted(brake, house, 5_000, [500] * 40)[0]
+    with logged() as said:
+        edited = edit(house.walk.last_seq + 1)
+    assert isinstance(edited, Edited)
+    assert isinstance(edited.change.after, dict)
+    touched = edited.change.after["touched"]
+    assert len(touched) > 10
+    assert spoilt.receipt.event_id not in touched
+    assert [one["what"] for one in said if one["event"] == "not_followed"] == ["brake"]
 
 
 @pytest.mark.slow

@@ -279,6 +279,14 @@ def test_a_decision_that_cannot_be_understood_keeps_no_server_from_starting(hous
     assert held_in(house.directory) == ["somebody", "u-2"]
 
 
+def spoil(directory: Path, number: int) -> None:
+    """Flip a bit on a page that an order with a note of that number has for itself."""
+    path = directory / FILE_NAME
+    spoilt = bytearray(path.read_bytes())
+    spoilt[spoilt.index(word_of(number).encode())] ^= 4
+    path.write_bytes(spoilt)
+
+
 def test_an_order_on_a_damaged_page_is_not_decided_in_full_and_the_others_are(house: House) -> None:
     house.walk.judging.policies = Policies(Policy(deadline_ms=50))
     house.walk.now_ms = NOW_MS + 60_000
@@ -287,10 +295,7 @@ def test_an_order_on_a_damaged_page_is_not_decided_in_full_and_the_others_are(ho
         house.tell("createOrder", NOW_MS, _orderId=f"o-{number}", _userId="u", _amount="10", _customInfo=noted)
     house.restart(snapshot=True)
     house.close()
-    path = house.directory / FILE_NAME
-    spoilt = bytearray(path.read_bytes())
-    spoilt[spoilt.index(word_of(1).encode())] ^= 4
-    path.write_bytes(spoilt)
+    spoil(house.directory, 1)
     with logged() as said:
         started(house.directory)
     (told,) = [one for one in said if one["event"] == "not_followed"]

@@ -13,6 +13,7 @@ import msgspec
 
 from fourthwatch.clock import Clock
 from fourthwatch.engine.flight import Edit, Edited
+from fourthwatch.engine.leaving_out import leaving_out
 from fourthwatch.engine.rule_shelf import features_used
 from fourthwatch.engine.rulings import InForce
 from fourthwatch.engine.walk import Walk
@@ -144,7 +145,10 @@ class Brake:
                 features=msgspec.json.encode(features_used(checked, book)), note=told, author=BRAKE, approver=None,
                 created_ms=self._clock.now_ms(), from_seq=seq,
             )  # fmt: skip
-            orders = [walk.ledger.stored(position)[0].event_id for position in touched]
+            orders: list[str] = []
+            for position in touched:
+                with leaving_out("brake", position):
+                    orders.append(walk.ledger.stored(position)[0].event_id)
             self._publish(tenant, InForce(row.version, checked))
             del self._habits[tenant, name]
             log.warning("rule_braked", tenant=tenant, rule=name, hits=len(touched), of=len(habit.recent))
