@@ -21,7 +21,7 @@ from fourthwatch.workbench.comparing import LATENCY_P99_MICROS_MAX, Report, comp
 from fourthwatch.workbench.learning import calibrated
 from fourthwatch.workbench.packages import read_package
 from fourthwatch.workbench.recording import line_of
-from learned_shop import UNTIL_MS, events, learned, shop
+from learned_shop import DELAY_MS, START_MS, UNTIL_MS, events, learned, shop
 
 pytestmark = pytest.mark.slow
 
@@ -212,6 +212,25 @@ def test_what_it_costs_before_there_are_later_orders_is_told_by_those_it_had_not
         one for one in known.compared(known.other(to_ms=nearly_now, metrics=without)).gates if one.name == "cost"
     )
     assert gate.says.endswith("; its own of orders that it has learned from, as its manifest says no cost share")
+
+
+def test_how_late_labels_are_is_told_by_all_orders_and_not_by_those_of_the_measured_slice_alone(tmp_path: Path) -> None:
+    """The slice begins with disputes that are the latest of it: by itself it says that none comes earlier."""
+    data = shop(tmp_path, sorted((_later(at_ms, line) for at_ms, line in events()), key=lambda one: one[0]))
+    learned(data, tmp_path / "m")
+    package, _ = read_package(tmp_path / "m")
+    rows = read_manifest(package).rows
+    report = compare(data, "default", package, None, ManualClock(UNTIL_MS), lambda _done, _total: None)
+    assert (report.on, report.orders) == ("measured", rows - int(0.8 * rows))
+
+
+def _later(at_ms: int, line: bytes) -> tuple[int, bytes]:
+    """Disputes of orders of days around the beginning of the measured slice, all told half a day before the end."""
+    told_ms = UNTIL_MS - DAY_MS // 2
+    told = msgspec.json.decode(line)
+    if told["event"] != "chargeback" or not 43.5 <= (at_ms - DELAY_MS - START_MS) / DAY_MS < 45:
+        return at_ms, line
+    return told_ms, line_of("chargeback", {**told["body"], "_originTimestamp": str(told_ms)})
 
 
 def test_a_target_without_labels_cannot_be_compared(known: Learned) -> None:

@@ -89,19 +89,20 @@ def compare(
         raise ModelRefused(f"there are no labels of the target {manifest.target!r} to compare by")
     now_ms = clock.now_ms()
     since_ms = manifest.measured_from_ms or manifest.to_ms
-    matrix = _matrix_of(directory, tenant, manifest, since_ms, progress)
+    matrix = _matrix_of(directory, tenant, manifest, None, progress)  # how late labels are is told by all of the past
     try:
         known = usable(matrix, manifest.target, now_ms)
     except ModelRefused:
-        raise ModelRefused(
-            f"of the orders since {iso_ms(since_ms)[:19]}, by which the model can be judged, none is known to be bad:"
-            " there is nothing to compare by yet"
-        ) from None
+        raise _nothing_yet(since_ms) from None
     bad_at = np.zeros(len(matrix), np.int64)
     bad_at[known.rows] = known.bad
     weight_at = np.zeros(len(matrix))
     weight_at[known.rows] = known.weight
-    fresh = known.rows[matrix.occurred_ms[known.rows] > manifest.to_ms]
+    judged_by = known.rows[matrix.occurred_ms[known.rows] >= since_ms]
+    if not bad_at[judged_by].any():
+        raise _nothing_yet(since_ms)
+    is_later = matrix.occurred_ms[judged_by] > manifest.to_ms
+    fresh = judged_by[is_later]
     is_fresh = len(fresh) >= FRESH_ROWS_MIN and FRESH_BAD_MIN <= bad_at[fresh].sum() < len(fresh)
     if not is_fresh and any(name not in manifest.metrics for name in _STANDING_IN):
         raise ModelRefused(
@@ -109,7 +110,7 @@ def compare(
             f" {bad_at[fresh].sum():,} of them bad; without figures in its manifest a comparison takes {FRESH_ROWS_MIN}"
             f" and {FRESH_BAD_MIN}"
         )
-    rows = fresh if is_fresh else known.rows[matrix.occurred_ms[known.rows] <= manifest.to_ms]
+    rows = fresh if is_fresh else judged_by[~is_later]
     if not len(rows) or not 0 < bad_at[rows].sum() < len(rows):
         raise ModelRefused("there are no orders with known outcomes to compare on")
     live = LiveModel.of(manifest, package)
@@ -129,6 +130,13 @@ def compare(
     says = _other_target(manifest, champion), told_of_money
     return _report(manifest, ours, _side(name, bad, theirs, theirs, money.amount), (bad, ours_probability, ours_scores),
                    micros, came, says, is_fresh=is_fresh)  # fmt: skip
+
+
+def _nothing_yet(since_ms: int) -> ModelRefused:
+    return ModelRefused(
+        f"of the orders since {iso_ms(since_ms)[:19]}, by which the model can be judged, none is known to be bad:"
+        " there is nothing to compare by yet"
+    )
 
 
 def calibration_gate(error: float, came: float | None) -> Gate:
@@ -184,7 +192,7 @@ def _other_target(manifest: Manifest, champion: Package | None) -> str:
     return f", which foretells {learned}; here an order is bad by what {manifest.target} counts"
 
 
-def _matrix_of(directory: Path, tenant: str, manifest: Manifest, since_ms: int, progress: Progress) -> Matrix:
+def _matrix_of(directory: Path, tenant: str, manifest: Manifest, since_ms: int | None, progress: Progress) -> Matrix:
     own = tuple(Feature(use.name, use.text, use.unit, use.says, use.reason) for use in manifest.features if use.text)
     names = tuple(dict.fromkeys((*manifest.names, "amount")))
     wanted = Wanted(tenant=tenant, from_ms=since_ms, features=names, definitions=own, kept=manifest.names)
