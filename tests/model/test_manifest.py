@@ -43,6 +43,8 @@ LIES: dict[str, tuple[dict[str, object], str]] = {
     "more bad than there are": ({"bad": 4_001}, "counts cannot be"),
     "fewer than none": ({"bad": -5}, "counts cannot be"),
     "an end before the beginning": ({"from_ms": 3, "to_ms": 2}, "lies before the first"),
+    "an end that no calendar has": ({"to_ms": 10**18}, "to_ms is no moment: it should be milliseconds since 1970"),
+    "an end before all of time": ({"from_ms": -9, "to_ms": -8}, "from_ms is no moment"),
     "scores in one group": ({"score_shares": (1.0,)}, "scores are in 20 groups, and the manifest has 1"),
     "scores beyond all": ({"score_shares": (2.0,) * 20}, "shares of scores should be from 0 to 1"),
     "a figure too good to be": ({"metrics": {"auc": Measured(7.0, 0.5, 0.9)}}, r"auc is 7 \(0.5 to 0.9\)"),

@@ -74,6 +74,14 @@ def test_an_onnx_model_passes_its_trial_and_one_that_lies_does_not() -> None:
         try_out(package_of(good.body, rows.tobytes(), 50, kind="onnx", calibration=CALIBRATION))
 
 
+def test_a_golden_row_that_says_no_probability_is_none_that_a_model_gives() -> None:
+    good = small_model()
+    rows = np.frombuffer(good.golden, "<f8").reshape(300, -1).copy()
+    rows[:, -1] = np.nan
+    with pytest.raises(ModelRefused, match="golden row 1 should give nan"):
+        try_out(package_of(good.body, rows.tobytes(), 300))
+
+
 def test_without_its_library_an_onnx_model_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelRefused, match=r"pip install 'fourthwatch\[onnx\]'"):

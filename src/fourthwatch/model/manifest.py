@@ -14,6 +14,7 @@ import msgspec
 
 from fourthwatch.errors import ModelRefused
 from fourthwatch.limits import (
+    AT_MS_MAX,
     FEATURE_NAME_CHARS_MAX,
     FEATURE_SAYS_CHARS_MAX,
     GOLDEN_ROWS_MAX,
@@ -273,6 +274,9 @@ def _check_counts(manifest: Manifest) -> None:
     """Numbers that cannot be."""
     if not 0 <= manifest.bad <= manifest.rows or min(manifest.left_out, manifest.canceled) < 0 or manifest.trees < 0:
         raise ModelRefused(f"{manifest.bad:,} bad ones of {manifest.rows:,} orders: the manifest's counts cannot be")
+    for name in ("created_ms", "until_ms", "from_ms", "to_ms", "measured_from_ms"):
+        if not 0 <= getattr(manifest, name) < AT_MS_MAX:
+            raise ModelRefused(f"{name} is no moment: it should be milliseconds since 1970")
     if manifest.from_ms > manifest.to_ms:
         raise ModelRefused("the last order that the model learned from lies before the first")
     if len(manifest.score_shares) not in (0, SCORE_GROUPS):
