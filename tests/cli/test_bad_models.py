@@ -109,6 +109,13 @@ def test_a_manifest_that_lies_is_not_taken_in(
     _refused(data, sentence, "models", "import", "--data", str(data), str(tmp_path / "m"))
 
 
+def test_a_model_that_gives_a_name_that_is_there_another_meaning_is_not_taken_in(data: Path, tmp_path: Path) -> None:
+    other = (Use(name="amount", text="count(order, by device, last 1d)"), *USES[1:])
+    write_package(tmp_path / "m", _package(id="renamed", features=other), "")
+    sentence = "the model defines the feature amount, and there is one of this name with another meaning"
+    _refused(data, sentence, "models", "import", "--data", str(data), str(tmp_path / "m"))
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [

@@ -18,6 +18,7 @@ from fourthwatch.features.definition import Feature
 from fourthwatch.model.manifest import Manifest, Package, read_manifest
 from fourthwatch.model.probe import try_out
 from fourthwatch.model.serving import LiveModel
+from fourthwatch.store.features import FeatureStore
 from fourthwatch.store.history import History
 from fourthwatch.workbench.card import by_month
 from fourthwatch.workbench.dataset import Wanted
@@ -186,6 +187,20 @@ def test_a_share_of_bad_outcomes_is_what_brute_force_counts(data: Path) -> None:
             assert share == pytest.approx(len(bad_lately) / (len(of_those) + 20), abs=0.02)
         told_apart += ever > 0
     assert told_apart > 50
+
+
+@pytest.mark.parametrize("name", ["weekly", "orders_by_device_24h"])
+def test_what_a_model_brings_goes_before_what_is_there_of_the_name_as_it_does_live(name: str, tmp_path: Path) -> None:
+    data = shop(tmp_path, events(orders=200))
+    store = FeatureStore(data, ManualClock(UNTIL_MS))
+    told = {"unit": "orders", "says": "orders of the user", "reason": "weekly", "author": "a test"}
+    store.add(1, "weekly", "count(order, by user, last 7d)", **told)
+    store.close()
+    own = tuple(Feature(one, "count(order, by device, last 7d)", "orders", "of a device") for one in (name, "alone"))
+    matrix = read_matrix(data, Wanted(features=(name, "alone"), definitions=own), _nothing)
+    brought, alone = matrix.columns((name, "alone")).T
+    assert alone.max() > 0
+    np.testing.assert_array_equal(brought, alone)
 
 
 def test_a_dispute_that_was_won_leaves_the_shares_again_as_it_leaves_the_labels(tmp_path: Path) -> None:

@@ -191,6 +191,8 @@ def import_model(directory: Path, package: Path, tenant: str, as_json: bool) -> 
     manifest = try_out(read)
     spread: Any = import_module("fourthwatch.workbench.spread")  # NumPy comes with it
     with _store(directory, tenant) as (store, number):
+        panel, book = _panel_and_book(directory, number)
+        panel.check_brought(manifest, book)
         files = ModelFiles(read.body, read.golden, card)
         store.add(number, manifest.id, spread.completed(read, manifest), files, actor=COMMAND_LINE)
     if as_json:
@@ -240,10 +242,14 @@ def _move(directory: Path, tenant: str, model: str, state: Any, why: str, agains
 def _check(directory: Path, tenant: int, package: Package) -> None:
     """What a server would refuse to let judge is refused here, where somebody is told."""
     manifest = try_out(package)
+    panel, book = _panel_and_book(directory, tenant)
+    panel.wanted_by(manifest, tenant, book)
+
+
+def _panel_and_book(directory: Path, tenant: int) -> tuple[Any, Any]:
     panel: Any = import_module("fourthwatch.engine.panel")  # the engine comes with them
     definitions: Any = import_module("fourthwatch.engine.definitions")
-    book = definitions.Shelf(definitions.stored_features(directory, SystemClock())).of(tenant)
-    panel.wanted_by(manifest, tenant, book)
+    return panel, definitions.Shelf(definitions.stored_features(directory, SystemClock())).of(tenant)
 
 
 def _package(store: ModelStore, number: int, row: ModelRow) -> Package:

@@ -234,6 +234,17 @@ def wanted_by(manifest: Manifest, tenant: int, book: Book) -> WantedFeatures:
     return WantedFeatures(own, manifest.names)
 
 
+def check_brought(manifest: Manifest, book: Book) -> None:
+    """That no feature which a new model brings has the name of another in a tenant's book; raises `ModelRefused`."""
+    for use in manifest.features:
+        there = book.get(use.name)
+        if use.text and there is not None and there.feature.text != use.text:
+            raise ModelRefused(
+                f"the model defines the feature {use.name}, and there is one of this name with another meaning;"
+                " give it another name"
+            )
+
+
 def _remember(seat: Seat, present: Present, vector: tuple[float | None, ...], score: int) -> None:
     if present.subject.kind.number in ORDER_KINDS:
         seat.recent.append((vector, score))

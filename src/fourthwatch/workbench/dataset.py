@@ -16,7 +16,7 @@ from fourthwatch.engine.definitions import Shelf
 from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.engine.subjects import Subjects
 from fourthwatch.entities.supplied import Supplied
-from fourthwatch.errors import DatasetError, UsageError
+from fourthwatch.errors import DatasetError, LanguageError, UsageError
 from fourthwatch.events import KIND_OF_NUMBER
 from fourthwatch.features.catalogue import DECIDING, built_in
 from fourthwatch.features.definition import Book, Feature
@@ -87,7 +87,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     supplied: Supplied | None = None
     """The same."""
     definitions: tuple[Feature, ...] = ()
-    """Features besides those that are there, as if the tenant had defined them; among `features` if that is empty."""
+    """Features besides those that are there, as if the tenant had defined them; among `features` if that is empty. One
+    of the name of another goes before it, as it does live for the model that brings it."""
     kept: tuple[str, ...] | None = None
     """Features whose past is kept besides what a server keeps; those of `features` among them are then read from
     histories of exactly that. `None`: none besides."""
@@ -135,7 +136,8 @@ def build(directory: Path, out: Path, wanted: Wanted, progress: Progress) -> Bui
 def opened(history: History, wanted: Wanted) -> tuple[tuple[str, ...], tuple[Column, ...], "LedgerWalk"]:
     """What is wanted of a ledger: names of the features, all columns, and the walk that gives the rows.
 
-    Raises `UsageError` for a name that is not there, `DatasetError` for a tenant that is not or an empty range.
+    Raises `UsageError` for a name that is not there, `DatasetError` for a tenant that is not, an empty range, or a
+    definition that does not hold.
     """
     _check_keys(wanted)
     if wanted.from_ms is not None and wanted.to_ms is not None and wanted.from_ms >= wanted.to_ms:
@@ -143,8 +145,12 @@ def opened(history: History, wanted: Wanted) -> tuple[tuple[str, ...], tuple[Col
     tenant = history.tenant_id(wanted.tenant)
     if tenant is None:
         raise DatasetError(f"there is no tenant {wanted.tenant!r} in this data file")
-    own = [msgspec.structs.replace(one, tenant=tenant) for one in wanted.definitions]
-    shelf = Shelf([*_stored_features(history), *own])
+    shelf = Shelf(_stored_features(history))
+    for one in wanted.definitions:
+        try:
+            shelf.of(tenant).add(msgspec.structs.replace(one, tenant=tenant))
+        except LanguageError as error:
+            raise DatasetError(f"the feature {one.name} does not hold: {error}") from error
     names = _feature_names(shelf.of(tenant), wanted)
     known = _Known(shelf, tenant, names, wanted)
     return names, columns_of(names, wanted), LedgerWalk(history, tenant, known, wanted)
