@@ -15,7 +15,10 @@ from selenium.webdriver.common.keys import Keys
 from console.browser import NARROW, WIDE, Browser, axe_faults, browser
 from console.shopfront import RING_DEVICE, hang_models, open_shop
 from console.visitor import PASSWORD, Visitor, make_user, signed_in
+from fourthwatch.clock import SystemClock
+from fourthwatch.store.models import ModelFiles, ModelStore
 from served import KEY_HEADER, Served
+from small_model import small_model
 from webhooks.listening import Receiver
 
 pytestmark = pytest.mark.slow
@@ -603,6 +606,17 @@ def test_models_are_shown_with_their_pictures_and_become_champion_only_by_their_
         card = served.get(key, f"/api/v1/models/{candidate}/card")
         assert "sandbox" in card.headers["content-security-policy"]
         assert served.get(served.key("read", tenant="next"), f"/api/v1/models/{candidate}/card").status == 404
+
+
+def test_a_model_that_says_no_figures_stands_in_the_list_and_has_a_page(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        store, bare = ModelStore(tmp_path, SystemClock()), small_model()
+        store.add(1, "own-1", bare.manifest, ModelFiles(bare.body, bare.golden, b""), actor="command line")
+        store.close()
+        visitor = signed_in(served, "viewer")
+        for path in ("/console/models", "/console/models/own-1"):
+            page = visitor.get(path)
+            assert (page.status, b"own-1" in page.body) == (200, True), path
 
 
 def test_a_script_cannot_put_markup_that_runs_into_a_page(office: Office) -> None:
