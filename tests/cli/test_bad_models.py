@@ -1,6 +1,8 @@
 """What cannot become a model: by the commands, a clear sentence each, nothing half written, and the champion stays."""
 
+import fcntl
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +87,18 @@ def test_one_class_is_no_training(data: Path, tmp_path: Path) -> None:
 def test_too_few_are_no_training(data: Path, tmp_path: Path) -> None:
     _refused(data, "are needed", *_train(data, tmp_path / "m", until_ms=START_MS + 12 * DAY_MS))
     assert _is_nothing(tmp_path / "m")
+
+
+def test_two_trainings_are_not_at_work_in_one_directory(data: Path, tmp_path: Path) -> None:
+    """They took each other's rows away, so that one ended after all its work with a file that is not there."""
+    out = tmp_path / "m"
+    out.mkdir()
+    other = os.open(out, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    _refused(data, f"another training is at work in {out}; wait for its end, or give another --out", *_train(data, out))
+    assert _is_nothing(out)
+    os.close(other)
+    _refused(data, "no order is known to be bad", *_train(data, out, "--target", "rto"))
 
 
 def test_a_model_whose_features_have_vanished_is_not_promoted(data: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`fourthwatch train`: a model from the shop's own log."""
 
+import fcntl
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -96,9 +98,9 @@ def train(
         learn = training.train
         if target == NOVELTY:
             learn = import_module("fourthwatch.workbench.novelty").learn_novelty
-        with _told_when_stopped(training, out):
+        with _alone_in(out), _told_when_stopped(training, out):
             trained = learn(directory, out, plan, clock, say)
-    keep(directory, tenant, out, trained.id)
+            keep(directory, tenant, out, trained.id)
     for name in trained.manifest.suspects:
         click.echo(f"too good to be believed: {name} tells bad from good nearly by itself; is it a leak?", err=True)
     if as_json:
@@ -130,6 +132,20 @@ def _gone_on(training: Any, out: Path, plan: Any) -> Any:
         told = iso_ms(found.until_ms)[:19]
         click.echo(f"going on with the training that was begun at {told}; --until begins another", err=True)
     return found
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """Two trainings in one directory would take each other's rows and files away."""
+    out.mkdir(parents=True, exist_ok=True)
+    held = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UsageError(f"another training is at work in {out}; wait for its end, or give another --out") from error
+    finally:
+        os.close(held)
 
 
 @contextmanager
