@@ -151,6 +151,14 @@ def test_a_champion_of_another_target_is_told(known: Learned) -> None:
     assert told["any"].endswith(" of noise, which foretells any; here an order is bad by what chargeback counts")
 
 
+def test_a_champion_that_has_learned_from_the_orders_that_it_is_compared_on_is_told(known: Learned) -> None:
+    noise = known.clueless()
+    learned_lately = msgspec.structs.replace(read_manifest(noise), to_ms=UNTIL_MS)
+    report = known.compared(known.package, msgspec.structs.replace(noise, manifest=msgspec.json.encode(learned_lately)))
+    sentence = f" of noise; {report.orders:,} of these orders are of the time that it has learned from"
+    assert report.gates[0].says.endswith(sentence)
+
+
 class SlowClock(ManualClock):
     """Each look at it is longer after the one before than a row may take."""
 

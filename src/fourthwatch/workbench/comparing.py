@@ -127,7 +127,7 @@ def compare(
         told_of_money += of_cost
     expected = float((ours_probability * weight_at[rows]).sum())
     came = multiple_of(int(bad.sum()), expected) if is_fresh else None
-    says = _other_target(manifest, champion), told_of_money
+    says = _of_champion(manifest, champion, matrix.occurred_ms[rows]), told_of_money
     return _report(manifest, ours, _side(name, bad, theirs, theirs, money.amount), (bad, ours_probability, ours_scores),
                    micros, came, says, is_fresh=is_fresh)  # fmt: skip
 
@@ -184,12 +184,17 @@ def _report(
     )  # fmt: skip
 
 
-def _other_target(manifest: Manifest, champion: Package | None) -> str:
-    """What has to be said when both were made for different things: the orders are counted bad by one of them."""
-    learned = manifest.target if champion is None else read_manifest(champion).target
-    if learned == manifest.target:
+def _of_champion(manifest: Manifest, champion: Package | None, occurred_ms: Wholes) -> str:
+    """What has to be said of it: that it was made for something else, for the orders are counted bad by what the other
+    one was made for; and that it has learned from some of these orders, for there it is better than it will be."""
+    if champion is None:
         return ""
-    return f", which foretells {learned}; here an order is bad by what {manifest.target} counts"
+    theirs = read_manifest(champion)
+    says = ""
+    if theirs.target != manifest.target:
+        says = f", which foretells {theirs.target}; here an order is bad by what {manifest.target} counts"
+    known = int(((theirs.from_ms <= occurred_ms) & (occurred_ms <= theirs.to_ms)).sum())
+    return says + (f"; {known:,} of these orders are of the time that it has learned from" if known else "")
 
 
 def _matrix_of(directory: Path, tenant: str, manifest: Manifest, since_ms: int | None, progress: Progress) -> Matrix:
