@@ -177,9 +177,19 @@ def test_arrivals_equal_the_estimate_as_it_is_defined() -> None:
         plain = [1.0] * (last + 1)
         for age in range(last, 0, -1):
             at_risk = sum(delay <= age <= seen for delay, seen in told)
-            plain[age - 1] = plain[age] * (1 - sum(delay == age for delay, _ in told) / at_risk if at_risk else 1)
+            is_told = at_risk and sum(seen >= age for _, seen in told) >= 0.05 * len(told)
+            plain[age - 1] = plain[age] * (1 - sum(delay == age for delay, _ in told) / at_risk if is_told else 1)
         assert arrived_by_age([(delay, seen, 1) for delay, seen in told]) == pytest.approx(plain)
     assert arrived_by_age([]) == (1.0,)
+
+
+def test_one_label_that_is_later_than_all_others_can_be_does_not_say_that_none_comes_earlier() -> None:
+    """In a young shop only its first order is as old: of all labels that could be so late, one of one is."""
+    told = [(delay, age, 1) for age in range(10, 30) for delay in (4, 6, 8)]
+    alone = arrived_by_age([*told, (32, 33, 1)])
+    assert alone[:9] == pytest.approx(arrived_by_age(told))
+    assert set(alone[8:]) == {1.0}
+    assert arrived_by_age([(14, age, 5) for age in range(14, 40)])[12:] == (0.0, 0.0, 1.0)  # all are as late
 
 
 def test_what_should_not_wait_is_a_sentence_and_only_the_tenants_own() -> None:
