@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
 
 from fourthwatch.cli.main import root
-from fourthwatch.clock import ManualClock
+from fourthwatch.clock import DAY_MS, ManualClock
 from fourthwatch.engine.definitions import Shelf
 from fourthwatch.engine.panel import wanted_by
 from fourthwatch.errors import ModelRefused
@@ -21,7 +21,7 @@ from fourthwatch.workbench.comparing import compare
 from fourthwatch.workbench.novelty import SAMPLE, TREES, forest_text, learn_novelty, margins
 from fourthwatch.workbench.packages import read_package
 from fourthwatch.workbench.training import Plan
-from learned_shop import UNTIL_MS, events, shop
+from learned_shop import START_MS, UNTIL_MS, events, shop
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +76,15 @@ def test_without_labels_it_is_served_like_any_model_and_rings_stand_out(data: Pa
     assert sorted(scores)[len(scores) // 2] == pytest.approx(10, abs=3)
     assert live.contributions([None] * rows.shape[1])
     live.close()
+
+
+def test_its_worth_is_measured_also_where_no_outcome_of_the_last_fifth_of_the_time_is_known_yet(
+    data: Path, tmp_path: Path
+) -> None:
+    young = Plan(until_ms=START_MS + 24 * DAY_MS, target="any")  # disputes take five days, and a fifth is less
+    trained = learn_novelty(data, tmp_path / "m", young, ManualClock(UNTIL_MS), lambda _what, _share: None)
+    assert trained.manifest.metrics["auc"].value > 0.6
+    assert trained.manifest.measured_from_ms < START_MS + 17 * DAY_MS
 
 
 def test_it_never_decides_unless_somebody_says_so_by_name(data: Path, tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ _NAN_RIGHT, _NAN_LEFT = 8, 10
 def learn_novelty(directory: Path, out: Path, plan: Plan, clock: Clock, say: Say) -> Trained:
     """Write a model directory `out`, as `train` does; raises `ModelRefused` when there are too few orders.
 
-    `plan.target` is what it is measured by, where any outcome is known: learned from the first four fifths of the time,
-    measured on the last one.
+    `plan.target` is what it is measured by, where outcomes are known: on the last fifth of these orders, by a forest of
+    all that came before them.
     """
     _library()  # or it is told before the ledger is walked
     wanted = Wanted(
@@ -181,16 +181,17 @@ def _calibration(margin: Floats, probability_at_70: float) -> Calibration:
 
 
 def _worth(matrix: Matrix, plan: Plan) -> tuple[dict[str, Measured], int]:
-    """How well it tells the bad of the last fifth, where any are known, and from when on; of a forest before that."""
-    first = int(len(matrix) * _LEARN_SHARE)
+    """How well it tells the bad of the last fifth of the orders whose outcome is known, and from when on; of a forest of
+    all that came before them."""
     try:
         known = usable(matrix, plan.target, plan.until_ms)
     except ModelRefused:
         return {}, 0
-    later = known.rows >= first
-    rows, bad = known.rows[later], known.bad[later]
-    if not len(rows) or not 0 < bad.sum() < len(rows):
+    later = int(len(known.rows) * _LEARN_SHARE)
+    rows, bad = known.rows[later:], known.bad[later:]
+    if not 0 < bad.sum() < len(rows) or rows[0] < SAMPLE:
         return {}, 0
+    first = int(rows[0])
     told = margins(forest_text(matrix.values[:first]), matrix.values[rows])
     return {"auc": measured(auc_of, bad, told)}, int(matrix.occurred_ms[first])
 
@@ -202,7 +203,7 @@ def _uses(matrix: Matrix) -> tuple[Use, ...]:
 def _card(manifest: Manifest) -> str:
     found = manifest.metrics.get("auc")
     worth = "No outcome was known to measure it by." if found is None else (
-        f"Where outcomes were known, on the last fifth of the time: AUC {found.value:.3f}"
+        f"On the last fifth of the orders whose outcome was known: AUC {found.value:.3f}"
         f" ({found.low:.3f} to {found.high:.3f})."
     )  # fmt: skip
     rows = "".join(
