@@ -16,6 +16,7 @@ def test_a_manifest_that_fits_its_files_is_read() -> None:
 
 _SAME = tuple(Use(name="twice") for _ in range(WIDTH))
 LIES: dict[str, tuple[dict[str, object], str]] = {
+    "another kind": ({"kind": "xgboost"}, r"`\$\.kind`; it should be lightgbm or onnx$"),
     "another file": ({"model_sha256": "0" * 64}, "not the one that its manifest speaks of"),
     "other golden rows": ({"golden_sha256": "0" * 64}, "golden rows are not those"),
     "more golden rows than there are": ({"golden_rows": 301}, "promises 301 golden rows"),

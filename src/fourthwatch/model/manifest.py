@@ -8,7 +8,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -187,7 +187,8 @@ def read_manifest(package: Package) -> Manifest:
     try:
         manifest = _decoder.decode(package.manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelRefused(f"the manifest cannot be read: {error}") from error
+        kinds = f"; it should be {' or '.join(get_args(ModelKind))}" if str(error).endswith("`$.kind`") else ""
+        raise ModelRefused(f"the manifest cannot be read: {error}{kinds}") from error
     _check_self(manifest)
     if len(package.body) > MODEL_BYTES_MAX:
         raise ModelRefused(f"the model has more than {MODEL_BYTES_MAX:,} bytes")

@@ -181,8 +181,8 @@ def _calibration(margin: Floats, probability_at_70: float) -> Calibration:
 
 
 def _worth(matrix: Matrix, plan: Plan) -> tuple[dict[str, Measured], int]:
-    """How well it tells the bad of the last fifth of the orders whose outcome is known, and from when on; of a forest of
-    all that came before them."""
+    """How well it tells the bad of the last fifth of the orders whose outcome is known, and from when on; of a forest
+    of all that came before them."""
     try:
         known = usable(matrix, plan.target, plan.until_ms)
     except ModelRefused:
