@@ -181,6 +181,12 @@ def test_one_that_brings_no_figures_waits_for_later_orders(known: Learned) -> No
         known.compared(nearly_now)
 
 
+def test_one_that_does_not_say_since_when_its_figures_are_waits_for_later_orders(known: Learned) -> None:
+    nameless = known.other(measured_from_ms=0, to_ms=UNTIL_MS - 8 * DAY_MS)
+    with pytest.raises(ModelRefused, match="without measured_from_ms in its manifest a comparison takes 200 and 10"):
+        known.compared(nameless)
+
+
 def test_figures_that_a_model_cannot_have_do_not_stand_in_for_later_orders(known: Learned) -> None:
     """They let pass whoever wrote them: they were all that the gates of AUC and calibration went by."""
     nearly_now = UNTIL_MS - 8 * DAY_MS

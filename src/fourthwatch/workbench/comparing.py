@@ -104,11 +104,12 @@ def compare(
     is_later = matrix.occurred_ms[judged_by] > manifest.to_ms
     fresh = judged_by[is_later]
     is_fresh = len(fresh) >= FRESH_ROWS_MIN and FRESH_BAD_MIN <= bad_at[fresh].sum() < len(fresh)
-    if not is_fresh and any(name not in manifest.metrics for name in _STANDING_IN):
+    has_figures = all(name in manifest.metrics for name in _STANDING_IN)
+    if not is_fresh and not (has_figures and manifest.measured_from_ms):
         raise ModelRefused(
             f"of the orders after those that the model learned from {len(fresh):,} have a known outcome,"
-            f" {bad_at[fresh].sum():,} of them bad; without figures in its manifest a comparison takes {FRESH_ROWS_MIN}"
-            f" and {FRESH_BAD_MIN}"
+            f" {bad_at[fresh].sum():,} of them bad; without {'measured_from_ms' if has_figures else 'figures'} in its"
+            f" manifest a comparison takes {FRESH_ROWS_MIN} and {FRESH_BAD_MIN}"
         )
     rows = fresh if is_fresh else judged_by[~is_later]
     if not len(rows) or not 0 < bad_at[rows].sum() < len(rows):
