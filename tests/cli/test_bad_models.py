@@ -205,6 +205,16 @@ def test_what_cannot_be_learned_of_is_named_as_it_was_given(
     _refused(data, sentence, *_train(data, tmp_path / "m", *given))
 
 
+def test_a_card_that_is_not_there_is_no_empty_file(data: Path, tmp_path: Path) -> None:
+    write_package(tmp_path / "m", _package(id="bare"), "")
+    _run("models", "import", "--data", str(data), str(tmp_path / "m"))
+    card = tmp_path / "card.html"
+    _refused(data, "came without a card", "models", "show", "--data", str(data), "bare", "--card", str(card))
+    assert not card.exists()
+    _run("models", "show", "--data", str(data), CHAMPION, "--card", str(card))
+    assert card.read_text() == "<p>card</p>"
+
+
 def test_who_overrides_the_gates_says_who_and_why(data: Path) -> None:
     promote = ("models", "promote", "--data", str(data), CHAMPION)
     _refused(data, "--override needs --by", *promote, "--override", "so")

@@ -12,7 +12,7 @@ import msgspec
 
 from fourthwatch.cli.options import json_option, there_option
 from fourthwatch.clock import SystemClock, iso_ms
-from fourthwatch.errors import FourthwatchError, ModelRefused, UsageError
+from fourthwatch.errors import FourthwatchError, ModelRefused, NotFound, UsageError
 from fourthwatch.logs import set_up_logs
 from fourthwatch.model.manifest import Manifest, Package
 from fourthwatch.model.probe import try_out
@@ -67,7 +67,10 @@ def show(directory: Path, model: str, tenant: str, card: Path | None, as_json: b
         row = store.get(number, model)
         changes, held = store.changes(number, model), [one for one in store.held(number) if one.model == model]
         if card is not None:
-            card.write_bytes(store.files(number, model).card)
+            content = store.files(number, model).card
+            if not content:
+                raise NotFound("this model came without a card")
+            card.write_bytes(content)
     manifest = _manifest(row)
     if as_json:
         told = {**_as_object(row), "changes": changes, "judged_from": [one.from_seq for one in held]}
