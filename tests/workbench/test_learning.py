@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import lightgbm
+import msgspec
 import numpy as np
 import pytest
 
@@ -212,6 +215,48 @@ def test_a_split_by_chance_would_promise_more_than_time_keeps() -> None:
         aucs.append(auc_of(bad[test], learner.fit_plainly(np.sort(train)).predict(values[test])))
     assert aucs[1] > 0.8
     assert aucs[0] < 0.6
+
+
+def test_labels_that_came_when_the_measured_orders_had_begun_do_not_make_the_figures() -> None:
+    chance = np.random.default_rng(3)
+    values, bad = _signs(chance)
+    start = int(ROWS * 0.8)
+    then = Learner(SIGNS, values[:start], bad[:start], np.ones(start), 1)
+    later = bad.copy()
+    later[:start] |= chance.random(start) < 0.2
+    chosen: dict[str, Any] = {}
+
+    def journal(name: str, work: Callable[[], Any]) -> Any:
+        return chosen[name] if name in chosen else chosen.setdefault(name, work())
+
+    def figures(bad: Wholes, known: Learner | None) -> tuple[list[float], bool]:
+        learner = Learner(SIGNS, values, bad, np.ones(ROWS), 1)
+        found = learner.run(journal, lambda: True, lambda _what, _share: None, known_at=lambda _: known)
+        return found.measured_probability.tolist(), found.knew_then
+
+    assert figures(bad, then) == figures(later, then)
+    assert figures(bad, then)[1]
+    assert figures(bad, None)[0] != figures(later, None)[0]
+
+
+@pytest.mark.parametrize("are_late", [False, True])
+def test_where_too_little_was_known_then_the_card_says_to_expect_less(are_late: bool) -> None:
+    values, bad = _signs(np.random.default_rng(4))
+    matrix = _matrix(SIGNS, values, bad)
+    start_ms = int(matrix.occurred_ms[int(ROWS * 0.8)])
+    told = matrix.labels["chargeback"]
+    if are_late:
+        seen_ms = np.where(matrix.occurred_ms < start_ms, start_ms + DAY_MS, told.told_ms)
+        told = Outcomes(told.value, np.where(bad == 1, seen_ms, UNTOLD))
+    matrix = msgspec.structs.replace(matrix, labels={**matrix.labels, "chargeback": told})
+    plan = Plan(until_ms=UNTIL_MS, seconds=0.0)
+    _, card, manifest = fit(
+        matrix, (), plan, ManualClock(UNTIL_MS), lambda _what, _share: None, lambda _name, work: work()
+    )
+    assert manifest.measured_from_ms == start_ms
+    assert manifest.knew_then is not are_late
+    assert ("Expect less" in card) is are_late
+    assert ("the labels of them that had come" in card) is not are_late
 
 
 def _untold(rows: int) -> Outcomes:

@@ -80,6 +80,7 @@ def test_a_model_finds_the_rings_and_says_what_it_is(model: tuple[Manifest, Pack
     assert manifest.metrics["auc"].low > 0.8
     assert manifest.metrics["auc"].low <= manifest.metrics["auc"].value <= manifest.metrics["auc"].high
     assert manifest.delay_days == 5
+    assert manifest.knew_then
     assert manifest.rows + manifest.left_out == 1_500
     assert manifest.left_out > 0  # the last five days
     assert try_out(package) == manifest

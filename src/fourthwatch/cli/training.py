@@ -101,17 +101,26 @@ def train(
         with _alone_in(out), _told_when_stopped(training, out):
             trained = learn(directory, out, plan, clock, say)
             keep(directory, tenant, out, trained.id)
-    for name in trained.manifest.suspects:
-        click.echo(f"too good to be believed: {name} tells bad from good nearly by itself; is it a leak?", err=True)
     if as_json:
         click.echo(msgspec.json.encode({"id": trained.id, "directory": str(out), "manifest": trained.manifest}))
+    _tell(trained.manifest, out, as_json=as_json)
+
+
+def _tell(manifest: Any, out: Path, *, as_json: bool) -> None:
+    """What came of it; beside JSON only what is wrong with it."""
+    for name in manifest.suspects:
+        click.echo(f"too good to be believed: {name} tells bad from good nearly by itself; is it a leak?", err=True)
+    if manifest.metrics and manifest.target != NOVELTY and not manifest.knew_then:
+        told = "too few labels were known when the measured orders began, and later ones were learned from"
+        click.echo(f"expect less than was measured: {told}", err=True)
+    if as_json:
         return
-    for name, one in trained.manifest.metrics.items():
+    for name, one in manifest.metrics.items():
         click.echo(f"{name.replace('_', ' '):<22} {one.value:.4f}  ({one.low:.4f} to {one.high:.4f})")
-    for one in trained.manifest.left_out_for_cost:
+    for one in manifest.left_out_for_cost:
         click.echo(f"left out, costs more than it brings: {one.says}")
-    click.echo(f"a score of 70 stands for {trained.manifest.of_70}")
-    click.echo(f"{trained.id}: {len(trained.manifest.features)} features, {trained.manifest.trees} trees, in {out}")
+    click.echo(f"a score of 70 stands for {manifest.of_70}")
+    click.echo(f"{manifest.id}: {len(manifest.features)} features, {manifest.trees} trees, in {out}")
 
 
 def keep(directory: Path, tenant: str, out: Path, model: str) -> None:

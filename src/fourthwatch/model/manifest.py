@@ -122,6 +122,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     to_ms: int
     measured_from_ms: int = 0
     """First order of the slice that the figures were measured on, by a model of what came before; 0: none."""
+    knew_then: bool = False
+    """Whether that model had only the labels that had come by then; else it had later ones, of earlier orders."""
     rows: int
     bad: int
     left_out: int = 0

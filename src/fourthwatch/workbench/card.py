@@ -33,6 +33,14 @@ _MONTH_ROWS_MIN = 50
 _TIMES, _TIME_MIN = 3, 5
 _CALIBRATED_GROUPS, _CALIBRATED_MIN = 10, 5
 _EFFECTS = 6
+_KNEW_THEN = (
+    "Measured by a model made of what was known when that fifth began: earlier orders, and the labels of them that had"
+    " come."
+)
+_KNEW_MORE = (
+    "Measured by a model made of earlier orders, with labels of them that came later, too: too few were known when that"
+    " fifth began. Expect less."
+)
 _EFFECT_ROWS = 2_000
 _THRESHOLDS = range(5, 100, 5)
 
@@ -53,6 +61,7 @@ def card_of(
         f" {manifest.trees} trees over {len(manifest.features)} features. A score of 70 stands for"
         f" {manifest.of_70}.</p>",
         "<h2>How good, on the last fifth of the time</h2>",
+        f"<p>{_KNEW_THEN if manifest.knew_then else _KNEW_MORE}</p>",
         _figures(manifest, bad, matrix.score[measured]),
         _roc(bad, told, matrix.occurred_ms[measured]),
         precision_recall(bad, told, matrix.occurred_ms[measured]),

@@ -5,7 +5,7 @@ Time alone splits: what is chosen is chosen on a later slice than it was learned
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import lightgbm
 import msgspec
@@ -87,8 +87,10 @@ class Learned(msgspec.Struct, frozen=True):
     measured_rows: Wholes
     measured_probability: Floats
     """Of a model made of what came before them, calibrated on rows before them, too."""
+    knew_then: bool
+    """Whether that model had only the labels that were known when the first of them came."""
     expected_probability: Floats
-    """The same margins with the calibration of the model made of all rows: what it is expected to give."""
+    """Of a model with the labels of now, with the calibration of the one made of all rows: what that should give."""
     tried: tuple[dict[str, float], ...]
     """What was tried, with the log-loss on the choosing slice, the best first."""
     members: tuple[dict[str, float], ...]
@@ -135,12 +137,13 @@ class Learner:
 
     def run(
         self, journal: Journal, spent_enough: Callable[[], bool], say: Callable[[str, float], None],
-        prices: Prices = FREE, live_cost: float = 1.0,
+        prices: Prices = FREE, live_cost: float = 1.0, known_at: Callable[[int], Self | None] = lambda _: None,
     ) -> Learned:  # fmt: skip
         """Choose features, then settings, then learn from all; `say` gets what is done and the share of it.
 
         `spent_enough` ends the search for settings; at least one is always tried. `live_cost` is by how many standard
-        errors a set of features may be worse for being cheaper.
+        errors a set of features may be worse for being cheaper. `known_at` gives what could be learned from when a row
+        came: where it was enough the figures are those of a model made of it, else of one with the labels of now.
         """
         slices = slices_of(self._bad)
         say("choosing features", 0.0)
@@ -161,16 +164,34 @@ class Learner:
         chosen_margin = self._predict(early, self._cut(slices.choose, columns), raw_score=True)
         later = self._averaged(members, columns, slices.before_measure)
         margin = self._predict(later, self._cut(slices.measure, columns), raw_score=True)
-        honest = platt(chosen_margin, self._bad[slices.choose], self._weight[slices.choose])
+        then = known_at(int(slices.measure[0]))
+        of_then = None if then is None else then.ending(members, columns)
+        if of_then is None:
+            told, honest = margin, platt(chosen_margin, self._bad[slices.choose], self._weight[slices.choose])
+        else:
+            told, honest = self._predict(of_then[0], self._cut(slices.measure, columns), raw_score=True), of_then[1]
         pooled = np.concatenate((slices.choose, slices.measure))
         calibration = platt(np.concatenate((chosen_margin, margin)), self._bad[pooled], self._weight[pooled])
         say("learning", 0.95)
         model = self._averaged(members, columns, np.arange(len(self._bad)))
         return Learned(
             names=found.names, left_out=found.left_out, model=model, trees=model.num_trees(), calibration=calibration,
-            measured_rows=slices.measure, measured_probability=calibrated(margin, honest), tried=tuple(best),
-            members=tuple(members), expected_probability=calibrated(margin, calibration),
+            measured_rows=slices.measure, measured_probability=calibrated(told, honest), knew_then=of_then is not None,
+            tried=tuple(best), members=tuple(members), expected_probability=calibrated(margin, calibration),
         )  # fmt: skip
+
+    def ending(self, members: Sequence[Mapping[str, float]], columns: Sequence[int]) -> tuple[Any, Calibration] | None:
+        """A model of all rows with these settings, calibrated on the last of them; `None` where they are too few."""
+        count, cut = len(self._bad), int(len(self._bad) * _LEARN_SHARE / _CHOOSE_SHARE)
+        learn, last = np.arange(cut), np.arange(cut, count)
+        ones = [int(self._bad[part].sum()) for part in (learn, last)]
+        if sum(ones) < BAD_MIN or count - sum(ones) < GOOD_MIN:
+            return None
+        if min(*ones, len(learn) - ones[0], len(last) - ones[1]) < _SLICE_MIN:
+            return None
+        early = self._averaged(members, columns, learn)
+        margin = self._predict(early, self._cut(last, columns), raw_score=True)
+        return self._averaged(members, columns, np.arange(count)), platt(margin, self._bad[last], self._weight[last])
 
     def fit_plainly(self, rows: Wholes) -> Any:
         """A model of all columns with the first settings: what comparisons with raw columns are made with."""

@@ -160,11 +160,20 @@ def fit(
     """A model from a matrix, with its card, on which money is in `currency`, or in that of most orders; `own` are the
     features that come with the model, if they are chosen. `prices`: `None` are those under the starter set of rules."""
     rows = usable(matrix, plan.target, plan.until_ms)
-    learner = Learner(matrix.names, matrix.values[rows.rows], rows.bad, rows.weight, plan.threads)
+
+    def learner_of(known: Usable) -> Learner:
+        return Learner(matrix.names, matrix.values[known.rows], known.bad, known.weight, plan.threads)
+
+    def known_at(row: int) -> Learner | None:
+        try:
+            return learner_of(usable(matrix, plan.target, int(matrix.occurred_ms[rows.rows[row]])))
+        except ModelRefused:  # no label had come yet
+            return None
+
     began_s = clock.monotonic_s()
-    learned = learner.run(
+    learned = learner_of(rows).run(
         journal, lambda: clock.monotonic_s() - began_s >= plan.seconds, say,
-        prices_of(own) if prices is None else prices, plan.live_cost,
+        prices_of(own) if prices is None else prices, plan.live_cost, known_at,
     )  # fmt: skip
     say("writing", 0.98)
     package, manifest = packed(learned, matrix, rows, plan, own, clock, currency)
@@ -206,6 +215,7 @@ def packed(
         from_ms=int(matrix.occurred_ms[rows.rows[0]]),
         to_ms=int(matrix.occurred_ms[rows.rows[-1]]),
         measured_from_ms=int(matrix.occurred_ms[rows.rows[learned.measured_rows[0]]]),
+        knew_then=learned.knew_then,
         rows=len(rows.rows),
         bad=int(rows.bad.sum()),
         left_out=rows.immature,
