@@ -1,6 +1,7 @@
 """A small model with golden rows, made in a moment and the same each time."""
 
 import hashlib
+import re
 from functools import cache
 
 import lightgbm
@@ -39,3 +40,14 @@ def package_of(body: bytes, golden: bytes, rows: int, **other: object) -> Packag
         "golden_sha256": hashlib.sha256(golden).hexdigest(), "golden_rows": rows,
     }  # fmt: skip
     return Package(msgspec.json.encode(Manifest(**{**told, **other})), body, golden)  # type: ignore[arg-type]
+
+
+def without_answers(body: bytes, leaf: bytes = b"nan") -> bytes:
+    """The text of a model that has no answer to the rows that come to the first leaf of its first tree."""
+    old = re.search(rb"leaf_value=(\S+)", body)
+    size = re.search(rb"tree_sizes=(\d+)", body)
+    assert old is not None
+    assert size is not None
+    longer = int(size[1]) + len(leaf) - len(old[1])
+    body = body[: old.start(1)] + leaf + body[old.end(1) :]
+    return body[: size.start(1)] + b"%d" % longer + body[size.end(1) :]

@@ -26,7 +26,7 @@ from fourthwatch.store.models import ModelFiles, ModelStore
 from fourthwatch.store.rule_sets import RuleSetReader
 from fourthwatch.workbench.again import decide_again
 from rules.judging import rule
-from small_model import package_of, small_model
+from small_model import package_of, small_model, without_answers
 from story import NOW_MS
 
 NAMES = (
@@ -47,7 +47,8 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def package(name: str) -> Package:
     good = small_model(30 if name == "other" else 20)
-    return package_of(good.body, good.golden, 300, id=name, features=tuple(Use(name=one) for one in NAMES))
+    body = without_answers(good.body) if name == "brittle" else good.body
+    return package_of(body, good.golden, 300, id=name, features=tuple(Use(name=one) for one in NAMES))
 
 
 def keep(house: House, *names: str) -> None:

@@ -77,7 +77,7 @@ class Side:
             self.house.define(name, text)
         self.house.publish(RULES)
         self.house.publish((RULES[1], *RULES[4:6]), tenant=2)
-        keep(self.house, "ours", "other")
+        keep(self.house, "ours", "other", "brittle")
         self.promote(*models)
 
     def _furnish(self) -> None:
@@ -245,8 +245,11 @@ def same(beside: Side, alone: Side) -> None:
     assert beside.house.walk.ledger.spent() == alone.house.walk.ledger.spent()
 
 
-PANELS: tuple[tuple[str, ...], ...] = (("ours", "other"), ("ours",), ("", "other"), ("",), ("ours", "ours", "other"))
-"""Champion and shadows."""
+PANELS: tuple[tuple[str, ...], ...] = (
+    ("ours", "other"), ("ours",), ("", "other"), ("",), ("ours", "ours", "other"), ("brittle", "ours"),
+    ("ours", "brittle"),
+)  # fmt: skip
+"""Champion and shadows; the brittle one has no answer to some orders."""
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -311,6 +314,42 @@ def test_what_cannot_be_read_in_the_middle_of_a_turn_is_refused_and_all_around_i
     refused = [isinstance(one, Unavailable) for one in beside.outcomes[3:]]
     assert refused == [False, True, False, True, False, False, False, False]
     assert beside.taken_on_within_a_turn == 2
+    same(beside, alone)
+    for side in sides:
+        side.house.close()
+
+
+def test_a_champion_without_an_answer_in_the_middle_of_a_turn_is_left_out_there_and_withdrawn_behind_it(
+    tmp_path: Path,
+) -> None:
+    def order(number: int, user: str = "u-0") -> Submission:
+        body: dict[str, Any] = {"_orderId": f"o-{number}", "_userId": user, "_amount": "500", "_currencyCode": "INR"}
+        return submission("createOrder", NOW_MS, **body)
+
+    def paid(number: int) -> Submission:
+        return submission("transaction", NOW_MS, _orderId=f"o-{number}", _transactionStatus="_success")
+
+    sides = [Side(tmp_path / name, 1, ("brittle",), orders_kept=ORDERS_CACHED_MAX) for name in ("beside", "alone")]
+    beside, alone = sides
+    first = [order(1), order(1, "u-1"), order(2), order(3), paid(1), order(4), paid(4), order(2, "u-2"), paid(2)]
+    second = [order(1, "u-3"), order(5), paid(5), paid(3), order(6)]
+    taken = Taken()
+    beside.house.walk.take(first, taken)
+    failing = dict(beside.house.walk.panel.failing)
+    beside.promote("", "ours")
+    beside.house.walk.take(second, taken)
+    taken.append_to(beside.house.walk.ledger)
+    beside.taken.append(taken)
+    beside.outcomes += beside.house.walk.answers(taken)
+    for one in first:
+        alone.walk((0, [one]))
+    alone.promote("", "ours")
+    for one in second:
+        alone.walk((0, [one]))
+    models = [msgspec.json.decode(one.detail).get("model") for one in taken.decisions]
+    assert models[: len(first)] == [None, None, "brittle", "brittle", None, "brittle", "brittle", None, None]
+    assert set(models[len(first) :]) == {None}
+    assert failing == {"1/brittle": (5, "the model gives nan for a row, which is no margin")}
     same(beside, alone)
     for side in sides:
         side.house.close()

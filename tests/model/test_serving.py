@@ -4,11 +4,12 @@ from random import Random
 
 import pytest
 
+from fourthwatch.errors import ModelRefused
 from fourthwatch.model.manifest import Calibration, ScoreMap, Use, read_manifest
 from fourthwatch.model.score import exact_score, probability_at, probability_of, score_of
 from fourthwatch.model.serving import LiveModel, worth_telling
 from fourthwatch.model.stability import ALARM, drift_of, population_stability, score_shares
-from small_model import WIDTH, package_of, small_model
+from small_model import WIDTH, package_of, small_model, without_answers
 
 
 @pytest.mark.parametrize("at_70", [0.01, 0.1, 0.3, 0.7])
@@ -26,6 +27,17 @@ def test_two_models_with_one_map_give_one_score_to_one_probability() -> None:
     margin = 0.4
     same = probability_of(margin, first)
     assert probability_of((margin + 1.0) / 2.0, second) == pytest.approx(same)
+
+
+@pytest.mark.parametrize("leaf", [b"nan", b"inf", b"-inf"])
+def test_what_is_no_number_is_no_probability(leaf: bytes) -> None:
+    good = small_model()
+    package = package_of(without_answers(good.body, leaf), good.golden, 300)
+    live = LiveModel.of(read_manifest(package), package)
+    with pytest.raises(ModelRefused, match=rf"^the model gives {leaf.decode()} for a row, which is no margin$"):
+        live.judge([-2.0, *[0.0] * (WIDTH - 1)])
+    assert 0 < live.judge([2.0, *[0.0] * (WIDTH - 1)]).probability < 1
+    live.close()
 
 
 def test_contributions_come_strongest_first_with_the_manifests_sentences() -> None:

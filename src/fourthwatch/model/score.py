@@ -6,6 +6,7 @@ every model that is calibrated and has the same map.
 
 import math
 
+from fourthwatch.errors import ModelRefused
 from fourthwatch.model.manifest import Calibration, ScoreMap
 
 _LOG_ODDS_BOUND = 30.0
@@ -13,11 +14,13 @@ _AT_70 = math.log(0.7 / 0.3)
 
 
 def probability_of(margin: float, calibration: Calibration) -> float:
-    """0 to 1, never either.
+    """0 to 1, never either; raises `ModelRefused` of a margin that is no number, or infinite.
 
     >>> probability_of(0.0, Calibration())
     0.5
     """
+    if not math.isfinite(margin):
+        raise ModelRefused(f"the model gives {margin} for a row, which is no margin")
     log_odds = calibration.slope * margin + calibration.intercept
     return 1 / (1 + math.exp(-max(-_LOG_ODDS_BOUND, min(_LOG_ODDS_BOUND, log_odds))))
 
