@@ -107,6 +107,19 @@ def test_a_process_whose_server_ends_while_it_waits_ends_too(directory: Path) ->
         assert process.wait(PATIENCE_S) == 0
 
 
+def test_a_process_whose_server_is_killed_before_it_has_answered_ends_without_a_word(directory: Path) -> None:
+    heard, answers = os.pipe()
+    os.close(heard)
+    command = (sys.executable, "-m", PROGRAM, str(directory))
+    with Popen(command, stdin=PIPE, stdout=answers, stderr=PIPE) as process:
+        os.close(answers)
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(framed(Begin(DECIDING)))
+        process.stdin.flush()
+        assert (process.wait(PATIENCE_S), process.stderr.read()) == (0, b"")
+
+
 def test_what_a_process_ended_with_is_told(directory: Path) -> None:
     async def end() -> None:
         filer = await Filer.started(directory)

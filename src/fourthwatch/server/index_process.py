@@ -67,10 +67,21 @@ def main(directory: Path) -> int:
                 if not isinstance(message, Acting):
                     is_patient = isinstance(message, Follow) and message.is_patient
                 answer = patient.submit(scribe.answer, message).result() if is_patient else scribe.answer(message)
-                answered.write(framed(answer))
-                answered.flush()
+                if not _was_heard(answered, framed(answer)):
+                    break
         scribe.close()
     return 0
+
+
+def _was_heard(stream: BinaryIO, word: bytes) -> bool:
+    """Whether the server is still there to hear it; it may have been killed meanwhile."""
+    try:
+        stream.write(word)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for what would be tried again at the end
+        return False
+    return True
 
 
 def _let_all_go_before() -> None:
