@@ -45,6 +45,40 @@ def refused(directory: Path, whole: bytes, page: int) -> str:
     return start.stderr
 
 
+def test_a_file_of_which_the_end_is_cut_off_within_a_page_is_refused_and_left_as_it_is(
+    tmp_path: Path, whole: bytes
+) -> None:
+    cut = whole[:-3_000]
+    (tmp_path / FILE_NAME).write_bytes(cut)
+    for _ in range(2):
+        start = run("serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0")
+        assert start.returncode == 1
+        assert "its end is cut off, 5,192 bytes behind the last whole page" in start.stderr
+        assert all(told in start.stderr for told in WHAT_TO_DO), start.stderr
+    assert (tmp_path / FILE_NAME).read_bytes() == cut
+    found = json.loads(run("doctor", "--data", str(tmp_path), "--json").stdout)
+    assert any(one["name"] == "size" and one["grade"] == "finding" for one in found), found
+
+
+def test_a_page_that_a_crash_cut_short_on_its_way_into_the_file_is_taken_from_the_log(tmp_path: Path) -> None:
+    server = Served(tmp_path).start()
+    key = server.key("ingest", "read")
+    for number in range(1, ORDERS + 1):
+        assert server.send(key, "createOrder", order(number)).status == 200
+    server.kill()
+    pages = (tmp_path / FILE_NAME).stat().st_size // PAGE
+    assert (tmp_path / f"{FILE_NAME}-wal").stat().st_size > (ORDERS // 3) * PAGE
+    with (tmp_path / FILE_NAME).open("ab") as file:
+        file.write(b"x" * (PAGE // 2))
+    with Served(tmp_path) as server:
+        for number in range(1, ORDERS + 1):
+            assert server.get(key, f"/api/v1/orders/o-{number}").status == 200
+    assert (tmp_path / FILE_NAME).stat().st_size > pages * PAGE
+    assert (tmp_path / FILE_NAME).stat().st_size % PAGE == 0
+    found = json.loads(run("doctor", "--data", str(tmp_path), "--json").stdout)
+    assert [one for one in found if one["grade"] == "finding"] == []
+
+
 def page_of(whole: bytes, number: int) -> int:
     return whole.rindex(word_of(number).encode()) // PAGE + 1
 

@@ -41,7 +41,7 @@ from fourthwatch.server.sending import Sending
 from fourthwatch.server.tending import tended
 from fourthwatch.server.watching import ModelWatch
 from fourthwatch.settings import Settings
-from fourthwatch.store.damage import damage_is_told
+from fourthwatch.store.damage import damage_is_told, refuse_cut
 from fourthwatch.store.endpoints import EndpointStore
 from fourthwatch.store.file import lock_directory
 from fourthwatch.store.models import ModelStore
@@ -77,6 +77,7 @@ def serve(directory: Path, listen: Listen, settings: Settings, announce: Callabl
     lock = lock_directory(directory)
     try:
         with damage_is_told(directory), asyncio.Runner(loop_factory=BoundedLoop) as runner:
+            refuse_cut(directory)
             erase_first(directory, SystemClock())
             return runner.run(_serve(directory, listen, settings, announce))
     finally:

@@ -11,11 +11,13 @@ from pathlib import Path
 import apsw
 
 from fourthwatch.errors import LedgerError, LedgerUnusable
-from fourthwatch.store.file import is_damage, register_checksums, why_not
+from fourthwatch.store.file import FILE_NAME, is_damage, register_checksums, why_not
 
 _SIZES = (8_192, 4_096)
 """Of pages, that a data file was ever made with."""
 _NAMED_MAX = 10
+_HEAD = b"SQLite format 3\0"
+"""Of a file of SQLite's; behind it stands the size of its pages."""
 
 
 @contextmanager
@@ -32,6 +34,34 @@ def damage_is_told(directory: Path) -> Iterator[None]:
             " of the newest backup in which doctor finds nothing; what came in since then can be read from here with"
             " `fourthwatch events export --after`, as far as it is whole"
         ) from error
+
+
+def refuse_cut(directory: Path) -> None:
+    """Raise `apsw.CorruptError` when the file ends within a page: SQLite reads what is missing as zeros, and looks at
+    no checksum.
+
+    So it is, too, where a crash cut short a page on its way from SQLite's log into the file; then the log has the page,
+    and it is written again here. For the one server on the directory, before anything else opens the file.
+    """
+    path = directory / FILE_NAME
+    if not bytes_over(path):
+        return
+    register_checksums()
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    if over := bytes_over(path):
+        raise apsw.CorruptError(f"its end is cut off, {over:,} bytes behind the last whole page")
+
+
+def bytes_over(path: Path) -> int:
+    """Bytes behind the last whole page; 0 where there is no data file."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        head = file.read(len(_HEAD) + 2)
+    page_bytes = int.from_bytes(head[len(_HEAD) :], "big")
+    return path.stat().st_size % page_bytes if head.startswith(_HEAD) and page_bytes in _SIZES else 0
 
 
 def _is_of_damage(error: BaseException | None) -> bool:
