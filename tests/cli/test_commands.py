@@ -291,6 +291,17 @@ def test_doctor_finds_what_keeps_the_server_from_starting_with_a_damaged_key_of_
     assert refused.stderr.strip().removeprefix("fourthwatch: ") in told.stdout
 
 
+def test_doctor_says_that_a_directory_takes_nothing_and_looks_at_all_else(tmp_path: Path) -> None:
+    command = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh", str(PROGRAM), "doctor", "--data", str(tmp_path), "--json")
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert told.returncode == 1, told.stderr
+    findings = {row["name"]: (row["grade"], row["says"]) for row in json.loads(told.stdout)}
+    assert findings["disk sync"] == (
+        "finding", f"{tmp_path} cannot be written, as a server must: File too large"
+    )  # fmt: skip
+    assert findings.keys() >= {"sqlite", "disk space", "data file", "open files"}
+
+
 def test_doctor_says_that_a_port_is_taken(tmp_path: Path) -> None:
     with Served(tmp_path / "data") as server:
         told = run("doctor", "--data", str(tmp_path / "data"), "--listen", f"127.0.0.1:{server.port}")

@@ -43,12 +43,15 @@ def sqlite_version() -> Finding:
 def disk_sync(directory: Path, clock: Clock) -> Finding:
     """Whether a sync takes as long as a disk needs; one that does not may be a lie that power loss brings out."""
     took_us = []
-    with tempfile.NamedTemporaryFile(dir=directory, prefix="sync-probe-") as file:
-        for number in range(_SYNCS):
-            os.pwrite(file.fileno(), _SYNC_BYTES, number * len(_SYNC_BYTES))
-            began_s = clock.monotonic_s()
-            os.fdatasync(file.fileno())
-            took_us.append((clock.monotonic_s() - began_s) * 1e6)
+    try:
+        with tempfile.NamedTemporaryFile(dir=directory, prefix="sync-probe-") as file:
+            for number in range(_SYNCS):
+                os.pwrite(file.fileno(), _SYNC_BYTES, number * len(_SYNC_BYTES))
+                began_s = clock.monotonic_s()
+                os.fdatasync(file.fileno())
+                took_us.append((clock.monotonic_s() - began_s) * 1e6)
+    except OSError as error:
+        return Finding("disk sync", "finding", f"{directory} cannot be written, as a server must: {error.strerror}")
     median_us = statistics.median(took_us)
     says = f"fdatasync takes {median_us:,.0f} µs in the median, {max(took_us):,.0f} µs at most"
     if median_us < _HONEST_SYNC_US:
