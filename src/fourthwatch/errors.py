@@ -19,7 +19,7 @@ FourthwatchError
 │   ├── Changed             412  it is not any more what the caller has seen
 │   ├── ConditionMissing    428  the caller does not say what it has seen
 │   ├── TooLarge            413
-│   ├── Conflict            422  the Idempotency-Key belongs to another body
+│   ├── Conflict            422  the Idempotency-Key belongs to another request
 │   ├── TooMany             429  over the key's rate
 │   └── Unavailable         503  full queue, full disk, starting or stopping; safe to retry
 ├── LedgerError             the data file

@@ -210,7 +210,9 @@ class Walk:
                 walked.append(one)
                 taken.outcomes.append(one.event.seq)
             elif identity.by_key and seen[1] != submission.decoded.fingerprint:
-                taken.outcomes.append(Conflict("this Idempotency-Key was used before with another body; use a new one"))
+                taken.outcomes.append(
+                    Conflict("this Idempotency-Key was used before with another request; use a new one")
+                )
             else:
                 taken.outcomes.append(seen[0])
         self._decide(walked, taken)
