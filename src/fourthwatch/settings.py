@@ -74,7 +74,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"a {_PREFIX}… variable cannot be read: {error}") from None
+        what, _, name = str(error).removesuffix("`").rpartition(" - at `$.")
+        raise UsageError(f"{_PREFIX}{name.upper()} cannot be read: {what}") from None
     if not 0 <= settings.red_above <= 100:
         raise UsageError(f"{_PREFIX}RED_ABOVE must be from 0 to 100")
     if not 0 <= settings.deadline_ms <= DEADLINE_MS_MAX:
