@@ -54,7 +54,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        # No more, as long as there is no connection: one whose TLS handshake fails is never made and never lost, and
+        # the circles below would keep it until the garbage collector comes.
+        self._begins_with = config, server_state, app_state, _loop
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().__init__(*self._begins_with)
         self._phase: Phase = "head"
         self._outlet = Outlet(self)
         self._shortcut: Shortcut | None = getattr(self.app, "shortcut", None)
@@ -63,20 +68,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         tick_s = min(self.header_deadline_s, self.body_deadline_s, self.timeout_keep_alive)
         self._deadline = Deadline(self.loop, tick_s, self._expire)
         # Bytes received behind the request that is being answered, and whether we take more of them.
-        self._is_paused = False
-        self._ahead = b""
-        self._ahead_from = 0
+        self._is_paused, self._ahead, self._ahead_from = False, b"", 0
         # The request being read.
-        self._requests = 0
-        self._seam = Seam()
-        self._head = b""
-        self._head_bytes = 0
-        self._fields = self._hosts = self._length = self._drained_bytes = 0
+        self._seam, self._head = Seam(), b""
+        self._requests = self._head_bytes = self._fields = self._hosts = self._length = self._drained_bytes = 0
         self._encoding: bytes | None = None
         self._body_left = self._body_bytes = self._wire_bytes = self._framing_bytes = 0
         self._refusal: Refusal | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         is_crowded = len(self.connections) >= self.connections_max
         super().connection_made(transport)
         self._context = contextvars.copy_context()
