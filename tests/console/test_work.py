@@ -617,6 +617,7 @@ def test_a_model_that_says_no_figures_stands_in_the_list_and_has_a_page(tmp_path
         for path in ("/console/models", "/console/models/own-1"):
             page = visitor.get(path)
             assert (page.status, b"own-1" in page.body) == (200, True), path
+        assert served.get(served.key("read"), "/api/v1/models/own-1/card").status == 404, "it came without one"
 
 
 def test_a_script_cannot_put_markup_that_runs_into_a_page(office: Office) -> None:

@@ -13,7 +13,7 @@ from fourthwatch.api.bodies import taken
 from fourthwatch.api.changes import Asked, Changes, Made
 from fourthwatch.api.models import check_features
 from fourthwatch.engine.corridor import Corridor
-from fourthwatch.errors import InUse, ModelRefused
+from fourthwatch.errors import InUse, ModelRefused, NotFound
 from fourthwatch.store.models import ModelStore
 
 _STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
@@ -53,6 +53,8 @@ class ModelCards:
         """The page for people; it may come from elsewhere with its model, so nothing in it is let run or load."""
         caller = self._changes.caller(request, "read")
         content = self._models.files(caller.tenant, request.path_params["model_id"]).card
+        if not content:
+            raise NotFound("this model came without a card")
         style = _STYLE.search(content)
         digest = b"" if style is None else base64.b64encode(hashlib.sha256(style[1]).digest())
         policy = f"default-src 'none'; style-src 'sha256-{digest.decode()}'; sandbox; frame-ancestors 'none'"
