@@ -15,6 +15,7 @@ from fourthwatch.decision import Policy
 from fourthwatch.engine import corridor as corridors
 from fourthwatch.engine import queues
 from fourthwatch.engine.corridor import Corridor, CorridorSettings, Settled, Ticket
+from fourthwatch.engine.pace import FULL_REST_S
 from fourthwatch.engine.walk import Answer, Submission
 from fourthwatch.errors import Internal, LedgerUnusable, Refused, Unavailable
 from fourthwatch.store.ledger import Sealed
@@ -56,8 +57,9 @@ class Owner:
             snapshot_every_events=snapshot_every_events,
             heard=heard,
         )
+        self.clock = ManualClock(NOW_MS)
         self.corridor = Corridor(
-            settings, ManualClock(NOW_MS), self._some_bytes, self._settle, self._on_broken, self._posted.put
+            settings, self.clock, self._some_bytes, self._settle, self._on_broken, self._posted.put
         )
 
     def submit(self, *submissions: Submission) -> None:
@@ -383,6 +385,9 @@ def test_when_a_batch_does_not_fit_what_walked_behind_it_is_refused_too(owner: O
     held.let_through(1)
     assert [type(outcome) for outcome in owner.work(2)] == [Unavailable, Unavailable]
     assert owner.stored() == 0
+    with pytest.raises(Unavailable, match="nearly full"):
+        owner.corridor.submit(login(1), Ticket(2))
+    owner.clock.advance(int(FULL_REST_S * 1_000))
     owner.corridor.submit(login(1), Ticket(2))
     answer = owner.work(3)[-1]
     assert isinstance(answer, Answer)
@@ -432,6 +437,7 @@ def test_a_file_that_is_full_refuses_the_batch_and_those_who_wait_and_goes_on(
     outcomes = owner.work(25)
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
     assert owner.stored() == 0
+    owner.clock.advance(int(FULL_REST_S * 1_000))
     for number, one in enumerate(big, 25):
         owner.corridor.submit(one, Ticket(number))
     assert all(isinstance(outcome, Answer) for outcome in owner.work(50)[25:])

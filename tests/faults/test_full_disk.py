@@ -80,6 +80,15 @@ def test_without_a_reserve_the_full_disk_itself_is_answered_503_and_nothing_is_l
             load.resume()
             refused: Reply = load.wait_for_refusal(503)
             assert "retry-after" in refused.headers
+            load.pause()
+            assert server.request("GET", "/readyz").status == 503
+            failed = sum("batch_failed" in line for line in server.log)
+            for number in range(30):
+                order = {"_userId": "u", "_orderId": f"late-{number}"}
+                assert server.send(key, "createOrder", order).status == 503
+            again = sum("batch_failed" in line for line in server.log) - failed
+            assert again <= 3, "each order was tried, and the past read for each"
+            load.resume()
             (disk / "ballast").unlink()
             load.wait_for(100)
         server.logs("batch_failed")  # else the disk never was full

@@ -72,7 +72,7 @@ class Corridor:
     @property
     def state(self) -> State:
         """Whether events are taken; a full disk is looked at again each time."""
-        if self._state == "full" and self._settings.has_room:
+        if self._state == "full" and not self._pace.is_resting and self._settings.has_room:
             self._state = "ready"
             log.info("disk_has_room")
             self._post_turn()  # for what nobody waits for
@@ -204,7 +204,7 @@ class Corridor:
         if not queue and not is_edit:
             return False
         if flight is None:
-            if not self._settings.has_room:
+            if self._pace.is_resting or not self._settings.has_room:
                 if self._state != "full":
                     log.error("disk_full", do="make room; until there is, events are answered 503")
                 self._state = "full"
@@ -343,6 +343,7 @@ class Corridor:
         log.error("batch_failed", events=len(everyone), reason=str(failure))
         if isinstance(failure, LedgerFull):
             self._state = "full"
+            self._pace.rest()
         self._refuse(everyone, unavailable("full" if isinstance(failure, LedgerFull) else "busy"))
         self._begin_again()
 

@@ -10,6 +10,8 @@ from fourthwatch.limits import BATCH_WELL_FILLED
 
 COMMITS_APART_S = 0.004
 """From the beginning of one commit to that of the next, while events come so closely that several share one."""
+FULL_REST_S = 5.0
+"""After a batch found no room on a disk that says it has some, as under a quota: each try reads the past again."""
 Later = Callable[[float, Callable[[], None]], object]
 """Calls back on the owner's thread after so many seconds."""
 
@@ -23,6 +25,16 @@ class Pace:
         self._began_s = 0.0
         self._last_events = 0
         self._is_waiting = False
+        self._rests_until_s = 0.0
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether a batch did not find room so lately that none should be tried."""
+        return self._clock.monotonic_s() < self._rests_until_s
+
+    def rest(self) -> None:
+        """A batch did not find room."""
+        self._rests_until_s = self._clock.monotonic_s() + FULL_REST_S
 
     def is_time(self, events: int, again: Callable[[], None]) -> bool:
         """Whether a batch of so many events should be written now; if not, `again` is called when it should."""
