@@ -1,22 +1,27 @@
 """What a model is handed of a decision's own reading is what it would have read by itself, to the bit."""
 
+from collections.abc import Sequence
 from random import Random
 
+import msgspec
 import pytest
 
 from features.test_windows import restored, some_events, told
+from fourthwatch.decision import Foretold
 from fourthwatch.engine.judging import STAGES, reduced
-from fourthwatch.engine.panel import wanted_by
+from fourthwatch.engine.panel import Panel, Seat, wanted_by
 from fourthwatch.engine.rulings import NO_TENANT, Rulings
-from fourthwatch.features.catalogue import DECIDING
-from fourthwatch.features.definition import Book
+from fourthwatch.features.catalogue import DECIDING, built_in
+from fourthwatch.features.definition import Book, Feature
+from fourthwatch.features.inputs import Inputs
 from fourthwatch.features.observe import Present
-from fourthwatch.features.wanted import Beside, WantedFeatures
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
-from fourthwatch.model.manifest import Manifest, Use
-from story import NOW_MS, Story
+from fourthwatch.model.manifest import Manifest, Use, read_manifest
+from fourthwatch.model.serving import LiveModel
+from small_model import WIDTH, package_of, small_model
+from story import Story
 
-MODEL = "1/a"
 OF_THE_MODEL = (
     Use(
         name="bad_share_of_user_7d", text="count(chargeback, by user, last 7d) / (count(order, by user, last 9d) + 20)"
@@ -43,22 +48,23 @@ def some_wanted(random: Random, book: Book) -> WantedFeatures:
     return wanted_by(manifest, 1, book)
 
 
-def differences(windows: Windows, wanted: WantedFeatures, rulings: Rulings, story: Story, random: Random) -> list[str]:
-    """Tell some more events; returns the features whose value was not the same the short way."""
+def differences(
+    windows: Windows, readers: Sequence[WantedFeatures], rulings: Rulings, story: Story, random: Random
+) -> list[str]:
+    """Tell some more events; returns the features whose value was not the same as if each read by itself."""
     found: list[str] = []
-    alone, generation = windows.reading_of(wanted.book, wanted.names), windows.generation
+    alone = [windows.reading_of(one.book, one.names) for one in readers]
     for kind, at_ms, body in some_events(random, 60):
-        if windows.generation != generation:
-            alone, generation = windows.reading_of(wanted.book, wanted.names), windows.generation
         present = Present(story.subject(kind, at_ms, **body), {})
         for skipped in (0, random.randrange(1, len(STAGES) + 1)):
             judged = reduced(present, STAGES[:skipped]) if skipped else present
-            vector = rulings.of(NO_TENANT).ruling.judge(judged).vector
-            short = windows.wanted_values(MODEL, vector, windows.wanted_answers(MODEL, judged), judged)
-            long = windows.read(*alone, reduced(judged, STAGES[:skipped]))
-            found += [
-                name for name, *two in zip(wanted.names, short, long, strict=True) if repr(two[0]) != repr(two[1])
-            ]
+            told = rulings.of(NO_TENANT, readers).ruling.judge(judged)
+            of_rules = rulings.of(NO_TENANT).ruling.judge(reduced(judged, STAGES[:skipped]))
+            assert repr(msgspec.structs.replace(told, handed=())) == repr(of_rules)
+            for one, handed, reading in zip(readers, told.handed, alone, strict=True):
+                values = windows.read(*reading, reduced(judged, STAGES[:skipped]))
+                pairs = zip(one.names, handed, values, strict=True)
+                found += [name for name, *two in pairs if repr(two[0]) != repr(two[1])]
         windows.add(present)
         story.seq += 1
     return found
@@ -68,17 +74,21 @@ def differences(windows: Windows, wanted: WantedFeatures, rulings: Rulings, stor
 def test_a_model_is_handed_the_same_as_if_it_read_all_by_itself(seed: int) -> None:
     random = Random(seed)
     windows = Windows()
-    wanted, story, rulings = some_wanted(random, windows.book), Story(windows=windows), Rulings(windows)
+    names = tuple(random.sample([one.feature.name for one in windows.book], 30))
+    readers = (
+        some_wanted(random, windows.book),
+        WantedFeatures(windows.book, names),
+        some_wanted(random, windows.book),
+    )
+    story, rulings = Story(windows=windows), Rulings(windows)
     for kind, at_ms, body in some_events(random, 60):
         story.tell(kind, at_ms, **body)
-    windows.need(windows.want(MODEL, wanted))
+    windows.need([one for name, wanted in zip("abc", readers, strict=True) for one in windows.want(name, wanted)])
     lacking = windows.incomplete()
     assert lacking
-    assert differences(windows, wanted, rulings, story, random) == []  # while what it brings has no past
+    assert differences(windows, readers, rulings, story, random) == []  # while what they bring has no past
     windows.completed(lacking)
-    assert differences(windows, wanted, rulings, story, random) == []
-    shared = wanted.shared_with(windows.book)
-    assert shared == {name for name in wanted.names if name in DECIDING} - OTHERWISE
+    assert differences(windows, readers, rulings, story, random) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -93,24 +103,60 @@ def test_so_it_is_while_what_decisions_read_has_no_past(seed: int) -> None:
     windows = restored(first, heads=heads)
     brought = {use.name for use in OF_THE_MODEL}
     names = tuple(name for name in some_wanted(random, windows.book).names if name not in brought)
-    wanted = WantedFeatures(windows.book, names)
-    assert len(wanted.shared_with(windows.book)) > 15
-    windows.want(MODEL, wanted)
+    book = windows.book.for_tenant()
+    for part in ("failed_logins_by_user_24h", "delivered_ever"):  # of a part without a past not even a default is known
+        names += (book.add(Feature(f"{part}_told", f"default({part}, 7)", "", "", tenant=1)).feature.name,)
+    wanted = WantedFeatures(book, names)
+    windows.want("a", wanted)
     story = Story(windows=windows)
     story.seq = first.seq
     rulings = Rulings(windows)
     assert rulings.of(NO_TENANT).ruling.lacking
-    assert differences(windows, wanted, rulings, story, random) == []
+    assert differences(windows, (wanted,), rulings, story, random) == []
     windows.completed(windows.incomplete())
-    assert differences(windows, wanted, rulings, story, random) == []
+    assert differences(windows, (wanted,), rulings, story, random) == []
 
 
-def test_what_a_decision_read_is_not_read_again() -> None:
+def test_what_a_decision_reads_is_read_once_for_models_too_unless_it_is_not_the_same() -> None:
     windows = Windows()
-    asked = len(windows.reading_of(windows.book, DECIDING)[0].questions.queries)
-    beside = Beside(WantedFeatures(windows.book, ("users_by_ip_7d", *DECIDING[3:])), windows.book, windows.reading_of)
-    assert (asked > 50, beside.rest[0].questions.queries) == (True, [])
-    story = Story(windows=windows)
-    present = Present(story.subject("createOrder", NOW_MS, _orderId="o-1", _amount="5"), {})
-    vector = windows.vector(present)
-    assert beside.completed(vector, windows.read(*beside.rest, present)) == (vector[6], *vector[3:])
+    alone = Inputs(windows.book, DECIDING, (), windows.registry, windows._kernel)
+    random = Random(1)
+    same, other = WantedFeatures(windows.book, DECIDING[3:]), some_wanted(random, windows.book)
+    windows.need(windows.want("b", other), complete=True)
+
+    def beside(*readers: WantedFeatures) -> Inputs:
+        return Inputs(windows.book, DECIDING, (), windows.registry, windows._kernel, beside=readers)
+
+    def places(inputs: Inputs, wanted: WantedFeatures, number: int = 0) -> dict[str, int]:
+        """Where the model's values lie."""
+        return dict(zip(wanted.names, inputs.picks[number](range(1_000)), strict=True))
+
+    both, wider = beside(same), beside(same, other)
+    assert both.questions.queries == alone.questions.queries
+    assert len(both._steps) == len(alone._steps)
+    assert places(both, same) == {name: both.place_of(name) for name in same.names}
+    told = places(wider, other, 1)
+    shared = {name for name in other.names if name in DECIDING and told[name] == wider.place_of(name)}
+    assert shared == {name for name in other.names if name in DECIDING} - OTHERWISE
+
+
+def test_who_wants_to_be_handed_what() -> None:
+    panel, names = Panel(), tuple(Use(name=name) for name in DECIDING[:WIDTH])
+
+    def seat(tenant: int, name: str) -> Seat:
+        good = small_model()
+        package = package_of(good.body, good.golden, 300, id=name, features=names)
+        return panel.admit(tenant, LiveModel.of(read_manifest(package), package), built_in())
+
+    first, onlooker, other = seat(1, "first"), seat(1, "onlooker"), seat(2, "first")
+    panel.put(1, first, (onlooker,))
+    panel.put(2, None, (other,))
+    assert panel.readers(1, None) == (onlooker.wanted, first.wanted)
+    assert panel.readers(1, None) is panel.readers(1, Foretold())
+    assert panel.readers(1, Foretold(1, "first", 0.5, shadows=(("onlooker", 0.5),))) == ()
+    assert panel.readers(1, Foretold(1, "first", 0.5)) == (onlooker.wanted, first.wanted)
+    assert (panel.readers(2, None), panel.readers(3, None)) == ((other.wanted,), ())
+    panel.dismiss(onlooker.key)
+    assert (panel.champion(1), panel.shadows(1), panel.readers(1, None)) == (first, (), (first.wanted,))
+    panel.put(2, None, ())
+    assert [panel.judges(tenant) for tenant in (1, 2)] == [True, False]

@@ -5,7 +5,7 @@ Only the first needs histories as they are at the event's position. So all event
 each counting before the next, and the others behind that, step by step for all of them (ADR 37).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,9 +14,7 @@ from fourthwatch.decision import Decision, Foretold, Opinion, decide
 from fourthwatch.engine.panel import Panel
 from fourthwatch.engine.policies import Policies
 from fourthwatch.engine.rulings import Ready, Rulings
-from fourthwatch.features.catalogue import Vector
 from fourthwatch.features.observe import Present
-from fourthwatch.features.windows import Windows
 from fourthwatch.rules.ruling import Judgement
 
 STAGES = ("enrichment", "neighbourhood", "explanation")
@@ -33,21 +31,16 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     ready: Ready
     """What judges it."""
     answers: list[Any]
-    """What the histories answer to the rules."""
-    beside: Mapping[str, list[Any]]
-    """What they answer to models beside that; see `Panel.answers`."""
+    """What the histories answer to the rules, and to models that are to judge it."""
     micros: int
-    """What it took to ask for the rules; 0 where nobody measures."""
+    """What it took to ask; 0 where nobody measures."""
 
 
 class Judging:
     """The steps, over what judges now."""
 
-    def __init__(
-        self, windows: Windows, rulings: Rulings, policies: Policies, panel: Panel, ticks_ns: Callable[[], int] | None
-    ) -> None:
+    def __init__(self, rulings: Rulings, policies: Policies, panel: Panel, ticks_ns: Callable[[], int] | None) -> None:
         """`ticks_ns` times what is told in a decision's `micros`; without it nothing is."""
-        self._windows = windows
         self._rulings = rulings
         self.policies = policies
         """Which policy holds for whom."""
@@ -56,11 +49,12 @@ class Judging:
 
     def known(self, present: Present, foretold: Foretold | None) -> Known:
         """What is known of an event; `foretold` is what models made of its order, as far as that is known by now."""
-        ready, ticks_ns = self._rulings.of(present.subject.tenant), self._ticks_ns
+        tenant, ticks_ns = present.subject.tenant, self._ticks_ns
+        ready = self._rulings.of(tenant, self._panel.readers(tenant, foretold))
         began = 0 if ticks_ns is None else ticks_ns()
         answers = ready.ruling.answers(present)
         micros = 0 if ticks_ns is None else (ticks_ns() - began) // 1_000
-        return Known(present, ready, answers, self._panel.answers(self._windows, present, foretold), micros)
+        return Known(present, ready, answers, micros)
 
     def judged(self, known: Known) -> tuple[Judgement, tuple[int, ...]]:
         """What the rules say, and the microseconds that it took to read and to judge."""
@@ -73,10 +67,10 @@ class Judging:
         judgement = ruling.judged(values, present.subject)
         return judgement, (known.micros + (read - began) // 1_000, (ticks_ns() - read) // 1_000)
 
-    def opinion(self, known: Known, vector: Vector, foretold: Foretold | None) -> Opinion | None:
-        """What models make of it, `foretold` what they made of its order; `vector` is the judgement's."""
-        red_above = self.policies.of(known.present.subject.tenant).red_above
-        return self._panel.opinion(self._windows, known.present, vector, known.beside, red_above, foretold)
+    def opinion(self, known: Known, judgement: Judgement, foretold: Foretold | None) -> Opinion | None:
+        """What models make of it, `foretold` what they made of its order."""
+        subject = known.present.subject
+        return self._panel.opinion(subject, judgement.handed, self.policies.of(subject.tenant).red_above, foretold)
 
     def decided(self, known: Known, judgement: Judgement, micros: tuple[int, ...], opinion: Opinion | None) -> Decision:
         """What is decided."""

@@ -5,8 +5,6 @@ Lives with the walk, on its thread, and outlives it: a walk that begins anew is 
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
 
 import msgspec
 
@@ -15,9 +13,8 @@ from fourthwatch.engine.identity import ORDER_KINDS
 from fourthwatch.errors import LanguageError, ModelRefused
 from fourthwatch.features.catalogue import Vector
 from fourthwatch.features.definition import Book, Feature
-from fourthwatch.features.observe import Present
+from fourthwatch.features.subject import Subject
 from fourthwatch.features.wanted import WantedFeatures
-from fourthwatch.features.windows import Windows
 from fourthwatch.limits import MODEL_DECISIONS_REMEMBERED, MODELS_IN_USE_MAX
 from fourthwatch.logs import log
 from fourthwatch.metrics import MODEL_DECISIONS, MODEL_FAULTS
@@ -43,6 +40,22 @@ class Seat(msgspec.Struct, frozen=True):
         return f"{self.tenant}/{self.model.id}"
 
 
+class AtWork(msgspec.Struct, frozen=True):
+    """Who judges a tenant's orders, and who looks on."""
+
+    champion: Seat | None
+    shadows: tuple[Seat, ...]
+    seats: tuple[Seat, ...]
+    """The shadows, and behind them the champion."""
+    wanted: tuple[WantedFeatures, ...]
+    """What each of these is to be handed."""
+
+    def taken_on(self, foretold: Foretold | None) -> Foretold | None:
+        """What was made of an order, if the same champion judged then."""
+        model = "" if self.champion is None else self.champion.model.id
+        return foretold if foretold is not None and foretold.model == model else None
+
+
 class Unusable(msgspec.Struct, frozen=True):
     """A model that cannot be used."""
 
@@ -62,8 +75,7 @@ class Panel:
         """By key the models that are wanted and cannot be used."""
         self.failing: dict[str, tuple[int, str]] = {}
         """By key how many events a model had no answer to since it was admitted, and why to the newest of them."""
-        self._champions: dict[int, Seat] = {}
-        self._shadows: dict[int, tuple[Seat, ...]] = {}
+        self._at_work: dict[int, AtWork] = {}
 
     @property
     def wanted(self) -> Mapping[str, WantedFeatures]:
@@ -89,128 +101,108 @@ class Panel:
         seat = self.seats.pop(key)
         self.watched.pop(key, None)
         self.failing.pop(key, None)
-        if self._champions.get(seat.tenant) is seat:
-            del self._champions[seat.tenant]
-        self._shadows[seat.tenant] = tuple(one for one in self.shadows(seat.tenant) if one is not seat)
+        champion = self.champion(seat.tenant)
+        shadows = tuple(one for one in self.shadows(seat.tenant) if one is not seat)
+        self.put(seat.tenant, None if champion is seat else champion, shadows)
         seat.model.close()
 
     def champion(self, tenant: int) -> Seat | None:
         """Who judges; `None`: the points of the rules do."""
-        return self._champions.get(tenant)
+        at_work = self._at_work.get(tenant)
+        return None if at_work is None else at_work.champion
 
     def shadows(self, tenant: int) -> tuple[Seat, ...]:
         """Who looks on."""
-        return self._shadows.get(tenant, ())
+        at_work = self._at_work.get(tenant)
+        return () if at_work is None else at_work.shadows
 
     def judging(self) -> dict[str, Seat]:
         """By key those who judge or look on now, of all tenants."""
-        tenants = self._champions.keys() | self._shadows.keys()
-        return {seat.key: seat for tenant in tenants for seat in self._at_work(tenant)}
-
-    def _at_work(self, tenant: int) -> list[Seat]:
-        champion = self.champion(tenant)
-        return [*([] if champion is None else [champion]), *self.shadows(tenant)]
+        return {seat.key: seat for at_work in self._at_work.values() for seat in at_work.seats}
 
     def judges(self, tenant: int) -> bool:
         """Whether any model judges a tenant's orders or looks on."""
-        return tenant in self._champions or bool(self._shadows.get(tenant))
+        return tenant in self._at_work
 
     def put(self, tenant: int, champion: Seat | None, shadows: tuple[Seat, ...]) -> None:
         """From the next event on these judge and look on."""
-        for seat in self._at_work(tenant):
+        was = self._at_work.pop(tenant, None)
+        for seat in () if was is None else was.seats:
             if seat is not champion and all(seat is not one for one in shadows):
                 seat.recent.clear()
                 self.watched.pop(seat.key, None)
                 self.failing.pop(seat.key, None)
-        if champion is None:
-            self._champions.pop(tenant, None)
-        else:
-            self._champions[tenant] = champion
-        self._shadows[tenant] = shadows
+        if champion is not None or shadows:
+            seats = shadows if champion is None else (*shadows, champion)
+            self._at_work[tenant] = AtWork(champion, shadows, seats, tuple([one.wanted for one in seats]))
 
     def put_by_id(self, tenant: int, champion: str, shadows: Sequence[str]) -> None:
         """The same by id, for decisions that are made again; one that is not there is left out."""
         seats = [self.seats.get(f"{tenant}/{one}") for one in shadows]
         self.put(tenant, self.seats.get(f"{tenant}/{champion}"), tuple(one for one in seats if one is not None))
 
-    def answers(self, windows: Windows, present: Present, foretold: Foretold | None = None) -> Mapping[str, list[Any]]:
-        """What histories answer to the champion and the shadows, by key, before the event counts itself; not to those
-        whose word of its order is taken on, as in `opinion`."""
-        tenant = present.subject.tenant
-        if not self.judges(tenant):
-            return _NOTHING
-        champion, foretold = self._champions.get(tenant), self._taken_on(tenant, foretold)
+    def readers(self, tenant: int, foretold: Foretold | None) -> Sequence[WantedFeatures]:
+        """What those at work are to be handed of an event; nothing when what all of them said of its order is taken on,
+        as in `opinion`."""
+        at_work = self._at_work.get(tenant)
+        if at_work is None:
+            return ()
+        foretold = at_work.taken_on(foretold)
         said = () if foretold is None else dict(foretold.shadows)
-        judging = [one for one in self.shadows(tenant) if one.model.id not in said]
-        if champion is not None and foretold is None:
-            judging.append(champion)
-        return {one.key: windows.wanted_answers(one.key, present) for one in judging}
-
-    def _taken_on(self, tenant: int, foretold: Foretold | None) -> Foretold | None:
-        """What was made of an order, if the same champion judged then."""
-        champion = self._champions.get(tenant)
-        model = "" if champion is None else champion.model.id
-        return foretold if foretold is not None and foretold.model == model else None
+        is_told = foretold is not None and all(one.model.id in said for one in at_work.shadows)
+        return () if is_told else at_work.wanted
 
     def opinion(
-        self,
-        windows: Windows,
-        present: Present,
-        vector: Vector,
-        beside: Mapping[str, list[Any]],
-        red_above: int,
-        foretold: Foretold | None = None,
+        self, subject: Subject, handed: Sequence[Vector], red_above: int, foretold: Foretold | None = None
     ) -> Opinion | None:
         """What the champion and the shadows make of an event; `None` without either.
 
-        `vector` was read for the same decision, and `beside` is what `answers` gave. `foretold` is what was made of its
-        order when that was submitted: if the same champion judged then, it is taken on, and shadows that did not look
-        on then judge the event. A model that fails is left out of this one decision, and counted; with a champion,
-        all that was foretold is.
+        `handed` is what `readers` wanted. `foretold` is what was made of its order when that was submitted: if the same
+        champion judged then, it is taken on, and shadows that did not look on then judge the event. A model that fails
+        is left out of this one decision, and counted; with a champion, all that was foretold is.
         """
-        tenant = present.subject.tenant
-        if not self.judges(tenant):
+        at_work = self._at_work.get(subject.tenant)
+        if at_work is None:
             return None
-        champion, foretold = self._champions.get(tenant), self._taken_on(tenant, foretold)
+        champion, foretold = at_work.champion, at_work.taken_on(foretold)
         said = {} if foretold is None else dict(foretold.shadows)
-        told = [self._told(seat, windows, present, vector, beside, said) for seat in self.shadows(tenant)]
-        looked_on = tuple([one for one in told if one is not None])
+        looked_on = self._told(at_work.shadows, subject, handed, said) if at_work.shadows else ()
         judged_on = 0 if foretold is None else foretold.judged_on
         if champion is None:
             MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on, judged_on=judged_on if said.keys() & dict(looked_on).keys() else 0)
         try:
             if foretold is None:
-                handed = windows.wanted_values(champion.key, vector, beside[champion.key], present)
-                made = champion.model.judge(handed)
+                vector, made = handed[-1], champion.model.judge(handed[-1])
             else:
-                handed, made = foretold.vector, champion.model.judged(foretold.probability)
-            is_told = made.score > red_above and "explanation" not in present.subject.skipped
-            parts = champion.model.contributions(handed) if is_told else ()
+                vector, made = foretold.vector, champion.model.judged(foretold.probability)
+            is_told = made.score > red_above and "explanation" not in subject.skipped
+            reasons = _reasons(champion.model, vector) if is_told else ()
         except ModelRefused as error:
             self._failed(champion, error)
             MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on if foretold is None else ())
         MODEL_DECISIONS.labels(made.model).inc()
-        _remember(champion, present, handed, made.score)
-        reasons = tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in worth_telling(parts)])
-        return Opinion(made.model, made.probability, made.score, handed, reasons, looked_on, judged_on)
+        _remember(champion, subject, vector, made.score)
+        return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on, judged_on)
 
     def _told(
-        self, seat: Seat, windows: Windows, present: Present, vector: Vector, beside: Mapping[str, list[Any]],
-        said: Mapping[str, float],
-    ) -> tuple[str, float] | None:  # fmt: skip
-        """What a shadow makes of an event, or has `said` of its order."""
-        if seat.model.id in said:
-            return seat.model.id, said[seat.model.id]
-        try:
-            handed = windows.wanted_values(seat.key, vector, beside[seat.key], present)
-            made = seat.model.judge(handed)
-        except ModelRefused as error:
-            self._failed(seat, error)
-            return None
-        _remember(seat, present, handed, made.score)
-        return made.model, made.probability
+        self, shadows: Sequence[Seat], subject: Subject, handed: Sequence[Vector], said: Mapping[str, float]
+    ) -> tuple[tuple[str, float], ...]:
+        """What shadows make of an event, or have said of its order."""
+        told: list[tuple[str, float]] = []
+        for at, seat in enumerate(shadows):
+            if seat.model.id in said:
+                told.append((seat.model.id, said[seat.model.id]))
+                continue
+            try:
+                made = seat.model.judge(handed[at])
+            except ModelRefused as error:
+                self._failed(seat, error)
+            else:
+                _remember(seat, subject, handed[at], made.score)
+                told.append((made.model, made.probability))
+        return tuple(told)
 
     def _failed(self, seat: Seat, error: ModelRefused) -> None:
         count, reason = self.failing.get(seat.key, (0, ""))[0] + 1, str(error)
@@ -245,12 +237,14 @@ def check_brought(manifest: Manifest, book: Book) -> None:
             )
 
 
-def _remember(seat: Seat, present: Present, vector: tuple[float | None, ...], score: int) -> None:
-    if present.subject.kind.number in ORDER_KINDS:
+def _remember(seat: Seat, subject: Subject, vector: Vector, score: int) -> None:
+    if subject.kind.number in ORDER_KINDS:
         seat.recent.append((vector, score))
 
 
-_NOTHING: Mapping[str, list[Any]] = MappingProxyType({})
+def _reasons(model: LiveModel, vector: Vector) -> tuple[Reason, ...]:
+    told = worth_telling(model.contributions(vector))
+    return tuple([_reason(one.reason, one.says, one.value, one.log_odds) for one in told])
 
 
 def _reason(code: str, says: str, value: float | None, log_odds: float) -> Reason:

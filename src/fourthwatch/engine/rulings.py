@@ -3,13 +3,14 @@
 Lives with the walk, on its thread. What was compiled serves until the windows are of another generation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import msgspec
 
 from fourthwatch.decision import Versions, versions_of
 from fourthwatch.features.catalogue import built_in
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
 from fourthwatch.language import ListInput, inputs_of
 from fourthwatch.rules.check import CheckedSet, check_set
@@ -48,17 +49,20 @@ class Rulings:
         self._in_force: dict[int, InForce] = dict(in_force or {})
         self._starter = starter_in_force()
         self._ready: dict[int, Ready] = {}
+        self._read_beside: dict[int, tuple[Ready, Sequence[WantedFeatures], Ready]] = {}
+        """By tenant with models what judges, who reads beside it, and the two compiled together."""
         self._generation = windows.generation
 
-    def of(self, tenant: int) -> Ready:
-        """What judges a tenant's events."""
+    def of(self, tenant: int, readers: Sequence[WantedFeatures] = ()) -> Ready:
+        """What judges a tenant's events, and reads for these beside it."""
         if self._generation != self._windows.generation:
             self._ready.clear()
+            self._read_beside.clear()
             self._generation = self._windows.generation
         ready = self._ready.get(tenant)
         if ready is None:
             ready = self._ready[tenant] = self._shared(tenant) or self.compiled(tenant, self.in_force(tenant))
-        return ready
+        return self._with(readers, tenant, ready) if readers else ready
 
     def in_force(self, tenant: int) -> InForce:
         """The tenant's set, not compiled."""
@@ -76,12 +80,20 @@ class Rulings:
             )
         ]
 
-    def compiled(self, tenant: int, in_force: InForce) -> Ready:
+    def _with(self, readers: Sequence[WantedFeatures], tenant: int, alone: Ready) -> Ready:
+        """Compiled again for others that judge, and for another sequence of readers."""
+        known = self._read_beside.get(tenant)
+        if known is None or known[0] is not alone or known[1] is not readers:
+            both = self.compiled(tenant, self.in_force(tenant), readers)
+            known = self._read_beside[tenant] = alone, readers, both
+        return known[2]
+
+    def compiled(self, tenant: int, in_force: InForce, readers: Sequence[WantedFeatures] = ()) -> Ready:
         """A set over the windows as they are; changes nothing, and may be called on another thread."""
         book = self._windows.own.get(tenant, self._windows.book)
         supplied = self._windows.supplied
         files = None if supplied is None else supplied.versions
-        return Ready(Ruling(in_force.checked, self._windows, book), versions_of(in_force.version, files))
+        return Ready(Ruling(in_force.checked, self._windows, book, (), readers), versions_of(in_force.version, files))
 
     def put(self, tenant: int, in_force: InForce, ready: Ready | None = None) -> None:
         """From the next event on this set judges; `ready` is it as compiled before, used if it still fits."""

@@ -23,7 +23,6 @@ from fourthwatch.engine.subjects import Subjects, first_told
 from fourthwatch.entities import Involved, involved_in
 from fourthwatch.errors import Conflict, LedgerUnreadable, Unavailable
 from fourthwatch.events import CreateOrder, Event
-from fourthwatch.features.catalogue import Vector
 from fourthwatch.features.observe import Present
 from fourthwatch.features.subject import Subject
 from fourthwatch.features.windows import Windows
@@ -169,7 +168,7 @@ class Walk:
         self.now_ms = 0
         """Wall time as of the newest turn; 0 where nobody waits."""
         self.panel = Panel() if panel is None else panel
-        self.judging = Judging(windows, self.rulings, Policies(policy), self.panel, ticks_ns)
+        self.judging = Judging(self.rulings, Policies(policy), self.panel, ticks_ns)
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Take a batch, make it durable and answer it, all on this thread.
@@ -287,7 +286,7 @@ class Walk:
         """Judge all that were taken in, step by step for all of them: each step finds at hand what it needs."""
         judging = self.judging
         judged = [(one, known, *self._judged(one, known, taken)) for one in walked if (known := one.known) is not None]
-        opinions = [self._opinion(one, known, judgement.vector) for one, known, judgement, _ in judged]
+        opinions = [self._opinion(one, known, judgement) for one, known, judgement, _ in judged]
         for (one, known, judgement, micros), opinion in zip(judged, opinions, strict=True):
             decision = judging.decided(known, judgement, micros, opinion)
             one.decision = self._explored(decision, one, taken) if decision.verdict == "decline" else decision
@@ -305,12 +304,12 @@ class Walk:
             taken.found(found, one.submission.received_ms)
         return judged
 
-    def _opinion(self, one: "_Walked", known: Known, vector: Vector) -> Opinion | None:
+    def _opinion(self, one: "_Walked", known: Known, judgement: Judgement) -> Opinion | None:
         """What models make of an event; of a submission it is there for the events behind it."""
         subject, placed = known.present.subject, one.placed
         if placed is None or not isinstance(subject.event, CreateOrder):
-            return self.judging.opinion(known, vector, None if placed is None else placed.foretold)
-        opinion = self.judging.opinion(known, vector, None)
+            return self.judging.opinion(known, judgement, None if placed is None else placed.foretold)
+        opinion = self.judging.opinion(known, judgement, None)
         placed.foretold = foretold_by(subject.seq, opinion, subject.skipped)
         return opinion
 
@@ -365,7 +364,7 @@ class Walk:
         foretold = None if placed is None else placed.foretold
         known = self.judging.known(present, foretold)
         judgement, micros = self.judging.judged(known)
-        return self.judging.decided(known, judgement, micros, self.judging.opinion(known, judgement.vector, foretold))
+        return self.judging.decided(known, judgement, micros, self.judging.opinion(known, judgement, foretold))
 
     def _put_off(self, submission: Submission) -> tuple[str, ...]:
         """Stages to skip because of how long the event has waited; nothing for nearly all."""

@@ -25,6 +25,7 @@ from fourthwatch.language import (
     FieldInput,
     Input,
     ListInput,
+    NameInput,
     compile_at,
 )
 from fourthwatch.language.machine import BY_EVENT, BY_SUBJECT, BY_VALUES, constant, fill, numbered
@@ -138,6 +139,8 @@ class Reading:
         return lambda values: values[at][number]
 
     def _take_once(self, one: Input, owner: Defined) -> Mark:
+        if isinstance(one, NameInput) and one.name not in self._parts:
+            return self._recalled[one.name] if one.name in self._recalled else self._marks[one.name]
         key = (one, owner.feature.tenant)
         mark = self._taken.get(key)
         if mark is None:
@@ -151,9 +154,7 @@ class Reading:
             return self._add(BY_SUBJECT, lambda: reader_of(one.path))
         if isinstance(one, AggregateInput):
             return self._take_asked(self.questions.ask(one.node, owner.asked(one.node)))
-        if one.name in self._parts:
-            return self._add(BY_VALUES, lambda: self._part(one.name))
-        return self._recalled[one.name] if one.name in self._recalled else self._marks[one.name]
+        return self._add(BY_VALUES, lambda: self._part(one.name))
 
     def _take_asked(self, asked: Asked) -> Mark:
         if asked.place >= 0:

@@ -24,7 +24,7 @@ from fourthwatch.features.repeats import Others, settle
 from fourthwatch.features.series import Registry, Series, SeriesHead
 from fourthwatch.features.specification import Plan
 from fourthwatch.features.things import THINGS, key_of
-from fourthwatch.features.wanted import Beside, WantedFeatures
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.limits import FORGET_AFTER_DAYS, FORGOTTEN_PER_STEP, SOURCES_MAX
 
 WINDOWS_VERSION = 7
@@ -70,7 +70,6 @@ class Windows:
         self._deciding: tuple[Reading, Plan] | None = None
         self.wanted: dict[str, WantedFeatures] = dict(wanted or {})
         """By the name of a model, as `own`."""
-        self._wanted_readings: dict[str, Beside] = {}
         self.registry = Registry()
         self.applied = Applied(up_to)
         self._users: dict[str, list[SessionUser]] = {}
@@ -107,22 +106,6 @@ class Windows:
             self._deciding = self.reading_of(self.book, DECIDING)
         return self.read(*self._deciding, present)
 
-    def wanted_answers(self, name: str, present: Present) -> list[Any]:
-        """What histories answer to somebody who reads under a name, beside the vector of a decision; as `answers`."""
-        return self.answers(*self._wanted(name).rest, present)
-
-    def wanted_values(self, name: str, vector: Vector, answers: list[Any], present: Present) -> Vector:
-        """What is read under a name: of the vector that was read for a decision on the event, and of these answers,
-        which are made use of. What has no past yet is unknown."""
-        ready = self._wanted(name)
-        return ready.completed(vector, ready.rest[0].values(answers, present))
-
-    def _wanted(self, name: str) -> Beside:
-        ready = self._wanted_readings.get(name)
-        if ready is None:
-            ready = self._wanted_readings[name] = Beside(self.wanted[name], self.book, self.reading_of)
-        return ready
-
     def answers(self, reading: Reading, plan: Plan, present: Present) -> list[Any]:
         """All that a reading needs of the histories, to be asked for before the event itself counts."""
         questions, at_ms = reading.questions, present.subject.occurred_ms
@@ -140,10 +123,15 @@ class Windows:
         return reading, self._kernel.plan(reading.questions.queries)
 
     def inputs_of(
-        self, book: Book, names: Sequence[str], expressions: Sequence[Defined], lacking: Collection[str] = ()
+        self,
+        book: Book,
+        names: Sequence[str],
+        expressions: Sequence[Defined],
+        lacking: Collection[str] = (),
+        beside: Sequence[WantedFeatures] = (),
     ) -> tuple[Inputs, Plan]:
-        """Features of a book and all that some expressions read, with the plan that `read_all` wants."""
-        found = Inputs(book, names, expressions, self.registry, self._kernel, lacking, self.lists)
+        """What `Inputs` reads together, with the plan that `read_all` wants."""
+        found = Inputs(book, names, expressions, self.registry, self._kernel, lacking, self.lists, beside)
         return found, self._kernel.plan(found.questions.queries)
 
     def read_all(self, inputs: Inputs, plan: Plan, present: Present) -> list[Any]:
@@ -245,7 +233,6 @@ class Windows:
     def want(self, name: str, wanted: WantedFeatures) -> list[Defined]:
         """Read these features under a name from now on; returns what `need` is to be called with."""
         self.wanted[name] = wanted
-        self._wanted_readings.pop(name, None)
         return wanted.book.with_parts(wanted.names)
 
     def first_ms(self, tenant: int, text: str) -> int | None:
@@ -329,7 +316,6 @@ class Windows:
             self._kernel.route(kind, kept, always)
         self._lacking = frozenset(one.number for one in all_series.values() if not one.complete)
         self._deciding = None
-        self._wanted_readings.clear()
         self.generation += 1
 
     # Snapshots: as of the moment they begin, written slice after slice while events go on being added.

@@ -15,6 +15,7 @@ from fourthwatch.features.definition import Book
 from fourthwatch.features.observe import Present
 from fourthwatch.features.reading import picking
 from fourthwatch.features.subject import Subject
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
 from fourthwatch.language import FieldInput, Input, NameInput, Run, compile_at
 from fourthwatch.language.machine import HIT, MISS, UNKNOWN, Line, Signal, results, signals
@@ -44,17 +45,25 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     """The tenant's own features; `None` when it has none."""
     given: tuple[Any, ...]
     """Values that rules read and that stand neither in the vector nor in the event; see `Ruling.given_inputs`."""
+    handed: tuple[Vector, ...] = ()
+    """What each of those wants that read beside the rules; see `Ruling`."""
 
 
 class Ruling:
     """A checked set, compiled over windows; to be compiled anew when their generation changes."""
 
     def __init__(
-        self, checked: CheckedSet, windows: Windows, book: Book | None = None, lacking: Collection[str] = ()
+        self,
+        checked: CheckedSet,
+        windows: Windows,
+        book: Book | None = None,
+        lacking: Collection[str] = (),
+        readers: Sequence[WantedFeatures] = (),
     ) -> None:
         """`book` has the tenant's own features, which are read with the same question.
 
-        `lacking` names what is to be unknown whatever the windows know: its past was not in yet.
+        `lacking` names what is to be unknown whatever the windows know: its past was not in yet. `readers` want to be
+        handed features of the same event, for which nothing is read twice.
         """
         book = windows.own.get(checked.tenant, windows.book) if book is None else book
         own = tuple([one.feature.name for one in book.own()])
@@ -62,10 +71,11 @@ class Ruling:
         self.evaluated: tuple[CheckedRule, ...] = tuple(one for one in checked.rules if one.rule.is_evaluated)
         self.windows = windows
         self.generation = windows.generation
-        self._inputs, self._plan = windows.inputs_of(book, [*DECIDING, *own], checked.asking, lacking)
+        self._inputs, self._plan = windows.inputs_of(book, [*DECIDING, *own], checked.asking, lacking, readers)
         self._own = own
         self._pick_vector = self._inputs.picking(DECIDING)
         self._pick_own = self._inputs.picking(own)
+        self._picks = self._inputs.picks
         self.given_inputs: tuple[Input, ...] = given_inputs(checked)
         self._pick_given = picking([self._inputs.places[one] for one in self.given_inputs])
         self._runs: tuple[Run, ...] = tuple([self._compiled(one) for one in self.evaluated])
@@ -121,6 +131,7 @@ class Ruling:
             self._pick_vector(values),
             dict(zip(self._own, self._pick_own(values), strict=True)) if self._own else None,
             self._pick_given(values),
+            tuple([pick(values) for pick in self._picks]),
         )
 
     def place_of(self, one: Input) -> int:

@@ -23,6 +23,7 @@ from fourthwatch.errors import LanguageError, ModelRefused
 from fourthwatch.features.catalogue import built_in
 from fourthwatch.features.definition import Book, Defined, Feature
 from fourthwatch.features.observe import Present
+from fourthwatch.features.wanted import WantedFeatures
 from fourthwatch.features.windows import Windows
 from fourthwatch.model.manifest import Package
 from fourthwatch.model.probe import try_out
@@ -112,7 +113,7 @@ class _Past:
         self._history = history
         self._days = forget_after_days
         self._supplied = supplied
-        self._rulings: dict[tuple[int, tuple[str, ...], int], Ruling] = {}
+        self._rulings: dict[tuple[int, tuple[str, ...], int, tuple[WantedFeatures, ...]], Ruling] = {}
         self._edits = history.list_edits()
         self.panel = Panel()
 
@@ -140,14 +141,18 @@ class _Past:
         """Let it count from now on."""
         self._subjects.add(present)
 
-    def ruling(self, version: int, checked: CheckedSet, lacking: tuple[str, ...], seq: int) -> Ruling:
-        """A version over these histories, and over lists as they were for the event at a position."""
+    def ruling(
+        self, version: int, checked: CheckedSet, lacking: tuple[str, ...], seq: int, foretold: Foretold | None
+    ) -> Ruling:
+        """A version over these histories, and over lists as they were for the event at a position; it reads for the
+        models, too, that are to judge this."""
         edits = bisect_right(self._edits, seq)
-        key = (version, lacking, edits)
+        readers = tuple(self.panel.readers(self.tenant, foretold))
+        key = (version, lacking, edits, readers)
         if key not in self._rulings:
             if edits:
                 self.windows.lists = lists_at(self._history.directory, seq)
-            self._rulings[key] = Ruling(checked, self.windows, self.book, lacking)
+            self._rulings[key] = Ruling(checked, self.windows, self.book, lacking, readers)
         return self._rulings[key]
 
 
@@ -207,16 +212,15 @@ class _Walk:
             missing = Difference("versions/rules", version, None)
             return Again(event.event_id, event.seq, made.score, made.verdict, version, (missing,))
         checked, past = self._versions[event.tenant, version]
-        ruling = past.ruling(version, checked, lacking, event.seq)
         degraded = tuple(stored.get("degraded", ()))
         present = reduced(presents[past], degraded) if degraded else presents[past]
-        judgement = ruling.judge(present)
         files = None if self._supplied is None else self._supplied.versions
         policy = msgspec.structs.replace(Policy(*limits), version=int(stored.get("policy", 0)))
         past.panel.put_by_id(event.tenant, stored.get("model", ""), [name for name, _ in stored.get("shadows", ())])
         foretold = past.foretold(present) if stored.get("judged_on") else None
-        beside = past.panel.answers(past.windows, present, foretold)
-        opinion = past.panel.opinion(past.windows, present, judgement.vector, beside, policy.red_above, foretold)
+        ruling = past.ruling(version, checked, lacking, event.seq, foretold)
+        judgement = ruling.judge(present)
+        opinion = past.panel.opinion(present.subject, judgement.handed, policy.red_above, foretold)
         now = decide(judgement, ruling.rules, policy, versions_of(version, files), lacking, (), degraded, opinion)
         if "explored" in stored and now.verdict == "decline" and not now.by:
             now = let_pass(now, msgspec.convert(stored["explored"], Explored))
