@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from engine.house import FORGET_AFTER_DAYS, House
 from engine.till import submission
@@ -165,6 +166,11 @@ def test_of_an_order_that_was_replaced_the_newest_submission_counts(house: House
     paid = told(house, "transaction", NOW_MS + 70_000, _orderId="o-1", _transactionStatus="_success")
     assert (paid["judged_on"], of_model(paid)) == (7, of_model(replaced))
     assert differences(house) == []
+
+
+def judged_by(model: str) -> float:
+    """Decisions, as the metrics have it."""
+    return REGISTRY.get_sample_value("fourthwatch_model_decisions_total", {"model": model}) or 0.0
 
 
 def readings(house: House) -> list[str]:
@@ -342,11 +348,14 @@ def test_an_event_that_is_only_tried_takes_on_what_was_foretold_and_leaves_nothi
     promote(house, "ours")
     submitted = order(house, 1, NOW_MS)
     buy_on(house, 10, NOW_MS)
+    decisions = judged_by("ours")
     for kind, judged_on in (("createOrder", 0), ("transaction", 1)):
         tried = submission(kind, NOW_MS + DAY_MS, _orderId="o-1", _userId="asha", _amount="1")
         assert house.walk.tried(1, tried.decoded, tried.received_ms).judged_on == judged_on
+    assert judged_by("ours") == decisions
     paid = told(house, "transaction", NOW_MS + DAY_MS, _orderId="o-1", _transactionStatus="_success")
     assert of_model(paid) == of_model(submitted)
+    assert judged_by("ours") == decisions + 1
 
 
 def test_no_change_of_what_is_known_now_turns_what_was_foretold(house: House) -> None:

@@ -3,8 +3,8 @@
 Lives with the walk, on its thread, and outlives it: a walk that begins anew is told what its models read.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -169,7 +169,6 @@ class Panel:
         looked_on = self._told(at_work.shadows, subject, handed, said) if at_work.shadows else ()
         judged_on = 0 if foretold is None else foretold.judged_on
         if champion is None:
-            MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on, judged_on=judged_on if said.keys() & dict(looked_on).keys() else 0)
         try:
             if foretold is None:
@@ -180,9 +179,7 @@ class Panel:
             reasons = _reasons(champion.model, vector) if is_told else ()
         except ModelRefused as error:
             self._failed(champion, error)
-            MODEL_DECISIONS.labels(SCORECARD).inc()
             return Opinion(shadows=looked_on if foretold is None else ())
-        MODEL_DECISIONS.labels(made.model).inc()
         _remember(champion, subject, vector, made.score)
         return Opinion(made.model, made.probability, made.score, vector, reasons, looked_on, judged_on)
 
@@ -203,6 +200,12 @@ class Panel:
                 _remember(seat, subject, handed[at], made.score)
                 told.append((made.model, made.probability))
         return tuple(told)
+
+    @staticmethod
+    def count(opinions: Iterable[Opinion | None]) -> None:
+        """Decisions were made with these, for the metrics."""
+        for model, times in Counter([one.model for one in opinions if one is not None]).items():
+            MODEL_DECISIONS.labels(model or SCORECARD).inc(times)
 
     def _failed(self, seat: Seat, error: ModelRefused) -> None:
         count, reason = self.failing.get(seat.key, (0, ""))[0] + 1, str(error)

@@ -287,6 +287,7 @@ class Walk:
         judging = self.judging
         judged = [(one, known, *self._judged(one, known, taken)) for one in walked if (known := one.known) is not None]
         opinions = [self._opinion(one, known, judgement) for one, known, judgement, _ in judged]
+        self.panel.count(opinions)
         for (one, known, judgement, micros), opinion in zip(judged, opinions, strict=True):
             decision = judging.decided(known, judgement, micros, opinion)
             one.decision = self._explored(decision, one, taken) if decision.verdict == "decline" else decision
