@@ -12,6 +12,7 @@ from engine.test_unfinished import CATCHING, held_in
 from engine.till import submission
 from fourthwatch.engine.corridor import Ticket
 from fourthwatch.engine.flight import Edited
+from fourthwatch.engine.pace import FULL_REST_S
 from fourthwatch.engine.rulings import InForce, Rulings
 from fourthwatch.engine.walk import Answer
 from fourthwatch.errors import Unavailable
@@ -122,6 +123,7 @@ def test_a_change_behind_a_batch_that_does_not_fit_is_refused_with_it_and_nothin
     only_so_many_pages(owner, 1)
     held.let_through(1)
     assert [type(outcome) for outcome in owner.work(3)] == [Unavailable] * 3
+    owner.clock.advance(int(FULL_REST_S * 1_000))
     owner.corridor.edit(edit, Ticket(3))
     assert owner.work(4)[-1] == "done"
     assert (seen, owner.stored()) == ([2, 1], 0)
