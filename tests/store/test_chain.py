@@ -1,6 +1,5 @@
 """The compiled chain of hashes against the one in Python, which is what stored rows were and are looked at with."""
 
-import threading
 from random import Random
 from typing import Any
 
@@ -30,23 +29,6 @@ def test_each_hash_stands_for_its_row_and_all_before_it() -> None:
     assert links(told[0], rows[1:]) == told[1:]
     assert links(CHAIN_START, (b"another", *rows[1:]))[2] != told[2]
     assert links(CHAIN_START, rows[::-1])[2] != told[2]
-
-
-def test_threads_hash_beside_each_other_and_nothing_is_mixed_up() -> None:
-    random = Random(4)
-    batches = [tuple([random.randbytes(3_000) for _ in range(64)]) for _ in range(8)]
-    found: dict[int, list[bytes]] = {}
-
-    def hash_one(number: int) -> None:
-        for _ in range(20):
-            found[number] = links(CHAIN_START, batches[number])
-
-    threads = [threading.Thread(target=hash_one, args=(number,)) for number in range(len(batches))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [found[number] for number in range(len(batches))] == [specified(CHAIN_START, one) for one in batches]
 
 
 def test_what_is_handed_in_wrongly_is_refused() -> None:

@@ -35,6 +35,7 @@ def test_a_new_file_is_durable_checked_and_private(tmp_path: Path) -> None:
     assert connection.pragma("journal_mode") == "wal"
     assert connection.pragma("synchronous") == 2
     assert connection.pragma("foreign_keys") == 1
+    assert connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1, "nothing is compiled anew for what is bound"
     assert str(connection.pragma("checksum_verification")) == "1"
     assert connection.reserve_bytes(None, -1) == 8
     assert connection.pragma("page_size") == PAGE_BYTES

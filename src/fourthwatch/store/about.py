@@ -54,7 +54,7 @@ def first_about(connection: apsw.Connection, tenant: int, subjects: Collection[s
     bindings = (tenant, *subjects, *[None] * (room - len(subjects)))
     try:
         rows = connection.execute(_first_about_statement(room), bindings)
-        return {subject: seq for subject, seq in rows if seq is not None}
+        return dict(rows)
     except apsw.Error as error:
         raise LedgerUnreadable(f"the data file could not be read: {why_not(error)}") from error
 
@@ -63,8 +63,8 @@ def first_about(connection: apsw.Connection, tenant: int, subjects: Collection[s
 def _first_about_statement(subjects: int) -> str:
     asked = ",".join(f"(?{place})" for place in range(2, 2 + subjects))
     return (
-        "SELECT asked.column1, (SELECT MIN(seq) FROM event WHERE tenant = ?1 AND subject = asked.column1)"
-        f" FROM (VALUES {asked}) AS asked"
+        "SELECT asked.column1, (SELECT MIN(seq) FROM event WHERE tenant = ?1 AND subject = asked.column1) AS first"
+        f" FROM (VALUES {asked}) AS asked WHERE first IS NOT NULL"
     )
 
 

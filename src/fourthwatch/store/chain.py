@@ -1,26 +1,21 @@
 """The chain of hashes over stored rows: each stands for its row and all before it. Compiled where there is a compiler.
 
-The compiled one lets go of the interpreter's lock for a whole batch; both give the same.
+Both give the same, and keep the interpreter's lock: to wait for it once more would cost a batch more than its hashes.
 """
 
-import hashlib
+from fourthwatch.wire.hashing import keyed_hash
 
 __all__ = ["CHAIN_START", "COMPILED", "links", "specified"]
 
 CHAIN_START = bytes(16)
 """Before the first row."""
-_HASHED_AT_ONCE = 2_047
-"""Bytes; from one more on hashlib lets go of the interpreter's lock, and has to wait until it gets it back."""
 
 
 def specified(before: bytes, rows: tuple[bytes, ...]) -> list[bytes]:
     """The hash at each row, 16 bytes: keyed BLAKE2b, its key the hash before."""
     told = []
     for row in rows:
-        digest = hashlib.blake2b(row[:_HASHED_AT_ONCE], digest_size=len(CHAIN_START), key=before)
-        for at in range(_HASHED_AT_ONCE, len(row), _HASHED_AT_ONCE):
-            digest.update(row[at : at + _HASHED_AT_ONCE])
-        before = digest.digest()
+        before = keyed_hash(row, before)
         told.append(before)
     return told
 

@@ -141,9 +141,9 @@ class Ledger:
         self._connection.execute(_INBOX)
         self._reading = open_file(directory, read_only=True)
         self.log_pages = 0
-        """Pages in SQLite's log file after the newest commit; they are moved on by a `Checkpointer`."""
+        """At most so many lie in SQLite's log file; they are moved on by a `Checkpointer`."""
         self._log_pages_wanted = LOG_PAGES_MAX
-        self._connection.set_wal_hook(self._note_log_pages)
+        self._pages_written = self._count_written()
         self.last_seq, self._chain = self._head()
 
     def append(self, events: Sequence[EventRow], decisions: Sequence[DecisionRow]) -> None:
@@ -179,8 +179,7 @@ class Ledger:
     def write(self, batch: Sealed) -> None:
         """Make a batch durable, all or nothing; returns after the sync.
 
-        As a rule one statement, and therefore a transaction of its own: the interpreter's lock is let go and waited for
-        once.
+        As a rule one statement, and so a transaction of its own: the interpreter's lock is let go and waited for once.
         Raises `LedgerFull` or `LedgerBroken`; then nothing of the batch may be acknowledged.
         """
         connection = self._connection
@@ -200,6 +199,8 @@ class Ledger:
             raise ledger_error(error) from error
         self._chain = links[-1]
         self.last_seq = batch.last_seq
+        written = self._count_written()
+        self.log_pages, self._pages_written = self.log_pages + written - self._pages_written, written
 
     def apply(self, change: Change, at_ms: Millis) -> None:
         """Make a change durable in the order of the batches; raises as `append` does."""
@@ -208,9 +209,9 @@ class Ledger:
         except apsw.ConstraintError as error:  # it was checked: this is a fault of ours
             raise LedgerBroken(f"a change could not be written: {error}") from error
 
-    def _note_log_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self.log_pages = pages
-        return apsw.SQLITE_OK
+    def _count_written(self) -> int:
+        """Pages, ever: asked for, since a hook would have each commit wait for the interpreter's lock once more."""
+        return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     def _start_log_anew(self) -> None:
         """Under steady load the log file has no end of its own; nearly all of it has been moved by now.
@@ -221,7 +222,7 @@ class Ledger:
         self._connection.set_busy_handler(None)
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-            self._log_pages_wanted = LOG_PAGES_MAX
+            self.log_pages, self._log_pages_wanted = 0, LOG_PAGES_MAX
         except apsw.BusyError:
             pass  # somebody reads; next time
         finally:

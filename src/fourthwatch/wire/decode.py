@@ -4,7 +4,6 @@ Whatever is odd is kept and warned about; refused are only bodies that are not J
 anchor or without a key that their kind formally requires.
 """
 
-import hashlib
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -18,6 +17,7 @@ from fourthwatch.limits import FUTURE_SLACK_MS, TEXT_ID_MAX, WARNINGS_MAX
 from fourthwatch.wire import masking
 from fourthwatch.wire.amounts import read_amount
 from fourthwatch.wire.coerce import coerced
+from fourthwatch.wire.hashing import keyed_hash
 from fourthwatch.wire.reply import BodyWarning, encode, within_limit
 from fourthwatch.wire.scan import EMPTY, has_suspicion, may_hold_nothing, scan
 from fourthwatch.wire.strict import canonical_of, is_plain, pointer_to, read_object
@@ -131,7 +131,7 @@ def _amount_is_unreadable(event: Event) -> bool:
 
 
 def _fingerprint(canonical: bytes, kind: Kind) -> bytes:
-    return hashlib.blake2b(canonical, digest_size=16, key=kind.name.encode()).digest()
+    return keyed_hash(canonical, kind.name.encode())
 
 
 def _decode(
