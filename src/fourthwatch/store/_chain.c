@@ -96,7 +96,7 @@ static PyObject *module_links(PyObject *module, PyObject *const *arguments, Py_s
     }
     if (links == NULL) return NULL;
     const uint8_t *before = (const uint8_t *)PyBytes_AS_STRING(arguments[0]);
-    for (Py_ssize_t i = 0; i < size; i++) { /* 0.1 ms for a batch: less than waiting for the lock again */
+    for (Py_ssize_t i = 0; i < size; i++) { /* with the lock: 0.1 ms for a batch, and waiting for it again is no better */
         uint8_t *link = (uint8_t *)PyBytes_AS_STRING(PyList_GET_ITEM(links, i));
         PyObject *row = PyTuple_GET_ITEM(rows, i);
         hash_row(link, before, (const uint8_t *)PyBytes_AS_STRING(row), (size_t)PyBytes_GET_SIZE(row));

@@ -1,6 +1,6 @@
 """The chain of hashes over stored rows: each stands for its row and all before it. Compiled where there is a compiler.
 
-Both give the same, and keep the interpreter's lock: to wait for it once more would cost a batch more than its hashes.
+Both give the same, and keep the interpreter's lock: to let go of it and wait for it once more gains a batch nothing.
 """
 
 from fourthwatch.wire.hashing import keyed_hash

@@ -47,7 +47,7 @@ def open_file(directory: Path, *, read_only: bool = False) -> apsw.Connection:
     try:
         _make_directory(directory)
         connection = apsw.Connection(str(path), statementcachesize=128)
-        # Else some statements, nearly all with an ORDER BY or MIN, are compiled anew for whatever is bound to them.
+        # Else statements with an ORDER BY or MIN, as far as looked at, are compiled anew each time they are executed.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.set_busy_timeout(BUSY_MS)
         if not read_only:
